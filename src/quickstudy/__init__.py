@@ -1,0 +1,24 @@
+"""quickstudy: networks that learn a new task by reading a few labelled examples, in one forward pass.
+
+    learner = quickstudy.load("omniglot-protonet")
+    state = learner.adapt(support_x, support_y)       # once, for a batch of tasks
+    prediction = learner.predict(state, query_x)      # a torch.distributions object, as often as you like
+"""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quickstudy.pretrained import available, load
+
+__version__ = version("quickstudy")
+__all__ = ["__version__", "available", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `quickstudy --help` need not wait for torch.
+    if name in ("available", "load"):
+        from quickstudy import pretrained
+
+        return getattr(pretrained, name)
+    raise AttributeError(f"module 'quickstudy' has no attribute '{name}'")

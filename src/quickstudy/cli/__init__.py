@@ -1,0 +1,66 @@
+"""The command line: `quickstudy list`, `train`, `evaluate`.
+
+Exit code 0 on success, 2 on a mistake that the user can mend (one message, no traceback), 1 on ours.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from quickstudy import __version__
+
+_COMMANDS = {
+    "list": "recipes to train, and trained weights",
+    "train": "train a recipe's learner, and evaluate it on classes it has never seen",
+    "evaluate": "evaluate trained weights or a run folder",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if given else 2
+    if given[0] == "--version":
+        print(__version__)
+        return 0
+    if given[0] not in _COMMANDS:
+        print(f"There is no command '{given[0]}'.\n\n{_usage()}", file=sys.stderr)
+        return 2
+    return _run(given[0], given[1:])
+
+
+def _run(command: str, arguments: list[str]) -> int:
+    # Late: a command brings torch along, which `--help` need not wait for.
+    run: Callable[[list[str]], int] = import_module(f"quickstudy.cli.{command}").run
+    from quickstudy.core import UserError
+    from quickstudy.datasets import DataError
+    from quickstudy.training import NonFiniteLossError
+
+    try:
+        return run(arguments)
+    except (UserError, DataError) as error:
+        print(f"quickstudy {command}: {error}", file=sys.stderr)
+        return 2
+    except NonFiniteLossError as error:
+        print(f"quickstudy {command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"quickstudy {command}: stopped. A training goes on with --resume and its folder.", file=sys.stderr)
+        return 130
+
+
+def _usage() -> str:
+    lines = [f"  {name:10}{meaning}" for name, meaning in _COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: quickstudy COMMAND [OPTIONS]",
+            "",
+            "Networks that learn a new task by reading a few labelled examples.",
+            "",
+            *lines,
+            "",
+            "quickstudy COMMAND --help tells a command's options.",
+        ]
+    )

@@ -1,0 +1,125 @@
+"""`quickstudy evaluate NAME|RUN`: how well weights do on classes they have never seen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from quickstudy.cli.display import EvaluationBar
+from quickstudy.cli.options import parse, print_evaluations, print_json
+from quickstudy.cli.report import evaluation_record
+from quickstudy.core import TaskSource, UserError
+from quickstudy.evaluation import evaluate, provenance
+from quickstudy.pretrained import describe, load
+from quickstudy.recipes.sources import (
+    Part,
+    Split,
+    folder_episodes,
+    glyph_episodes,
+    omniglot_episodes,
+    refuse_leak,
+)
+from quickstudy.tasks import Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What to evaluate on, and how."""
+
+    data: str | None = None
+    """omniglot, glyphs, or a folder with a sub-folder of images for each class; by default what the
+    weights were trained on."""
+    split: Split = "vinyals"
+    """Which Omniglot characters are the test classes."""
+    part: Part = "test"
+    """Which part of the split; tune on validation, report on test."""
+    ways: int = 5
+    """Classes in a task."""
+    shots: int = 1
+    """Support examples of each class."""
+    queries: int = 15
+    """Queries of each class."""
+    tasks: int = 1000
+    """Tasks; the interval shrinks with the root of their number."""
+    within_alphabet: bool = False
+    """Take all classes of a task from one alphabet."""
+    shuffled_labels: bool = False
+    """The control: support labels that say nothing; the accuracy must be chance."""
+    seed: int = 0
+    """Decides the tasks: the same seed gives every learner the same ones."""
+    data_root: Path | None = None
+    """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
+    accelerator: str = "cpu"
+    """Device to compute on, as torch names it."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def run(arguments: list[str]) -> int:
+    """Evaluate from command line arguments."""
+
+    def command(
+        name: Annotated[str, tyro.conf.Positional], options: EvaluateOptions
+    ) -> tuple[str, EvaluateOptions]:
+        return name, options
+
+    name, options = parse(command, "evaluate", arguments, "NAME is a name of weights, or a run folder.")
+    learner = load(name)
+    header = describe(name)
+    data = options.data or header["recipe"].split("-")[0]
+    tasks = _source(data, options, header)(options.data_root)
+    try:
+        learner = learner.to(options.accelerator)
+        tasks = tasks.to(options.accelerator)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"No device '{options.accelerator}' here ({error}). Leave --accelerator out.") from None
+    title = f"{options.ways}-way {options.shots}-shot"
+    with EvaluationBar(title, options.tasks) as bar:
+        evaluation = evaluate(learner, tasks, options.tasks, options.seed, bar.show)
+    record = {
+        **evaluation_record(evaluation, learner, header["recipe"], options.seed),
+        **_protocol(data, options),
+        "weights": name,
+        **provenance(),
+    }
+    if options.json:
+        print_json(record)
+    else:
+        where = f"{data} {options.split}" if data == "omniglot" else data
+        print_evaluations(f"{name} on {where}, {options.part} classes", {title: evaluation})
+    return 0
+
+
+def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> TaskSource:
+    layout = Layout(options.ways, options.shots, options.queries, shuffled_labels=options.shuffled_labels)
+    if data == "omniglot":
+        trained_on = header["arguments"].get("split")
+        if trained_on is not None and options.part == "test":
+            refuse_leak(trained_on, options.split)
+        return omniglot_episodes(
+            options.split, options.part, layout, within_alphabet=options.within_alphabet
+        )
+    if options.within_alphabet:
+        raise UserError(f"--within-alphabet was given, but '{data}' has no alphabets. Leave it out.")
+    if data == "glyphs":
+        return glyph_episodes(options.part, layout)
+    if Path(data).is_dir():
+        return folder_episodes(Path(data), layout)
+    raise UserError(f"'{data}' is neither omniglot nor glyphs nor a folder. Give one of them as --data.")
+
+
+def _protocol(data: str, options: EvaluateOptions) -> dict[str, Any]:
+    is_omniglot = data == "omniglot"
+    return {
+        "data": data,
+        "split": options.split if is_omniglot else None,
+        "part": options.part,
+        "sampling": "within one alphabet" if options.within_alphabet else "across all classes",
+        "ways": options.ways,
+        "shots": options.shots,
+        "queries": options.queries,
+        "shuffled_labels": options.shuffled_labels,
+        "device": str(torch.device(options.accelerator)),
+    }

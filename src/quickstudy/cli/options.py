@@ -1,0 +1,54 @@
+"""What the commands share: reading options, and printing what came out."""
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from quickstudy.evaluation import Evaluation
+
+
+def parse(function: Callable[..., Any], program: str, arguments: list[str], description: str = "") -> Any:
+    """Read a typed function's arguments from the command line and call it; a mistake exits with code 2."""
+    return tyro.cli(
+        function,
+        prog=f"quickstudy {program}",
+        args=arguments,
+        description=description or None,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+
+
+def captured(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """A function of the same signature and documentation that returns its arguments instead of using them."""
+
+    @functools.wraps(function)
+    def capture(**arguments: Any) -> dict[str, Any]:
+        return arguments
+
+    return capture
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object on standard output."""
+    print(json.dumps(value, indent=2))
+
+
+def print_evaluations(title: str, rows: Mapping[str, Evaluation]) -> None:
+    """A table on standard output: a row for each setting."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("setting", "accuracy", "neg. log-likelihood", "calibration error", "tasks"):
+        table.add_column(heading, justify="left" if heading == "setting" else "right")
+    for name, row in rows.items():
+        table.add_row(
+            name,
+            str(row.accuracy),
+            f"{row.negative_log_likelihood:.3f} nats",
+            f"{100 * row.calibration_error:.2f} %",
+            f"{row.tasks:,}",
+        )
+    Console().print(table)

@@ -1,0 +1,213 @@
+"""`quickstudy train RECIPE`: train, evaluate on classes never seen, save a picture of an episode."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import tyro
+from lightning_fabric import Fabric
+from rich.console import Console
+
+from quickstudy.cli.display import EvaluationBar, TrainingBar
+from quickstudy.cli.options import captured, parse, print_evaluations, print_json
+from quickstudy.cli.report import evaluation_record
+from quickstudy.core import Experiment, UserError, read_header, unchecked_distributions
+from quickstudy.evaluation import Evaluation, evaluate, provenance
+from quickstudy.evaluation.pictures import save_episode
+from quickstudy.pretrained import load
+from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
+from quickstudy.training import Run, TensorBoardLog, train
+from quickstudy.training.run import LAST
+
+_TEST_TASKS = 1000
+_RULED_BY_RUN = ("seed", "minutes", "precision")  # What decides the outcome, and so stays as it was on resuming.
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How and where to train."""
+
+    minutes: float | None = None
+    """Train for this long instead of a number of steps; the learning rate falls with the clock."""
+    seed: int = 0
+    """Decides the first weights and every task."""
+    out: Path | None = None
+    """Folder for weights, logs and pictures; by default a new one in runs/."""
+    resume: Path | None = None
+    """Go on with the training in this folder, exactly where it stopped."""
+    data_root: Path | None = None
+    """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Kind of device."""
+    devices: int = 1
+    """Devices on each machine; each draws tasks of its own."""
+    num_nodes: int = 1
+    """Machines."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+    """Of the arithmetic in training."""
+    compile: bool = False
+    """Compile the learner with torch.compile."""
+    tensorboard: bool = False
+    """Write TensorBoard event files beside the CSV."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def run(arguments: list[str]) -> int:
+    """Train a recipe from command line arguments."""
+    if not arguments or arguments[0].startswith("-"):
+        print(f"usage: quickstudy train RECIPE [OPTIONS]\n\nrecipes: {', '.join(RECIPES)}")
+        print("\nquickstudy train RECIPE --help tells a recipe's options.")
+        return 0 if arguments else 2
+    name = arguments[0]
+    recipe = captured(find_recipe(name))
+
+    def command(
+        setting: Annotated[dict[str, Any], tyro.conf.arg(constructor=recipe)], options: TrainOptions
+    ) -> tuple[dict[str, Any], TrainOptions]:
+        return setting, options
+
+    setting, options = parse(command, f"train {name}", arguments[1:])
+    _train(name, setting, options)
+    return 0
+
+
+def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
+    fabric = _fabric(options)
+    # Folders are chosen once the other processes exist: they run this same code.
+    folder, resume = fabric.broadcast(_choose_folder(name, options) if fabric.is_global_zero else None)
+    header = _header(name, setting, options)
+    if resume:
+        header = _resumed_header(folder, header, name)
+    torch.manual_seed(header["seed"])
+    experiment = build(name, header["arguments"])
+    _refuse_pointless(name, experiment, header)
+    with TrainingBar(quiet=not fabric.is_global_zero, title=f"{name} → {folder}") as bar:
+        logs = [TensorBoardLog(folder, 0)] if options.tensorboard and fabric.is_global_zero else []
+        train(
+            experiment,
+            Run(
+                folder=folder,
+                header=header,
+                seed=header["seed"],
+                minutes=header["minutes"],
+                data_root=options.data_root,
+                compile=options.compile,
+                resume=resume,
+                logs=logs,
+                show=bar.show,
+            ),
+            fabric,
+        )
+    if fabric.is_global_zero:
+        _test(name, folder, experiment, options)
+
+
+def _fabric(options: TrainOptions) -> Fabric:
+    many = options.devices * options.num_nodes > 1
+    try:
+        fabric = Fabric(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy="ddp" if many else "auto",
+            precision=options.precision,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"No such devices: {error}") from None
+    fabric.launch()
+    return fabric
+
+
+def _choose_folder(name: str, options: TrainOptions) -> tuple[Path, bool]:
+    """The run's folder, and whether there is a training in it to go on with."""
+    if options.resume is not None:
+        if not options.resume.is_dir():
+            raise UserError(f"There is no folder {options.resume} to resume. Give the run's folder, or leave --resume out.")
+        if options.out not in (None, options.resume):
+            raise UserError(f"A training resumes in its own folder {options.resume}. Leave out --out {options.out}.")
+        if (options.resume / LAST).exists():
+            return options.resume, True
+        print(f"{options.resume} holds no {LAST} yet: starting from the first step.", file=sys.stderr)
+        return options.resume, False
+    folder = options.out or _next_free(Path("runs"), name)
+    if (folder / LAST).exists():
+        raise UserError(
+            f"{folder} already holds a training. Go on with it by --resume {folder}, or choose another --out."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder, False
+
+
+def _next_free(parent: Path, name: str) -> Path:
+    number = 1
+    while (parent / f"{name}-{number}").exists():
+        number += 1
+    return parent / f"{name}-{number}"
+
+
+def _header(name: str, setting: Mapping[str, Any], options: TrainOptions) -> dict[str, Any]:
+    if options.minutes is not None and setting["steps"] != default_arguments(name)["steps"]:
+        raise UserError("Both --steps and --minutes were given, but only one of them can end the training.")
+    if options.minutes is not None and options.minutes <= 0:
+        raise UserError(f"--minutes {options.minutes} was given, but a training needs some time.")
+    ruled = {key: getattr(options, key) for key in _RULED_BY_RUN}
+    # Through JSON and back, so that a header reads the same before and after it was stored.
+    header = {"recipe": name, "arguments": dict(setting), **ruled, **provenance()}
+    return dict(json.loads(json.dumps(header)))
+
+
+def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str, Any]:
+    """The stored settings, which rule; a given one that contradicts them is refused."""
+    stored = {key: value for key, value in read_header(folder / LAST).items() if key != "position"}
+    if stored["recipe"] != name:
+        raise UserError(f"{folder} holds a training of '{stored['recipe']}', not of '{name}'. Resume that one.")
+    plain = _header(name, default_arguments(name), TrainOptions())
+    for key in (*stored["arguments"], *_RULED_BY_RUN):
+        before, now, default = (
+            header["arguments"].get(key, header.get(key)) for header in (stored, given, plain)
+        )
+        if now not in (before, default):
+            raise UserError(
+                f"{folder} was begun with {key} = {before}, and {now} was given. "
+                "A training goes on with the settings it began with; leave that option out, or start anew with --out."
+            )
+    return stored
+
+
+def _refuse_pointless(name: str, experiment: Experiment, header: Mapping[str, Any]) -> None:
+    if not any(parameter.requires_grad for parameter in experiment.learner.parameters()):
+        raise UserError(f"'{name}' has nothing to train. Evaluate it at once: quickstudy evaluate {name}")
+    if header["minutes"] is None and experiment.steps < 1:
+        raise UserError(f"--steps {experiment.steps} was given, but a training needs at least one step.")
+
+
+def _test(name: str, folder: Path, experiment: Experiment, options: TrainOptions) -> None:
+    """Evaluate the best weights on the test classes, and leave the figures and a picture in the folder."""
+    learner = load(folder)
+    rows: dict[str, Evaluation] = {}
+    records = []
+    for title, source in experiment.test.items():
+        tasks = source(options.data_root)
+        with EvaluationBar(title, _TEST_TASKS) as bar:
+            rows[title] = evaluate(learner, tasks, _TEST_TASKS, options.seed, bar.show)
+        records.append({"setting": title, **evaluation_record(rows[title], learner, name, options.seed)})
+    picture = folder / "episode.png"
+    first = next(iter(experiment.test.values()))(options.data_root)
+    episode = first.sample(1, torch.Generator(first.device).manual_seed(options.seed))
+    with torch.no_grad(), unchecked_distributions():
+        answers = learner.predict(learner.adapt(episode.support_x, episode.support_y), episode.query_x)
+    save_episode(picture, episode, answers)
+    record = {"recipe": name, "folder": str(folder), "picture": str(picture), "test": records, **provenance()}
+    (folder / "evaluation.json").write_text(json.dumps(record, indent=2) + "\n")
+    if options.json:
+        print_json(record)
+        return
+    print_evaluations(f"{name} on classes it has never seen", rows)
+    Console().print(f"weights  {folder}\npicture  {picture}", soft_wrap=True, highlight=False)
+
+

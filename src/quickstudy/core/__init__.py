@@ -1,0 +1,30 @@
+"""The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
+
+from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
+from quickstudy.core.distributions import categorical, unchecked_distributions
+from quickstudy.core.errors import UserError
+from quickstudy.core.experiment import Experiment, TaskSource
+from quickstudy.core.learner import Learner, OnlineLearner
+from quickstudy.core.state import leaves, map_state, move_state, select_tasks
+from quickstudy.core.tasks import TaskDistribution, Tasks, check_query, check_support
+
+__all__ = [
+    "Experiment",
+    "Learner",
+    "OnlineLearner",
+    "TaskDistribution",
+    "TaskSource",
+    "Tasks",
+    "UserError",
+    "categorical",
+    "check_query",
+    "check_support",
+    "leaves",
+    "load_checkpoint",
+    "map_state",
+    "move_state",
+    "read_header",
+    "save_checkpoint",
+    "select_tasks",
+    "unchecked_distributions",
+]

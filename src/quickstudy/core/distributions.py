@@ -1,0 +1,24 @@
+"""Predictions are `torch.distributions`: what all of them share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor
+from torch.distributions import Categorical, Distribution
+
+
+def categorical(logits: Tensor) -> Categorical:
+    """A class for each query, from logits (T, Q, N); a logit of −inf rules its class out."""
+    return Categorical(logits=logits)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def unchecked_distributions() -> Iterator[None]:
+    """Switch off argument checks of `torch.distributions`: they cost time in every step of a loop."""
+    # torch offers a setter for this switch but no getter.
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)

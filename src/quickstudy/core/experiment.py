@@ -1,0 +1,38 @@
+"""All that a training needs to know: what a recipe returns."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quickstudy.core.learner import Learner
+from quickstudy.core.tasks import TaskDistribution
+
+TaskSource = Callable[[Path | None], TaskDistribution]
+"""Makes a task distribution from the data root. Called late: loading weights must not load data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A learner, the tasks it is trained, validated and tested on, and how it is trained."""
+
+    learner: Learner
+    train: TaskSource
+    validation: TaskSource
+    test: Mapping[str, TaskSource]
+    """By title: the rows of the table printed at the end of a training."""
+
+    steps: int
+    """Optimiser steps."""
+    tasks_per_step: int
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    """Decoupled from the gradient (AdamW)."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises from zero; afterwards it falls along a cosine."""
+    gradient_clip: float | None = None
+    """Largest norm of the whole gradient."""
+    average_decay: float | None = None
+    """Decay a step of the exponential moving average of the weights, which then is what is kept."""
+    validate_every: int = 500
+    """Steps between looks at the validation classes."""
+    validation_tasks: int = 200

@@ -1,0 +1,103 @@
+"""What a task is: a few labelled examples, and queries to be answered with their help."""
+
+from typing import NamedTuple, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from quickstudy.core.errors import UserError
+
+
+class Tasks(NamedTuple):
+    """A batch of T tasks; every field leads with the task dimension."""
+
+    support_x: Tensor
+    """(T, S, *input): the examples to learn from."""
+    support_y: Tensor
+    """(T, S) class indices from 0, or (T, S, *output) values."""
+    query_x: Tensor
+    """(T, Q, *input): what is asked."""
+    query_y: Tensor
+    """(T, Q) or (T, Q, *output): the answers, never shown to `adapt` or `predict`."""
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Tasks":
+        """The same tasks on another device, and their floating point fields in another precision."""
+        return Tasks(*(field.to(device, dtype if field.is_floating_point() else None) for field in self))
+
+
+class TaskDistribution(Protocol):
+    """Anything tasks can be drawn from: the same generator state draws the same tasks."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tasks are made; the generator must live there too."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same distribution, making its tasks on another device."""
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Draw a batch of independent tasks."""
+
+
+def check_support(support_x: Tensor, support_y: Tensor, max_ways: int | None = None) -> None:
+    """Refuse a support set of a classification task that no learner could read.
+
+    Expects support_x (T, S, *input) of floats and support_y (T, S) of class indices below `max_ways`.
+
+    Raises:
+        UserError: saying what came, what was expected and what to do.
+    """
+    if not support_x.is_floating_point():
+        raise UserError(
+            f"support_x holds {_name(support_x)}, but learners read floating point numbers. "
+            "For images of bytes, pass images.float() / 255 (ink = 1)."
+        )
+    if support_x.ndim < 3 or support_y.shape != support_x.shape[:2]:
+        raise UserError(
+            f"support_x has shape {tuple(support_x.shape)} and support_y {tuple(support_y.shape)}, "
+            "but (T, S, *input) and (T, S) were expected: tasks first, then the examples of a task. "
+            "For a single task, add the task dimension with x[None], y[None]."
+        )
+    if support_x.shape[1] == 0:
+        raise UserError("The support is empty (S = 0), but classes can only be learnt from examples.")
+    if support_y.dtype not in (torch.int64, torch.int32, torch.uint8):
+        raise UserError(
+            f"support_y holds {_name(support_y)}, but class indices (int64) were expected. "
+            "Number the classes of each task 0, 1, 2, … and pass y.long()."
+        )
+    if support_x.device.type != "cpu":
+        return  # Looking at the labels would make the host wait for the device.
+    lowest, highest = int(support_y.min()), int(support_y.max())
+    if lowest < 0 or (max_ways is not None and highest >= max_ways):
+        expected = "0 and up" if max_ways is None else f"0 to {max_ways - 1}, as it was built for {max_ways} ways"
+        raise UserError(
+            f"support_y holds label {lowest if lowest < 0 else highest}, but the learner reads labels {expected}. "
+            "Relabel the support from 0, or build the learner with more ways."
+        )
+
+
+def check_query(query_x: Tensor, num_tasks: int, example_shape: torch.Size | None = None) -> None:
+    """Refuse queries that do not belong to a state of `num_tasks` tasks; query_x is (T, Q, *input).
+
+    Raises:
+        UserError: saying what came, what was expected and what to do.
+    """
+    if not query_x.is_floating_point():
+        raise UserError(
+            f"query_x holds {_name(query_x)}, but learners read floating point numbers. "
+            "For images of bytes, pass images.float() / 255 (ink = 1)."
+        )
+    if query_x.ndim < 3 or query_x.shape[0] != num_tasks:
+        raise UserError(
+            f"query_x has shape {tuple(query_x.shape)}, but the state holds {num_tasks} tasks, so "
+            f"({num_tasks}, Q, *input) was expected. Add the task dimension, or slice the state."
+        )
+    if example_shape is not None and query_x.shape[2:] != example_shape:
+        raise UserError(
+            f"A query has shape {tuple(query_x.shape[2:])}, but the support's examples had "
+            f"{tuple(example_shape)}. Prepare queries as the support was prepared."
+        )
+
+
+def _name(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

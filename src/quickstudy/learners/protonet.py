@@ -1,0 +1,67 @@
+"""Prototypical Networks: a class is the mean of its embedded examples.
+
+Snell, Swersky and Zemel, "Prototypical Networks for Few-shot Learning" (NIPS 2017).
+Equation numbers are the paper's.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from quickstudy.core import Learner, Tasks, categorical, check_query, check_support
+from quickstudy.networks import class_means, mask_absent
+
+
+class ProtoNetState(NamedTuple):
+    """One prototype for each class."""
+
+    prototypes: Tensor
+    """(T, N, D), the paper's c_k."""
+    is_present: Tensor
+    """(T, N) booleans: the task has examples of the class."""
+
+
+class ProtoNet(Learner):
+    """Embeds, averages by class, and compares by squared Euclidean distance.
+
+    `encoder` maps inputs (..., *input) to features (..., D). Any number of ways and shots.
+    Batch normalisation uses running statistics at test, as in the authors' code.
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> ProtoNetState:
+        """Prototypes of the examples (T, S, *input) with class indices (T, S)."""
+        check_support(support_x, support_y)
+        return _prototypes(self.encoder(support_x), support_y)
+
+    def predict(self, state: ProtoNetState, query_x: Tensor) -> Categorical:
+        """Classes of the queries (T, Q, *input)."""
+        check_query(query_x, state.prototypes.shape[0])
+        return _nearest_prototype(state, self.encoder(query_x))
+
+    def meta_loss(self, tasks: Tasks) -> Tensor:
+        """Minus the mean log-likelihood of the queries (Algorithm 1).
+
+        Support and queries are embedded together, so that they share their batch statistics.
+        """
+        check_support(tasks.support_x, tasks.support_y)
+        num_support = tasks.support_x.shape[1]
+        z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
+        state = _prototypes(z_TED[:, :num_support], tasks.support_y)
+        return -_nearest_prototype(state, z_TED[:, num_support:]).log_prob(tasks.query_y).mean()
+
+
+def _prototypes(z_TSD: Tensor, support_y: Tensor) -> ProtoNetState:
+    return ProtoNetState(*class_means(z_TSD, support_y, int(support_y.max()) + 1))  # eq. 1
+
+
+def _nearest_prototype(state: ProtoNetState, z_TQD: Tensor) -> Categorical:
+    # eq. 2, with −‖z − c‖² = 2 z·c − ‖c‖² − ‖z‖²; the last term is the same for all classes, and drops out.
+    dots_TQN = z_TQD @ state.prototypes.transpose(1, 2)
+    logits_TQN = 2 * dots_TQN - state.prototypes.square().sum(dim=-1)[:, None, :]
+    return categorical(mask_absent(logits_TQN, state.is_present))

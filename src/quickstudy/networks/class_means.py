@@ -1,0 +1,18 @@
+"""Means over the examples of each class: how metric learners and classifying CNPs aggregate."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def class_means(values_TSD: Tensor, labels_TS: Tensor, num_ways: int) -> tuple[Tensor, Tensor]:
+    """The mean (T, N, D) of each class's values, zero where a task has none; and which it has, (T, N)."""
+    members_TSN = F.one_hot(labels_TS.long(), num_ways).to(values_TSD.dtype)
+    counts_TN = members_TSN.sum(dim=1)
+    sums_TND = members_TSN.transpose(1, 2) @ values_TSD
+    return sums_TND / counts_TN.clamp(min=1)[..., None], counts_TN > 0
+
+
+def mask_absent(logits_TQN: Tensor, is_present_TN: Tensor) -> Tensor:
+    """Rule out the classes that a task has no example of."""
+    return logits_TQN.masked_fill(~is_present_TN[:, None, :], -torch.inf)

@@ -1,0 +1,52 @@
+"""The four-block convolutional encoder of few-shot learning (Vinyals et al., 2016, Matching Networks)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.networks.normalisation import Normalisation, normalisation_2d
+
+Downsampling = Literal["pool", "stride"]
+
+
+class Conv4(nn.Module):
+    """Blocks of 3×3 convolution, normalisation and ReLU, each halving the image.
+
+    `pool` halves with 2×2 max-pooling, as Matching and Prototypical Networks do
+    (28 → 14 → 7 → 3 → 1); `stride` with convolutions of stride two, as MAML does
+    (28 → 14 → 7 → 4 → 2), at about a sixth of the cost.
+    Reads images (..., C, H, W), gives features (..., D).
+    """
+
+    def __init__(
+        self,
+        *,
+        downsampling: Downsampling = "stride",
+        normalisation: Normalisation = "batch",
+        in_channels: int = 1,
+        channels: int = 64,
+        blocks: int = 4,
+        image_size: int = 28,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for block in range(blocks):
+            source = in_channels if block == 0 else channels
+            stride = 2 if downsampling == "stride" else 1
+            # No bias: the normalisation that follows has one.
+            layers += [nn.Conv2d(source, channels, 3, stride=stride, padding=1, bias=False)]
+            layers += [normalisation_2d(normalisation, channels), nn.ReLU(inplace=True)]
+            if downsampling == "pool":
+                layers += [nn.MaxPool2d(2)]
+            image_size = image_size // 2 if downsampling == "pool" else (image_size + 1) // 2
+        self.blocks = nn.Sequential(*layers)
+        self.num_features = channels * image_size**2
+        # Channels last is a quarter faster on a CPU, and what tensor cores want on a GPU.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features (..., D) of images (..., C, H, W)."""
+        leading, image = images.shape[:-3], images.shape[-3:]
+        x_BCHW = images.reshape(-1, *image).contiguous(memory_format=torch.channels_last)
+        return self.blocks(x_BCHW).flatten(1).reshape(*leading, -1)

@@ -1,0 +1,63 @@
+"""Recipes: functions whose typed defaults are a setting, and which return an `Experiment`.
+
+A recipe is a configuration, a command (`quickstudy train NAME`) and the header of a checkpoint in one.
+One with published weights is frozen: a change gets a new name.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from quickstudy.core import Experiment, UserError
+from quickstudy.recipes.cnp import omniglot_cnp, omniglot_cnp_paper
+from quickstudy.recipes.nearest import glyphs_nearest, omniglot_nearest
+from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
+
+RECIPES: dict[str, Callable[..., Experiment]] = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        glyphs_nearest,
+        glyphs_protonet,
+        omniglot_cnp,
+        omniglot_cnp_paper,
+        omniglot_nearest,
+        omniglot_protonet,
+    )
+}
+
+
+def find_recipe(name: str) -> Callable[..., Experiment]:
+    """The recipe of that name.
+
+    Raises:
+        UserError: naming those there are.
+    """
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise UserError(f"There is no recipe '{name}'. Choose one of: {', '.join(RECIPES)}.") from None
+
+
+def default_arguments(name: str) -> dict[str, Any]:
+    """A recipe's setting: its arguments and their defaults."""
+    return {key: value.default for key, value in inspect.signature(find_recipe(name)).parameters.items()}
+
+
+def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
+    """The experiment of a recipe with these arguments, as stored in a checkpoint's header.
+
+    Raises:
+        UserError: if there is no such recipe, or it has no such argument.
+    """
+    recipe = find_recipe(name)
+    unknown = set(arguments) - set(default_arguments(name))
+    if unknown:
+        raise UserError(
+            f"The recipe '{name}' has no argument {', '.join(sorted(unknown))}. "
+            "The checkpoint was written by another version of quickstudy; use that one."
+        )
+    # JSON has no tuples: what was a pair came back as a list.
+    return recipe(**{key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()})
+
+
+__all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]

@@ -1,0 +1,92 @@
+"""Conditional Neural Processes as classifiers: Garnelo et al. (2018), section 4.3."""
+
+from quickstudy.core import Experiment
+from quickstudy.learners import CNPClassifier
+from quickstudy.learners.cnp import Decoder
+from quickstudy.networks import Conv4
+from quickstudy.recipes.sources import Split, omniglot_episodes
+from quickstudy.tasks import Count, Jitter, Layout
+
+_SETTINGS = {"5-way 1-shot": (5, 1), "5-way 5-shot": (5, 5), "20-way 1-shot": (20, 1), "20-way 5-shot": (20, 5)}
+
+
+def omniglot_cnp(
+    *,
+    split: Split = "lake",
+    ways: int = 20,
+    shots: Count = (1, 5),
+    queries: int = 5,
+    decoder: Decoder = "shared",
+    jitter: bool = True,
+    tasks_per_step: int = 4,
+    learning_rate: float = 1e-3,
+    average_decay: float | None = 0.999,
+    steps: int = 20_000,
+) -> Experiment:
+    """CNP on Omniglot, one decoder shared by all classes: any number of ways and shots.
+
+    Args:
+        split: Characters to train on; lake's 792 are unseen in the test of either split.
+        ways: Classes in a training episode, and the only number that the concatenated decoder can read.
+        shots: Support drawings of each class in training, drawn for each step.
+        queries: Queries of each class in training.
+        decoder: One for each class in turn, or the paper's single one over all class representations.
+        jitter: Turn, shift and scale every training image a little.
+        tasks_per_step: Episodes in one optimiser step.
+        learning_rate: Of Adam, at its highest.
+        average_decay: Decay a step of the moving average of the weights.
+        steps: Optimiser steps.
+    """
+    layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
+    encoder = Conv4(blocks=3)  # 28 → 14 → 7 → 4, as the paper's three convolutions
+    settings = {
+        name: setting for name, setting in _SETTINGS.items() if decoder == "shared" or setting[0] <= ways
+    }
+    return Experiment(
+        learner=CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=ways),
+        train=omniglot_episodes(split, "train", layout, rotations=True),
+        validation=omniglot_episodes(split, "validation", Layout(min(ways, 20), 1, 5)),
+        test={name: omniglot_episodes(split, "test", Layout(*setting)) for name, setting in settings.items()},
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=500,
+        gradient_clip=10.0,
+        average_decay=average_decay,
+    )
+
+
+def omniglot_cnp_paper(
+    *,
+    split: Split = "lake",
+    ways: int = 5,
+    shots: int = 1,
+    queries: int = 5,
+    jitter: bool = True,
+    tasks_per_step: int = 16,
+    learning_rate: float = 1e-3,
+    steps: int = 60_000,
+) -> Experiment:
+    """CNP on Omniglot as in its paper: one decoder over all class representations, fixed ways.
+
+    Args:
+        split: Characters to train on; lake's 792 are unseen in the test of either split.
+        ways: Classes in an episode, in training and test alike.
+        shots: Support drawings of each class in training.
+        queries: Queries of each class in training.
+        jitter: Turn, shift and scale every training image a little, as in the paper.
+        tasks_per_step: Episodes in one optimiser step.
+        learning_rate: Of Adam, at its highest.
+        steps: Optimiser steps.
+    """
+    return omniglot_cnp(
+        split=split,
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        decoder="concatenated",
+        jitter=jitter,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        steps=steps,
+    )

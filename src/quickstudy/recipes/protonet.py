@@ -1,0 +1,88 @@
+"""Prototypical Networks: the setting of Snell et al. (2017), on the strided encoder that a CPU can train."""
+
+from quickstudy.core import Experiment
+from quickstudy.learners import ProtoNet
+from quickstudy.networks import Conv4, Downsampling
+from quickstudy.recipes.sources import Split, glyph_episodes, omniglot_episodes
+from quickstudy.tasks import Jitter, Layout
+
+_SETTINGS = {"5-way 1-shot": (5, 1), "5-way 5-shot": (5, 5), "20-way 1-shot": (20, 1), "20-way 5-shot": (20, 5)}
+
+
+def omniglot_protonet(
+    *,
+    split: Split = "lake",
+    ways: int = 60,
+    shots: int = 1,
+    queries: int = 5,
+    downsampling: Downsampling = "stride",
+    jitter: bool = True,
+    tasks_per_step: int = 1,
+    learning_rate: float = 2e-3,
+    average_decay: float | None = 0.999,
+    steps: int = 20_000,
+) -> Experiment:
+    """Prototypical Networks on Omniglot, 60-way episodes over characters in four rotations.
+
+    Args:
+        split: Characters to train on; lake's 792 are unseen in the test of either split.
+        ways: Classes in a training episode; many ways make a sharp embedding.
+        shots: Support drawings of each class in training.
+        queries: Queries of each class in training.
+        downsampling: Max-pooling as in the paper, or strides at a sixth of the cost.
+        jitter: Turn, shift and scale every training image a little.
+        tasks_per_step: Episodes in one optimiser step.
+        learning_rate: Of Adam, at its highest.
+        average_decay: Decay a step of the moving average of the weights.
+        steps: Optimiser steps.
+    """
+    layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
+    encoder = Conv4(downsampling=downsampling)
+    return Experiment(
+        learner=ProtoNet(encoder),
+        train=omniglot_episodes(split, "train", layout, rotations=True),
+        validation=omniglot_episodes(split, "validation", Layout(20, 1, 5)),
+        test={name: omniglot_episodes(split, "test", Layout(*setting)) for name, setting in _SETTINGS.items()},
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=200,
+        average_decay=average_decay,
+    )
+
+
+def glyphs_protonet(
+    *,
+    ways: int = 60,
+    shots: int = 1,
+    queries: int = 5,
+    downsampling: Downsampling = "stride",
+    tasks_per_step: int = 1,
+    learning_rate: float = 2e-3,
+    average_decay: float | None = 0.999,
+    steps: int = 20_000,
+) -> Experiment:
+    """Prototypical Networks on generated characters, new ones in every step: no data set needed.
+
+    Args:
+        ways: Classes in a training episode.
+        shots: Support drawings of each class in training.
+        queries: Queries of each class in training.
+        downsampling: Max-pooling as in the paper, or strides at a sixth of the cost.
+        tasks_per_step: Episodes in one optimiser step.
+        learning_rate: Of Adam, at its highest.
+        average_decay: Decay a step of the moving average of the weights.
+        steps: Optimiser steps.
+    """
+    encoder = Conv4(downsampling=downsampling)
+    return Experiment(
+        learner=ProtoNet(encoder),
+        train=glyph_episodes("train", Layout(ways, shots, queries)),
+        validation=glyph_episodes("validation", Layout(20, 1, 5)),
+        test={name: glyph_episodes("test", Layout(*setting)) for name, setting in _SETTINGS.items()},
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=100,
+        average_decay=average_decay,
+    )

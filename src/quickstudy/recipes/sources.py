@@ -1,0 +1,81 @@
+"""Where a recipe's tasks come from: a data set, the part of it, and the episodes drawn from that part.
+
+Nothing is read before the tasks are asked for, so weights load without their data.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from quickstudy.core import TaskSource, UserError
+from quickstudy.datasets import glyphs, image_folder, omniglot
+from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout, rotated_classes
+
+Split = Literal["lake", "vinyals"]
+Part = Literal["train", "validation", "test"]
+
+_GLYPH_SEEDS = {"validation": 1, "test": 2}
+_GLYPH_CLASSES = 1000
+
+
+def omniglot_episodes(
+    split: Split,
+    part: Part,
+    layout: Layout,
+    *,
+    rotations: bool = False,
+    within_alphabet: bool = False,
+    size: int = 28,
+) -> TaskSource:
+    """Episodes over the characters of one part of a split; with rotations, four classes for each character."""
+
+    def source(data_root: Path | None) -> Episodes:
+        classes = getattr(omniglot.split(split), part)
+        images, names = omniglot.load(data_root, size)
+        chosen = rotated_classes(images[classes]) if rotations else images[classes]
+        groups = np.tile(omniglot.alphabets(names)[classes], 4 if rotations else 1) if within_alphabet else None
+        return Episodes(chosen, layout, groups=groups)
+
+    return source
+
+
+def glyph_episodes(part: Part, layout: Layout) -> TaskSource:
+    """Episodes over generated characters: new ones all the time to train on, else a fixed thousand classes."""
+
+    def source(data_root: Path | None) -> Episodes | GeneratedEpisodes:
+        if part == "train":
+            return GeneratedEpisodes(glyphs.sample, layout)
+        return Episodes(glyphs.load(_GLYPH_CLASSES, seed=_GLYPH_SEEDS[part]), layout)
+
+    return source
+
+
+def folder_episodes(folder: Path, layout: Layout) -> TaskSource:
+    """Episodes over a folder of images, one sub-folder a class."""
+
+    def source(data_root: Path | None) -> Episodes:
+        images, num_drawings, _ = image_folder.load(folder)
+        return Episodes(images, layout, num_examples=num_drawings)
+
+    return source
+
+
+def trained_classes_among(trained_on: Split, evaluated_on: Split) -> int:
+    """How many test classes of one split were seen by a training on another."""
+    seen, asked = omniglot.split(trained_on), omniglot.split(evaluated_on)
+    return int(np.isin(asked.test, np.concatenate([seen.train, seen.validation])).sum())
+
+
+def refuse_leak(trained_on: Split, evaluated_on: Split) -> None:
+    """Refuse to evaluate weights on classes they were trained on.
+
+    Raises:
+        UserError: if the test classes of the one split are among the training classes of the other.
+    """
+    leaked = trained_classes_among(trained_on, evaluated_on)
+    if leaked:
+        raise UserError(
+            f"These weights were trained on the split '{trained_on}', whose training classes include {leaked} "
+            f"of the test classes of '{evaluated_on}'. Evaluate on '{trained_on}', or train with --split {evaluated_on}."
+        )

@@ -1,0 +1,72 @@
+"""What a training says while it runs: a CSV file always, TensorBoard where it is asked for."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from quickstudy.core import UserError
+
+_COLUMNS = ("step", "seconds", "loss", "learning_rate", "tasks_per_second", "accuracy", "interval95")
+
+
+class Log(Protocol):
+    """Somewhere figures go."""
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Note the figures of a step."""
+
+    def close(self) -> None:
+        """Finish."""
+
+
+class CSVLog:
+    """A row for each note; a figure that was not taken is left empty.
+
+    When a training goes on from `first_step`, later rows are of a past that will be lived again, and go.
+    """
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        kept = []
+        if first_step > 0 and path.exists():
+            with path.open(newline="") as file:
+                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= first_step]
+        self._file = path.open("w", newline="")
+        self._writer = csv.DictWriter(self._file, _COLUMNS)
+        self._writer.writeheader()
+        self._writer.writerows(kept)
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Add a row, at once on disk."""
+        self._writer.writerow({"step": step, **{key: f"{value:.6g}" for key, value in figures.items()}})
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class TensorBoardLog:
+    """Event files for TensorBoard.
+
+    Raises:
+        UserError: if TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise UserError(
+                "--tensorboard needs TensorBoard, which is not installed: pip install 'quickstudy[tensorboard]'."
+            ) from None
+        self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)  # type: ignore[no-untyped-call]
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Add a point to each figure's curve."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()

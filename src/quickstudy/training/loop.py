@@ -1,0 +1,210 @@
+"""The one training loop, for every learner trained by gradients: Lightning Fabric does the devices.
+
+Step i draws its tasks from a generator seeded by (seed, process, i), so a training that goes on
+after step i needs no memory of the data order.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch.optim import AdamW, Optimizer
+
+from quickstudy.core import Experiment, Learner, TaskDistribution, save_checkpoint, unchecked_distributions
+from quickstudy.evaluation import Interval, evaluate
+from quickstudy.training.logging import CSVLog, Log
+from quickstudy.training.run import BEST, LAST, METRICS, Position, averaged, load_last, save_last
+
+_SECONDS_BETWEEN_SAVES = 30.0
+_STEPS_BETWEEN_NOTES = 50
+_VALIDATION_SEED = 1_000_000_007  # Any number: the same validation tasks at every look.
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss is no longer a number. The weights before it are kept."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a display shows; `validation` only where it was just measured."""
+
+    step: int
+    fraction: float
+    loss: float
+    tasks_per_second: float
+    seconds: float
+    validation: Interval | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Where and for how long to train; what to train is the experiment's."""
+
+    folder: Path
+    header: Mapping[str, Any]
+    """Stored with the weights: the recipe and its arguments."""
+    seed: int = 0
+    minutes: float | None = None
+    """Train for this long instead of the experiment's steps."""
+    data_root: Path | None = None
+    compile: bool = False
+    resume: bool = False
+    """Go on from the folder's last checkpoint."""
+    logs: Sequence[Log] = ()
+    """Beside the CSV file, which is always written."""
+    show: Callable[[Progress], None] = field(default=lambda progress: None)
+
+
+def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
+    """Train the experiment's learner in place, leaving the last and the best weights in the run's folder.
+
+    `fabric` has been launched. All processes draw tasks of their own; the first one validates and writes.
+
+    Raises:
+        NonFiniteLossError: naming the step; the last checkpoint is of the step before it.
+        UserError: if the data cannot be had, or there is nothing sound to resume.
+    """
+    return _Training(experiment, run, fabric).go()
+
+
+class _Training:
+    def __init__(self, experiment: Experiment, run: Run, fabric: Fabric) -> None:
+        self.experiment, self.run, self.fabric = experiment, run, fabric
+        self.tasks = experiment.train(run.data_root).to(fabric.device)
+        self.validation = experiment.validation(run.data_root).to(fabric.device)
+        self.learner = experiment.learner.to(fabric.device)
+        self.optimiser: Optimizer = AdamW(
+            self.learner.parameters(), lr=experiment.learning_rate, weight_decay=experiment.weight_decay
+        )
+        decay = experiment.average_decay
+        self.average = None if decay is None else averaged(self.learner, decay)
+        self.position = Position()
+        if run.resume:
+            self.position = load_last(run.folder, self.learner, self.optimiser, self.average)
+        compiled = torch.compile(self.learner) if run.compile else self.learner
+        self.model, self.stepper = fabric.setup(compiled, self.optimiser)
+        self.own_tasks = max(1, experiment.tasks_per_step // fabric.world_size)
+        self.logs: list[Log] = []
+
+    def go(self) -> Position:
+        if self.fabric.is_global_zero:
+            self.logs = [CSVLog(self.run.folder / METRICS, self.position.step), *self.run.logs]
+        self._save()
+        started, saved, seconds_before = time.monotonic(), time.monotonic(), self.position.seconds
+        losses: list[float] = []
+        noted = (started, self.position.step)
+        self.learner.train()
+        with unchecked_distributions():
+            while (fraction := self._fraction()) < 1:
+                losses.append(self._step(fraction))
+                self.position.seconds = seconds_before + time.monotonic() - started
+                done = self._fraction() >= 1
+                looks = done or self.position.step % self.experiment.validate_every == 0
+                if looks or self.position.step % _STEPS_BETWEEN_NOTES == 0:
+                    rate = self._rate(*noted)
+                    self._note(losses, rate, self._validate() if looks else None)
+                    losses, noted = [], (time.monotonic(), self.position.step)
+                    self.position.seconds = seconds_before + time.monotonic() - started
+                if looks or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+                    self._save()
+                    saved = time.monotonic()
+        for log in self.logs:
+            log.close()
+        return self.position
+
+    def _fraction(self) -> float:
+        """How much of the training is behind us, the same on all processes."""
+        if self.run.minutes is None:
+            return self.position.step / self.experiment.steps
+        fraction = self.position.seconds / (60 * self.run.minutes)
+        return self.fabric.broadcast(fraction) if self.fabric.world_size > 1 else fraction
+
+    def _step(self, fraction: float) -> float:
+        step, experiment = self.position.step, self.experiment
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(experiment, step, fraction)
+        generator = step_generator(self.tasks, self.run.seed, self.fabric.global_rank, step)
+        loss = self.model(self.tasks.sample(self.own_tasks, generator))
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            self._save()
+            raise NonFiniteLossError(
+                f"The loss is {value} at step {step + 1}. The weights before it are in {self.run.folder / LAST}, "
+                f"the best ones in {self.run.folder / BEST}. Lower the learning rate, or clip the gradient."
+            )
+        self.fabric.backward(loss)
+        if experiment.gradient_clip is not None:
+            self.fabric.clip_gradients(self.model, self.stepper, max_norm=experiment.gradient_clip)
+        self.stepper.step()
+        self.stepper.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update_parameters(self.learner)
+        self.position.step += 1
+        return value
+
+    def _validate(self) -> Interval | None:
+        """Look at the validation classes, and keep the weights if they are the best so far."""
+        accuracy = None
+        if self.fabric.is_global_zero:
+            learner = self._kept()
+            accuracy = evaluate(
+                learner, self.validation, self.experiment.validation_tasks, seed=_VALIDATION_SEED
+            ).accuracy
+            if accuracy.mean > self.position.best_accuracy:
+                self.position.best_accuracy, self.position.best_step = accuracy.mean, self.position.step
+                header = {**self.run.header, "step": self.position.step, "validation_accuracy": accuracy.mean}
+                save_checkpoint(self.run.folder / BEST, learner.state_dict(), header)
+        self.fabric.barrier()
+        return accuracy
+
+    def _kept(self) -> Learner:
+        """The weights that count: the average where there is one."""
+        return self.learner if self.average is None else self.average.module
+
+    def _note(self, losses: list[float], rate: float, validation: Interval | None) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        loss = sum(losses) / len(losses)
+        figures = {"loss": loss, "tasks_per_second": rate, "seconds": self.position.seconds}
+        figures["learning_rate"] = self.optimiser.param_groups[0]["lr"]
+        if validation is not None:
+            figures |= {"accuracy": validation.mean, "interval95": validation.interval95}
+        for log in self.logs:
+            log.write(self.position.step, figures)
+        self.run.show(
+            Progress(self.position.step, self._fraction_here(), loss, rate, self.position.seconds, validation)
+        )
+
+    def _fraction_here(self) -> float:
+        if self.run.minutes is None:
+            return self.position.step / self.experiment.steps
+        return min(1.0, self.position.seconds / (60 * self.run.minutes))
+
+    def _rate(self, since: float, first_step: int) -> float:
+        steps = self.position.step - first_step
+        return steps * self.own_tasks * self.fabric.world_size / max(time.monotonic() - since, 1e-9)
+
+    def _save(self) -> None:
+        if self.fabric.is_global_zero:
+            save_last(
+                self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header
+            )
+
+
+def learning_rate(experiment: Experiment, step: int, fraction: float) -> float:
+    """Rises linearly over the warm-up, then falls along a half cosine to zero at the end of the training."""
+    rise = min(1.0, (step + 1) / max(1, experiment.warmup_steps))
+    return experiment.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * fraction))
+
+
+def step_generator(tasks: TaskDistribution, seed: int, process: int, step: int) -> torch.Generator:
+    """The generator of one step's tasks, on the tasks' own device."""
+    # Hashed into 32 bits, as torch's CPU generator reads no more of a seed.
+    hashed = int(np.random.SeedSequence([seed, process, step]).generate_state(1)[0])
+    return torch.Generator(tasks.device).manual_seed(hashed)
