@@ -67,17 +67,17 @@ def test_every_field_of_the_programs_leads_with_the_classes():
 
 def test_programs_have_one_to_four_strokes_all_of_them_common():
     programs = glyphs.sample_programs(2000, seeded())
-    counts = (programs.lengths.sum(-1) > 0).sum(-1)
+    counts = (programs.arcs[..., 2].sum(-1) > 0).sum(-1)
     share = torch.bincount(counts, minlength=5) / 2000
     assert share[0] == 0
     assert (share[1:] > 0.05).all()
 
 
 def test_the_ink_is_as_dense_as_in_handwriting(ink):
-    # Omniglot's background characters averaged down to 28x28: 0.078, 7.8 % and 13.3 %.
+    # Omniglot's background characters averaged down to 28x28: 0.078, 7.8 % and 14.0 %.
     assert 0.065 < ink.mean() < 0.092
     assert 0.065 < (ink > 0.5).float().mean() < 0.092
-    assert 0.11 < (ink > 0.04).float().mean() < 0.16
+    assert 0.11 < (ink > 0).float().mean() < 0.16
     assert ink.max() == 1
 
 

@@ -60,9 +60,7 @@ class EvaluateOptions:
 def run(arguments: list[str]) -> int:
     """Evaluate from command line arguments."""
 
-    def command(
-        name: Annotated[str, tyro.conf.Positional], options: EvaluateOptions
-    ) -> tuple[str, EvaluateOptions]:
+    def command(name: Annotated[str, tyro.conf.Positional], options: EvaluateOptions) -> tuple[str, EvaluateOptions]:
         return name, options
 
     name, options = parse(command, "evaluate", arguments, "NAME is a name of weights, or a run folder.")
@@ -98,9 +96,7 @@ def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> Task
         trained_on = header["arguments"].get("split")
         if trained_on is not None and options.part == "test":
             refuse_leak(trained_on, options.split)
-        return omniglot_episodes(
-            options.split, options.part, layout, within_alphabet=options.within_alphabet
-        )
+        return omniglot_episodes(options.split, options.part, layout, within_alphabet=options.within_alphabet)
     if options.within_alphabet:
         raise UserError(f"--within-alphabet was given, but '{data}' has no alphabets. Leave it out.")
     if data == "glyphs":

@@ -127,7 +127,9 @@ def _choose_folder(name: str, options: TrainOptions) -> tuple[Path, bool]:
     """The run's folder, and whether there is a training in it to go on with."""
     if options.resume is not None:
         if not options.resume.is_dir():
-            raise UserError(f"There is no folder {options.resume} to resume. Give the run's folder, or leave --resume out.")
+            raise UserError(
+                f"There is no folder {options.resume} to resume. Give the run's folder, or leave --resume out."
+            )
         if options.out not in (None, options.resume):
             raise UserError(f"A training resumes in its own folder {options.resume}. Leave out --out {options.out}.")
         if (options.resume / LAST).exists():
@@ -168,9 +170,7 @@ def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str,
         raise UserError(f"{folder} holds a training of '{stored['recipe']}', not of '{name}'. Resume that one.")
     plain = _header(name, default_arguments(name), TrainOptions())
     for key in (*stored["arguments"], *_RULED_BY_RUN):
-        before, now, default = (
-            header["arguments"].get(key, header.get(key)) for header in (stored, given, plain)
-        )
+        before, now, default = (header["arguments"].get(key, header.get(key)) for header in (stored, given, plain))
         if now not in (before, default):
             raise UserError(
                 f"{folder} was begun with {key} = {before}, and {now} was given. "
@@ -209,5 +209,3 @@ def _test(name: str, folder: Path, experiment: Experiment, options: TrainOptions
         return
     print_evaluations(f"{name} on classes it has never seen", rows)
     Console().print(f"weights  {folder}\npicture  {picture}", soft_wrap=True, highlight=False)
-
-

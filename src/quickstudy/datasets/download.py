@@ -152,9 +152,7 @@ def _receive(url: str, label: str, timeout_seconds: float) -> Generator[bytes, N
         raise _TransferError(f"truncated: {received} bytes came, {expected} were expected")
 
 
-def _chunks(
-    response: http.client.HTTPResponse, label: str, expected: int | None
-) -> Generator[bytes, None, int]:
+def _chunks(response: http.client.HTTPResponse, label: str, expected: int | None) -> Generator[bytes, None, int]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 

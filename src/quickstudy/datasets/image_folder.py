@@ -82,9 +82,7 @@ def _overlaps(length: int, size: int) -> np.ndarray:
 def _find_images(folder: Path) -> dict[str, list[Path]]:
     try:
         images = {
-            path.name: [
-                file for file in _visible(path) if file.suffix.lower() in _SUFFIXES and file.is_file()
-            ]
+            path.name: [file for file in _visible(path) if file.suffix.lower() in _SUFFIXES and file.is_file()]
             for path in _visible(folder)
             if path.is_dir()
         }

@@ -252,8 +252,7 @@ def _read_ink(archive: zipfile.ZipFile, drawing: str) -> np.ndarray:
 def _damaged(archive: zipfile.ZipFile | Path, reason: str) -> DataError:
     path = archive if isinstance(archive, Path) else Path(archive.filename or "")
     return DataError(
-        f"{path} is damaged or not Omniglot's: {reason}. "
-        f"Replace it with the official archive, {_OFFICIAL}/{path.name}."
+        f"{path} is damaged or not Omniglot's: {reason}. Replace it with the official archive, {_OFFICIAL}/{path.name}."
     )
 
 
@@ -266,9 +265,7 @@ def _keep(images: np.ndarray, cached: Path) -> np.ndarray:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise storage_error(cached, error) from error
-        warnings.warn(
-            f"Omniglot is decoded anew at each start: cannot write {cached} ({error}).", stacklevel=3
-        )
+        warnings.warn(f"Omniglot is decoded anew at each start: cannot write {cached} ({error}).", stacklevel=3)
         return images
     mapped = _read_cached(cached, images.shape[-1])
     return images if mapped is None else mapped

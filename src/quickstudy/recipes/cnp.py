@@ -39,9 +39,7 @@ def omniglot_cnp(
     """
     layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
     encoder = Conv4(blocks=3)  # 28 → 14 → 7 → 4, as the paper's three convolutions
-    settings = {
-        name: setting for name, setting in _SETTINGS.items() if decoder == "shared" or setting[0] <= ways
-    }
+    settings = {name: setting for name, setting in _SETTINGS.items() if decoder == "shared" or setting[0] <= ways}
     return Experiment(
         learner=CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=ways),
         train=omniglot_episodes(split, "train", layout, rotations=True),

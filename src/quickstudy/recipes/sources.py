@@ -77,5 +77,6 @@ def refuse_leak(trained_on: Split, evaluated_on: Split) -> None:
     if leaked:
         raise UserError(
             f"These weights were trained on the split '{trained_on}', whose training classes include {leaked} "
-            f"of the test classes of '{evaluated_on}'. Evaluate on '{trained_on}', or train with --split {evaluated_on}."
+            f"of the test classes of '{evaluated_on}'. Evaluate on '{trained_on}', or train with "
+            f"--split {evaluated_on}."
         )

@@ -160,7 +160,7 @@ def deal(images: Tensor, index_TNE: Tensor, shots: int, layout: Layout, generato
     support_x, support_y = _shuffled(index_TNE[..., :shots], generator)
     query_x, query_y = _shuffled(index_TNE[..., shots:], generator)
     if layout.shuffled_labels:
-        support_y = support_y.gather(1, _random_order(support_y.shape, generator))
+        support_y = _labels_at_random(*index_TNE.shape[:2], shots, generator)
     return Tasks(
         _gather(images, support_x, layout, generator), support_y, _gather(images, query_x, layout, generator), query_y
     )
@@ -197,9 +197,7 @@ def _draw_until_distinct(rows: int, count: int, population: int, generator: torc
         unlucky = (ordered[:, 1:] == ordered[:, :-1]).any(dim=1).nonzero().squeeze(1)
         if len(unlucky) == 0:
             return drawn
-        drawn[unlucky] = torch.randint(
-            population, (len(unlucky), count), generator=generator, device=generator.device
-        )
+        drawn[unlucky] = torch.randint(population, (len(unlucky), count), generator=generator, device=generator.device)
 
 
 def _shuffled(index_TNE: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -207,6 +205,16 @@ def _shuffled(index_TNE: Tensor, generator: torch.Generator) -> tuple[Tensor, Te
     num_tasks, ways, each = index_TNE.shape
     order = _random_order((num_tasks, ways * each), generator)
     return index_TNE.flatten(1).gather(1, order), order // each
+
+
+def _labels_at_random(num_tasks: int, ways: int, shots: int, generator: torch.Generator) -> Tensor:
+    """K labels of each class for every task, (T, N·K), in an order that has nothing to do with the support's."""
+    # N tasks in turn share an order and differ by the label they start from, so that over them every example has
+    # every label once: by luck alone a good learner's mean would stray a percent or more from chance.
+    groups = -(-num_tasks // ways)
+    order = _random_order((groups, ways * shots), generator).repeat_interleave(ways, dim=0)[:num_tasks]
+    first = torch.arange(num_tasks, device=generator.device) % ways
+    return (order // shots + first[:, None]) % ways
 
 
 def _random_order(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

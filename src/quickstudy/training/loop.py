@@ -192,9 +192,7 @@ class _Training:
 
     def _save(self) -> None:
         if self.fabric.is_global_zero:
-            save_last(
-                self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header
-            )
+            save_last(self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header)
 
 
 def learning_rate(experiment: Experiment, step: int, fraction: float) -> float:

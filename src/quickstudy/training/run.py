@@ -1,8 +1,8 @@
 """A training as it lies in its folder: what makes it go on, bit for bit, after it was killed.
 
-    last.safetensors   weights, optimiser, average, random state; the settings and the step in its header
-    best.safetensors   the weights that did best on the validation classes
-    metrics.csv        one row for each look at the loss
+last.safetensors   weights, optimiser, average, random state; the settings and the step in its header
+best.safetensors   the weights that did best on the validation classes
+metrics.csv        one row for each look at the loss
 """
 
 from collections.abc import Mapping

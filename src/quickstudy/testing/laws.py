@@ -1,0 +1,197 @@
+"""What is true of every learner at any time, trained or not. Each law's name says what it demands."""
+
+import copy
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from quickstudy.core import (
+    Learner,
+    OnlineLearner,
+    Tasks,
+    leaves,
+    load_checkpoint,
+    map_state,
+    move_state,
+    save_checkpoint,
+    select_tasks,
+)
+from quickstudy.testing.comparing import (
+    adapt,
+    answers,
+    demand,
+    demand_equal,
+    inside,
+    is_classification,
+    num_ways,
+    predict,
+    same,
+    summary,
+)
+
+
+def tasks_lead_every_leaf_of_the_state(learner: Learner, tasks: Tasks) -> None:
+    state = adapt(learner, tasks)
+    num_tasks = len(tasks.support_x)
+    for leaf in leaves(state):
+        demand(
+            leaf.ndim > 0 and leaf.shape[0] == num_tasks,
+            f"a leaf of the state has shape {tuple(leaf.shape)}, but {num_tasks} tasks lead. "
+            "Put the task dimension first in everything `adapt` returns.",
+        )
+    shape = predict(learner, state, tasks).batch_shape
+    demand(
+        shape[:2] == tasks.query_x.shape[:2],
+        f"the prediction has batch shape {tuple(shape)}, but (T, Q) = {tuple(tasks.query_x.shape[:2])} was expected.",
+    )
+
+
+def a_batch_equals_a_loop_over_its_tasks(learner: Learner, tasks: Tasks) -> None:
+    together = answers(learner, tasks)
+    alone = torch.cat(
+        [answers(learner, Tasks(*(field[task : task + 1] for field in tasks))) for task in range(len(together))]
+    )
+    demand_equal(together, alone, "a task is answered differently when others are in its batch")
+
+
+def queries_do_not_see_each_other(learner: Learner, tasks: Tasks) -> None:
+    if learner.is_transductive:
+        return
+    state = adapt(learner, tasks)
+    together = summary(predict(learner, state, tasks))
+    alone = torch.cat(
+        [
+            summary(predict(learner, state, tasks._replace(query_x=tasks.query_x[:, [query]])))
+            for query in range(tasks.query_x.shape[1])
+        ],
+        dim=1,
+    )
+    demand_equal(
+        together, alone, "a query is answered differently when others are asked (declare `is_transductive` if so meant)"
+    )
+
+
+def the_order_of_the_support_does_not_matter(learner: Learner, tasks: Tasks) -> None:
+    if learner.order_matters:
+        return
+    order = torch.randperm(tasks.support_x.shape[1], generator=torch.Generator().manual_seed(0))
+    shuffled = tasks._replace(support_x=tasks.support_x[:, order], support_y=tasks.support_y[:, order])
+    demand_equal(
+        answers(learner, tasks),
+        answers(learner, shuffled),
+        "the order of the support changes the prediction (declare `order_matters` if so meant)",
+    )
+
+
+def a_sliced_state_predicts_the_same(learner: Learner, tasks: Tasks) -> None:
+    state = adapt(learner, tasks)
+    whole = summary(predict(learner, state, tasks))
+    last = select_tasks(state, slice(-1, None))
+    part = summary(predict(learner, last, Tasks(*(field[-1:] for field in tasks))))
+    demand_equal(whole[-1:], part, "a task's state, taken out of its batch, predicts something else")
+
+
+def nothing_is_mutated(learner: Learner, tasks: Tasks) -> None:
+    before, given = inside(learner), [field.clone() for field in tasks]
+    state = adapt(learner, tasks)
+    held = map_state(torch.clone, state)
+    first = summary(predict(learner, state, tasks))
+    second = summary(predict(learner, state, tasks))
+    demand(
+        same(before, inside(learner)),
+        "`adapt` or `predict` changed the learner (an attribute, buffer or parameter) in eval mode. "
+        "Put what a task teaches into the state.",
+    )
+    demand(same(leaves(held), leaves(state)), "`predict` changed the state")
+    demand(same(given, list(tasks)), "`adapt` or `predict` changed the tasks they were given")
+    demand_equal(first, second, "the same state and queries are answered differently a second time")
+
+
+def every_parameter_gets_a_gradient(learner: Learner, tasks: Tasks) -> None:
+    trained = copy.deepcopy(learner).train()
+    trained.zero_grad(set_to_none=True)
+    loss = trained(tasks)
+    demand(loss.ndim == 0 and bool(loss.isfinite()), f"the meta-loss is {loss}, but one finite number was expected")
+    wanted = [(name, parameter) for name, parameter in trained.named_parameters() if parameter.requires_grad]
+    if wanted:
+        loss.backward()
+    for name, parameter in wanted:
+        demand(parameter.grad is not None, f"no gradient reaches the parameter {name}")
+
+
+def relabelling_the_classes_relabels_the_prediction(learner: Learner, tasks: Tasks) -> None:
+    # Where labels are slots this holds only on average: that is tested after training.
+    if not is_classification(tasks) or learner.labels_are_slots:
+        return
+    order = torch.arange(num_ways(tasks)).roll(1)
+    relabelled = tasks._replace(support_y=order[tasks.support_y])
+    demand_equal(
+        answers(learner, tasks),
+        answers(learner, relabelled)[..., order],
+        "calling the classes by other labels changes more than the labels of the answers "
+        "(declare `labels_are_slots` if so meant)",
+    )
+
+
+def the_query_answers_stay_unseen(learner: Learner, tasks: Tasks) -> None:
+    wrong = tasks._replace(query_y=tasks.query_y.flip(1))
+    demand_equal(answers(learner, tasks), answers(learner, wrong), "the queries' true answers change the prediction")
+
+
+def saved_and_loaded_it_predicts_the_same(learner: Learner, tasks: Tasks) -> None:
+    expected = answers(learner, tasks)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "learner.safetensors"
+        save_checkpoint(path, {name: value.clone() for name, value in learner.state_dict().items()}, {})
+        tensors, _ = load_checkpoint(path)
+    other = copy.deepcopy(learner)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(1.0)  # So that what is not loaded shows.
+    other.load_state_dict(tensors)
+    demand_equal(expected, answers(other, tasks), "weights that were saved and loaded predict something else")
+
+
+def it_moves_between_precisions_and_devices(learner: Learner, tasks: Tasks) -> None:
+    single = copy.deepcopy(learner).float()
+    coarse = answers(single, tasks.to("cpu", torch.float32))
+    demand(coarse.dtype == torch.float32, f"in float32 it answers in {coarse.dtype}")
+    demand(
+        torch.allclose(coarse.double(), answers(learner, tasks), atol=1e-2, rtol=1e-2),
+        "in float32 it answers differently than in float64",
+    )
+    if torch.cuda.is_available():
+        moved = copy.deepcopy(learner).cuda()
+        state = move_state(adapt(learner, tasks), "cuda")
+        there = summary(predict(moved, state, tasks.to("cuda")))
+        demand_equal(answers(learner, tasks), there.cpu(), "on another device it answers differently")
+
+
+def extending_twice_equals_extending_once(learner: Learner, tasks: Tasks) -> None:
+    if not isinstance(learner, OnlineLearner):
+        return
+    half = tasks.support_x.shape[1] // 2
+    with torch.no_grad():
+        state = learner.prior(len(tasks.support_x))
+        state = learner.extend(state, tasks.support_x[:, :half], tasks.support_y[:, :half])
+        state = learner.extend(state, tasks.support_x[:, half:], tasks.support_y[:, half:])
+        in_parts = summary(predict(learner, state, tasks))
+    demand_equal(answers(learner, tasks), in_parts, "reading the support in two parts predicts something else")
+
+
+LAWS: tuple[Callable[[Learner, Tasks], None], ...] = (
+    tasks_lead_every_leaf_of_the_state,
+    a_batch_equals_a_loop_over_its_tasks,
+    queries_do_not_see_each_other,
+    the_order_of_the_support_does_not_matter,
+    a_sliced_state_predicts_the_same,
+    nothing_is_mutated,
+    every_parameter_gets_a_gradient,
+    relabelling_the_classes_relabels_the_prediction,
+    the_query_answers_stay_unseen,
+    saved_and_loaded_it_predicts_the_same,
+    it_moves_between_precisions_and_devices,
+    extending_twice_equals_extending_once,
+)
