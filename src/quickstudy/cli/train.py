@@ -20,7 +20,7 @@ from quickstudy.evaluation import Evaluation, evaluate, provenance
 from quickstudy.evaluation.pictures import save_episode
 from quickstudy.pretrained import load
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
-from quickstudy.training import Run, TensorBoardLog, train
+from quickstudy.training import Run, train
 from quickstudy.training.run import LAST
 
 _TEST_TASKS = 1000
@@ -79,15 +79,16 @@ def run(arguments: list[str]) -> int:
 def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     fabric = _fabric(options)
     # Folders are chosen once the other processes exist: they run this same code.
-    folder, resume = fabric.broadcast(_choose_folder(name, options) if fabric.is_global_zero else None)
+    chosen = _choose_folder(name, options) if fabric.is_global_zero else (Path(), False)
+    folder, resume = fabric.broadcast(chosen)
     header = _header(name, setting, options)
     if resume:
         header = _resumed_header(folder, header, name)
     torch.manual_seed(header["seed"])
     experiment = build(name, header["arguments"])
     _refuse_pointless(name, experiment, header)
+    folder.mkdir(parents=True, exist_ok=True)
     with TrainingBar(quiet=not fabric.is_global_zero, title=f"{name} → {folder}") as bar:
-        logs = [TensorBoardLog(folder, 0)] if options.tensorboard and fabric.is_global_zero else []
         train(
             experiment,
             Run(
@@ -98,7 +99,7 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
                 data_root=options.data_root,
                 compile=options.compile,
                 resume=resume,
-                logs=logs,
+                tensorboard=options.tensorboard,
                 show=bar.show,
             ),
             fabric,
@@ -141,7 +142,6 @@ def _choose_folder(name: str, options: TrainOptions) -> tuple[Path, bool]:
         raise UserError(
             f"{folder} already holds a training. Go on with it by --resume {folder}, or choose another --out."
         )
-    folder.mkdir(parents=True, exist_ok=True)
     return folder, False
 
 

@@ -51,7 +51,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 def _opened(path: Path) -> Any:
     try:
-        return safe_open(path, framework="pt")  # type: ignore[no-untyped-call]
+        return safe_open(path, framework="pt")
     except FileNotFoundError:
         raise UserError(f"There is no checkpoint at {path}. Give a run folder, or train one first.") from None
     except (SafetensorError, OSError) as error:

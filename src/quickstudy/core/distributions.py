@@ -9,7 +9,7 @@ from torch.distributions import Categorical, Distribution
 
 def categorical(logits: Tensor) -> Categorical:
     """A class for each query, from logits (T, Q, N); a logit of −inf rules its class out."""
-    return Categorical(logits=logits)  # type: ignore[no-untyped-call]
+    return Categorical(logits=logits)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class Learner(nn.Module, ABC):
         state = self.adapt(tasks.support_x, tasks.support_y)
         return -self.predict(state, tasks.query_x).log_prob(tasks.query_y).mean()
 
-    @final
+    @final  # type: ignore[misc]
     def forward(self, tasks: Tasks) -> Tensor:
         """The only door for training: distributed wrappers hook `forward` and nothing else."""
         return self.meta_loss(tasks)

@@ -24,9 +24,11 @@ def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
 
 def leaves(state: Any) -> list[Tensor]:
     """All tensors of a state, in order."""
-    found: list[Tensor] = []
-    map_state(lambda leaf: (found.append(leaf), leaf)[1], state)
-    return found
+    if isinstance(state, Tensor):
+        return [state]
+    if isinstance(state, tuple):
+        return [leaf for part in state for leaf in leaves(part)]
+    raise TypeError(f"A state is made of tensors and tuples of them, but it holds {type(state).__name__}.")
 
 
 def select_tasks(state: State, index: Any) -> State:

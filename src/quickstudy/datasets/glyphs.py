@@ -9,19 +9,18 @@ after any length of ink is known in closed form, and thousands of drawings are t
 
 Shape suffixes: C classes, E drawings (examples) of a class, N = C·E drawings, S strokes, K arcs of a stroke,
 P points, H and W the image. Angles are in radians with y pointing down. A character's lengths have a unit of
-their own until its ink is fitted to the image; then the image's side is 1.
+their own until the ink is fitted to the image; then the image's side is 1.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 MAX_STROKES, MAX_ARCS = 4, 5
-POINTS = 112  # places of the pen on one drawing, shared by its strokes according to their lengths
+POINTS = 96  # places of the pen on one drawing, shared by its strokes according to their lengths
 BATCH = 256  # drawings inked at once, so that memory stays small
 
 # How likely 1, 2, 3, 4 strokes are, and per number of strokes, how likely 1 to 5 arcs in each of them are.
@@ -35,44 +34,35 @@ ARC_COUNT_WEIGHTS = (
 # How readily a hand moves right, right-down, down, and so on round to right-up; and by how many eighths of a
 # circle it turns at a corner where it would otherwise go straight on.
 DIRECTION_WEIGHTS = (0.26, 0.09, 0.28, 0.11, 0.09, 0.03, 0.06, 0.08)
-DIRECTION_SPREAD = 0.14
 TURN_WEIGHTS = (0.0, 0.1, 0.3, 0.1, 0.04, 0.1, 0.3, 0.06)
-# A stroke never or always has a habit (first two weights), or at random from arc to arc (third weight). The
-# habits: its arcs bend, its joins are smooth, its bends alternate in sense.
-BEND_WEIGHTS = (0.32, 0.28, 0.40)
-SMOOTH_WEIGHTS = (0.35, 0.35, 0.30)
-ALTERNATE_WEIGHTS = (0.40, 0.25, 0.35)
+DIRECTION_SPREAD = 0.14
+# How many strokes never, half of the time and always have a habit. The habits: arcs bend, joins are smooth,
+# bends alternate in sense.
+BEND_WEIGHTS, SMOOTH_WEIGHTS, ALTERNATE_WEIGHTS = (0.32, 0.40, 0.28), (0.35, 0.30, 0.35), (0.40, 0.35, 0.25)
 # How far a bend turns: bow, half circle, hook, closed loop; and how likely each is.
 BEND_RANGES = ((0.7, 1.9), (1.9, 3.5), (3.5, 5.4), (5.7, 7.0))
 BEND_RANGE_WEIGHTS = (0.36, 0.44, 0.10, 0.10)
 BEND_RADIUS, LINE_LENGTH, DOT_LENGTH = 0.22, 0.55, 0.07
 ARC_SPREAD, STROKE_SPREAD = 0.40, 0.25  # of the logarithm of a length, within and between strokes
-DOT_PROBABILITY = 0.10  # that a stroke after the first is a dot or short tick
-CLOSE_PROBABILITY = 0.15  # that a stroke of three arcs or more comes back to where it began
-REPEAT_PROBABILITY = 0.18  # that a stroke repeats the one before, half of the time mirrored
+# That a stroke after the first is a dot or short tick; repeats the one before, half of the time mirrored.
+DOT_PROBABILITY, REPEAT_PROBABILITY = 0.10, 0.18
 # A later stroke meets an earlier one end to end, end to somewhere along, crosses it, or stands apart.
 RELATION_WEIGHTS = (0.30, 0.36, 0.16, 0.18)
-APART_RANGE = (0.15, 0.50)
-# Or the last links two earlier places, like the bar of an H: not closer ones, nor with more stretching.
-BRIDGE_PROBABILITY, BRIDGE_SHORTEST, BRIDGE_STRETCH = 0.35, 0.2, 2.5
-CLUTTER_SIZE = 28
-CLUTTER = 0.19  # of the programs, up to a fifth that lose more of their ink to lines over lines are dropped
-ASPECT, ASPECT_SPREAD = -0.10, 0.15  # logarithm of width against height
-EXTENT, EXTENT_SPREAD, EXTENT_RANGE = 0.64, 0.09, (0.30, 0.80)  # longer side of the ink
-CENTRE, CENTRE_SPREAD = (0.48, 0.47), 0.015
+APART_NEAREST, APART_SPAN = 0.15, 0.35
+# Of the programs up to a fifth are dropped that, drawn at this size, lose more of their ink to lines over lines.
+CLUTTER_SIZE, CLUTTER = 28, 0.19
+# The frame of the ink: logarithms of width against height and of the longer side, and the centre's x and y.
+FRAME, FRAME_SPREAD = (-0.10, -0.45, 0.48, 0.47), (0.15, 0.15, 0.015, 0.015)
 
 # How one drawing differs from the program: standard deviations.
-LENGTH_JITTER = 0.18  # of the logarithm
-HEADING_JITTER = 0.12
+LENGTH_JITTER, HEADING_JITTER = 0.22, 0.16  # the first of the logarithm
 SWEEP_JITTER, BOW_JITTER = 0.10, 0.12  # share of a bend; turn of what should be a line
-STROKE_OFFSET_JITTER, STROKE_SCALE_JITTER = 0.04, 0.10
-ROTATION_JITTER, SLANT_JITTER, ASPECT_JITTER = 0.06, 0.13, 0.10
-EXTENT_JITTER, CENTRE_JITTER = 0.12, 0.045
-WAVES, WAVE_FREQUENCY, WAVE_JITTER = 2, 5.0, 0.02  # slow waves that bend the whole drawing
-MARGIN = 0.03  # kept free round the ink
-
-# A stroke's width were it black, its spread (of the logarithm), and how far from the pen its soft edge reaches.
-PEN_WIDTH, PEN_JITTER, PEN_REACH = 0.047, 0.10, 0.040
+STROKE_OFFSET_JITTER, STROKE_SCALE_JITTER = 0.05, 0.13
+ROTATION_JITTER, SLANT_JITTER, FRAME_JITTER = 0.08, 0.15, (0.10, 0.12, 0.045, 0.045)
+WAVES, WAVE_FREQUENCY, WAVE_JITTER = 2, 5.0, 0.025  # slow waves that bend the whole drawing
+MARGIN, LONGEST = 0.03, 0.85  # kept free round the ink; longest side of it
+# A stroke's width were it black, its spread (of the logarithm), and how far from the pen its edge reaches.
+PEN_WIDTH, PEN_JITTER, PEN_REACH = 0.050, 0.10, 0.040
 
 
 class Programs(NamedTuple):
@@ -82,9 +72,7 @@ class Programs(NamedTuple):
     parents: Tensor  # (C, S) the earlier stroke by which a stroke is placed
     fractions: Tensor  # (C, S, 2) how far along its parent, and along itself, a stroke meets it
     offsets: Tensor  # (C, S, 2) from the parent's point to the stroke's own
-    aspects: Tensor  # (C, 1) logarithm of width against height
-    extents: Tensor  # (C, 1) longer side of the ink
-    centres: Tensor  # (C, 2) of the ink
+    frames: Tensor  # (C, 4) of the ink: logarithms of aspect and longer side, centre
 
 
 def load(num_classes: int = 200, num_drawings: int = 20, seed: int = 0, size: int = 28) -> Tensor:
@@ -101,9 +89,8 @@ def sample_programs(num_classes: int, generator: Generator) -> Programs:
     """Invent the motor programs of so many classes."""
     _require_positive("num_classes", num_classes)
     drafts = _draft(num_classes + num_classes // 4, generator)
-    points, weights = _trace(_jitter(drafts, 1, generator), generator)
-    laid = _lay_ink(points, weights, CLUTTER_SIZE)
-    clutter = 1 - laid.clamp(max=1).sum((1, 2)) / laid.sum((1, 2))
+    inks = _lay_ink(*_trace(_jitter(drafts, 1, generator), generator), CLUTTER_SIZE)
+    clutter = torch.cat([1 - ink.clamp(max=1).sum((1, 2)) / ink.sum((1, 2)) for ink in inks])
     clear_first = (clutter > CLUTTER).byte().argsort(stable=True)
     return Programs(*(field[clear_first[:num_classes]] for field in drafts))
 
@@ -112,36 +99,27 @@ def draw(programs: Programs, num_drawings: int, generator: Generator, size: int 
     """Run each program so many times, (C, E, H, W) uint8 on the generator's device."""
     _require_positive("num_drawings", num_drawings)
     _require_positive("size", size)
-    points_NP2, weights_N = _trace(_jitter(programs, num_drawings, generator), generator)
-    batches = zip(torch.split(points_NP2, BATCH), torch.split(weights_N, BATCH), strict=True)
-    inks = (_lay_ink(points, weights, size).clamp_(max=1) for points, weights in batches)
-    images = torch.cat([ink.mul_(255).round_().to(torch.uint8) for ink in inks])
+    inks = _lay_ink(*_trace(_jitter(programs, num_drawings, generator), generator), size)
+    images = torch.cat([ink.clamp_(max=1).mul_(255).round_().to(torch.uint8) for ink in inks])
     return images.view(-1, num_drawings, size, size)
 
 
 def _draft(num_classes: int, generator: Generator) -> Programs:
     """Programs as they come."""
     strokes = (num_classes, MAX_STROKES)
-    earlier = torch.arange(MAX_STROKES, device=generator.device)
     relation = _choose(RELATION_WEIGHTS, strokes, generator)
     at_end = (_uniform((*strokes, 2), generator) < 0.5).float()
     along = _uniform((*strokes, 2), generator)
     on_parent = torch.where(relation == 0, at_end[..., 0], along[..., 0])
     on_itself = torch.where(relation <= 1, at_end[..., 1], 0.25 + 0.5 * along[..., 1])
-    near, far = APART_RANGE
-    distance = (relation == 3) * (near + (far - near) * _uniform(strokes, generator))
-    programs = Programs(
+    distance = (relation == 3) * (APART_NEAREST + APART_SPAN * _uniform(strokes, generator))
+    return Programs(
         arcs=_sample_arcs(num_classes, generator),
-        parents=(_uniform(strokes, generator) * earlier).long(),
+        parents=(_uniform(strokes, generator) * torch.arange(MAX_STROKES, device=generator.device)).long(),
         fractions=torch.stack([on_parent, on_itself], -1),
         offsets=_polar(math.tau * _uniform(strokes, generator), distance),
-        aspects=ASPECT + ASPECT_SPREAD * _normal((num_classes, 1), generator),
-        extents=(EXTENT + EXTENT_SPREAD * _normal((num_classes, 1), generator)).clamp(*EXTENT_RANGE),
-        centres=torch.tensor(CENTRE, device=generator.device)
-        + CENTRE_SPREAD * _normal((num_classes, 2), generator),
+        frames=_spread(FRAME_SPREAD, num_classes, generator) + torch.tensor(FRAME, device=generator.device),
     )
-    _bridge(programs, generator)
-    return programs
 
 
 def _sample_arcs(num_classes: int, generator: Generator) -> Tensor:
@@ -160,23 +138,20 @@ def _sample_arcs(num_classes: int, generator: Generator) -> Tensor:
     lengths = torch.where(dots_CS[..., None], DOT_LENGTH, lengths) * exists
     spread = STROKE_SPREAD * _normal((*shape[:2], 1), generator) + ARC_SPREAD * _normal(shape, generator)
     arcs = torch.stack([_sample_headings(turns, generator), turns, lengths * spread.exp()], -1)
+    _repeat_strokes(arcs, generator)
+    arcs[..., 2] *= (stroke_S <= stroke_counts_C[:, None])[..., None]
+    return arcs
 
-    closes_CS = (_uniform(shape[:2], generator) < CLOSE_PROBABILITY) & (arc_counts_CS >= 2) & ~dots_CS
-    closing = closes_CS[..., None] & (arc_K == arc_counts_CS[..., None])
-    way_CS2 = (_chord(arcs, arcs[..., 2]) * ~closing[..., None]).sum(2)
-    heading_CS = torch.atan2(-way_CS2[..., 1], -way_CS2[..., 0])
-    back = torch.stack([heading_CS, torch.zeros_like(heading_CS), way_CS2.norm(dim=-1)], -1)
-    arcs = torch.where(closing[..., None], back[:, :, None], arcs)
 
-    repeats_CS = _uniform(shape[:2], generator)
+def _repeat_strokes(arcs: Tensor, generator: Generator) -> None:
+    """Let some strokes repeat the one before, in place, as it is or mirrored left to right."""
+    repeats_CS = _uniform(tuple(arcs.shape[:2]), generator)
     for stroke in range(1, MAX_STROKES):
         chance = repeats_CS[:, stroke, None, None]
         heading, turn, length = arcs[:, stroke - 1].unbind(-1)
         mirrored = torch.stack([math.pi - heading, -turn, length], -1)
         repeated = torch.where(chance < REPEAT_PROBABILITY / 2, mirrored, arcs[:, stroke - 1])
         arcs[:, stroke] = torch.where(chance < REPEAT_PROBABILITY, repeated, arcs[:, stroke])
-    arcs[..., 2] *= (stroke_S <= stroke_counts_C[:, None])[..., None]
-    return arcs
 
 
 def _sample_turns(shape: tuple[int, int, int], generator: Generator) -> Tensor:
@@ -207,28 +182,6 @@ def _sample_headings(turns: Tensor, generator: Generator) -> Tensor:
     return torch.stack(headings, -1)
 
 
-def _bridge(programs: Programs, generator: Generator) -> None:
-    """Turn and stretch some last strokes, in place, so that they run from one earlier place to another."""
-    row_C = torch.arange(len(programs.arcs), device=programs.arcs.device)
-    last_C = (programs.arcs[..., 0, 2] > 0).sum(1) - 1
-    parent_C, fraction_C = programs.parents[row_C, last_C], programs.fractions[row_C, last_C, 0]
-    wanted_C, which_C, other_fraction_C = _uniform((3, len(row_C)), generator)
-    other_C = (which_C * last_C).long()
-    ends = torch.stack([parent_C, other_C, last_C], 1)
-    fractions = torch.stack([fraction_C, other_fraction_C, torch.ones_like(fraction_C)], 1)
-    start, stop, chord = _points_along(programs, ends, fractions).unbind(1)
-    places = _place_strokes(programs)
-    way = stop + places[row_C, other_C] - start - places[row_C, parent_C]
-    stretch_C = way.norm(dim=-1) / chord.norm(dim=-1).clamp(min=1e-6)
-    bridges_C = (wanted_C < BRIDGE_PROBABILITY) & (last_C > 0) & (stretch_C < BRIDGE_STRETCH)
-    bridges_C &= way.norm(dim=-1) > BRIDGE_SHORTEST
-    turn_C = torch.atan2(way[:, 1], way[:, 0]) - torch.atan2(chord[:, 1], chord[:, 0])
-    programs.arcs[row_C, last_C, :, 0] += (turn_C * bridges_C)[:, None]
-    programs.arcs[row_C, last_C, :, 2] *= torch.where(bridges_C, stretch_C, 1.0)[:, None]
-    programs.fractions[row_C, last_C, 1] *= ~bridges_C
-    programs.offsets[row_C, last_C] *= ~bridges_C[:, None]
-
-
 def _jitter(programs: Programs, num_drawings: int, generator: Generator) -> Programs:
     """One noisy program per drawing, N = C·E of them."""
     noisy = Programs(*(field.repeat_interleave(num_drawings, 0) for field in programs))
@@ -242,9 +195,7 @@ def _jitter(programs: Programs, num_drawings: int, generator: Generator) -> Prog
     return noisy._replace(
         arcs=torch.stack([heading, turn + extra, length], -1),
         offsets=noisy.offsets + STROKE_OFFSET_JITTER * _normal(tuple(noisy.offsets.shape), generator),
-        aspects=noisy.aspects + ASPECT_JITTER * _normal((len(heading), 1), generator),
-        extents=noisy.extents * (EXTENT_JITTER * _normal((len(heading), 1), generator)).exp(),
-        centres=noisy.centres + CENTRE_JITTER * _normal((len(heading), 2), generator),
+        frames=noisy.frames + _spread(FRAME_JITTER, len(heading), generator),
     )
 
 
@@ -255,15 +206,14 @@ def _trace(programs: Programs, generator: Generator) -> tuple[Tensor, Tensor]:
     starts = _place_strokes(programs)[:, :, None] + chords.cumsum(2) - chords
     ends_NA = arcs[..., 2].flatten(1).cumsum(1)
     length_N1 = ends_NA[:, -1:]
-    step_P = (torch.arange(POINTS, device=arcs.device) + 0.5) / POINTS
-    along_NP = length_N1 * step_P
+    along_NP = length_N1 * (torch.arange(POINTS, device=arcs.device) + 0.5) / POINTS
     arc_NP = torch.searchsorted(ends_NA, along_NP).clamp_(max=ends_NA.shape[1] - 1)
     table = torch.cat([arcs.flatten(1, 2), starts.flatten(1, 2), ends_NA[..., None]], -1)
     rows = torch.arange(len(arcs), device=arcs.device)[:, None] * table.shape[1]
     found = table.flatten(0, 1).index_select(0, (arc_NP + rows).flatten()).view(*arc_NP.shape, -1)
     along_arc = along_NP - (found[..., 5] - found[..., 2])
     points = found[..., 3:5] + _chord(found, along_arc)
-    points, scale_N1 = _fit(_distort(points, programs.aspects[:, 0], generator), programs)
+    points, scale_N1 = _fit(_distort(points, programs.frames[:, :1], generator), programs.frames)
     pen_N1 = PEN_WIDTH * (PEN_JITTER * _normal(tuple(scale_N1.shape), generator)).exp()
     return points, (pen_N1 * scale_N1 * length_N1 / POINTS)[:, 0]
 
@@ -275,64 +225,57 @@ def _chord(arcs: Tensor, along: Tensor) -> Tensor:
 
 
 def _place_strokes(programs: Programs) -> Tensor:
-    """Where each stroke begins, (N, S, 2)."""
-    parents = programs.parents
-    own = torch.arange(MAX_STROKES, device=parents.device).expand_as(parents)
-    fractions = programs.fractions.mT.flatten(1)
-    there, here = _points_along(programs, torch.cat([parents, own], 1), fractions).chunk(2, 1)
-    places = there - here + programs.offsets
-    places[:, 0] = 0
-    row_N = torch.arange(len(places), device=places.device)
+    """Where each stroke begins, (N, S, 2), so that it meets its parent."""
+    strokes_S = torch.arange(MAX_STROKES, device=programs.parents.device)
+    meeting_N2S = torch.stack([programs.parents, strokes_S.expand_as(programs.parents)], 1)
+    row_N = torch.arange(len(meeting_N2S), device=meeting_N2S.device)
+    arcs = programs.arcs[row_N[:, None, None], meeting_N2S]
+    ends = arcs[..., 2].cumsum(-1)
+    along = programs.fractions.mT[..., None] * ends[..., -1:] - (ends - arcs[..., 2])
+    on_parent, on_itself = _chord(arcs, along.clamp(min=0).minimum(arcs[..., 2])).sum(3).unbind(1)
+    places = (on_parent - on_itself + programs.offsets) * (strokes_S > 0)[:, None]
     for stroke in range(1, MAX_STROKES):
-        places[:, stroke] += places[row_N, parents[:, stroke]]
+        places[:, stroke] += places[row_N, programs.parents[:, stroke]]
     return places
 
 
-def _points_along(programs: Programs, strokes: Tensor, fractions: Tensor) -> Tensor:
-    """Points at fractions (N, R) of strokes (N, R), each from the start of its stroke, (N, R, 2)."""
-    arcs = programs.arcs[torch.arange(len(strokes), device=strokes.device)[:, None], strokes]
-    ends = arcs[..., 2].cumsum(-1)
-    along = fractions[..., None] * ends[..., -1:] - (ends - arcs[..., 2])
-    return _chord(arcs, along.clamp(min=0).minimum(arcs[..., 2])).sum(2)
-
-
-def _distort(points_NP2: Tensor, aspect_N: Tensor, generator: Generator) -> Tensor:
+def _distort(points_NP2: Tensor, log_aspect_N1: Tensor, generator: Generator) -> Tensor:
     """Stretch, slant and turn each drawing, and bend it by slow waves."""
-    rotation, slant = _normal((2, len(points_NP2)), generator)
-    cos, sin = (ROTATION_JITTER * rotation).cos(), (ROTATION_JITTER * rotation).sin()
-    stretch, slant = aspect_N.exp(), SLANT_JITTER * slant
-    matrix = torch.stack([stretch * cos, stretch * sin, slant * cos - sin, slant * sin + cos], -1)
-    points = points_NP2 @ matrix.view(-1, 2, 2)
-    frequency, amplitude = _normal((2, len(points), 2, WAVES), generator)
-    start = math.tau * _uniform((len(points), 1, WAVES), generator)
-    waves = (points @ (WAVE_FREQUENCY * frequency) + start).sin()
-    return points + waves @ (WAVE_JITTER * amplitude.mT)
+    rotation, slant = _spread((ROTATION_JITTER, SLANT_JITTER), len(points_NP2), generator)[..., None].unbind(1)
+    x, y = points_NP2.unbind(-1)
+    x = x * log_aspect_N1.exp() + slant * y
+    x, y = rotation.cos() * x - rotation.sin() * y, rotation.sin() * x + rotation.cos() * y
+    for _ in range(WAVES):
+        by_x, by_y, to_x, to_y = _normal((4, len(x), 1), generator)
+        start = math.tau * _uniform((len(x), 1), generator)
+        wave = WAVE_JITTER * (WAVE_FREQUENCY * (by_x * x + by_y * y) + start).sin()
+        x, y = x + to_x * wave, y + to_y * wave
+    return torch.stack([x, y], -1)
 
 
-def _fit(points_NP2: Tensor, programs: Programs) -> tuple[Tensor, Tensor]:
+def _fit(points_NP2: Tensor, frames_N4: Tensor) -> tuple[Tensor, Tensor]:
     """Scale the ink of each drawing to its extent and put it at its centre, all inside the frame."""
     low, high = points_NP2.amin(1), points_NP2.amax(1)
-    extent = programs.extents.clamp(max=1 - 2 * MARGIN)
-    scale_N1 = extent / (high - low).amax(-1, keepdim=True).clamp(min=1e-6)
+    scale_N1 = frames_N4[:, 1:2].exp().clamp(max=LONGEST) / (high - low).amax(-1, keepdim=True).clamp(min=1e-6)
     half = (high - low) * scale_N1 / 2 + MARGIN
-    shift = programs.centres.maximum(half).minimum(1 - half) - (low + high) / 2 * scale_N1
+    shift = frames_N4[:, 2:].maximum(half).minimum(1 - half) - (low + high) / 2 * scale_N1
     return points_NP2 * scale_N1[..., None] + shift[:, None], scale_N1
 
 
-def _lay_ink(points_NP2: Tensor, weight_N: Tensor, size: int) -> Tensor:
-    """Dab a pen at every point, (N, H, W); more than 1 where ink lies on ink."""
+def _lay_ink(points_NP2: Tensor, weights_N: Tensor, size: int) -> Iterator[Tensor]:
+    """Dab a pen at every point: batches of images (N, H, W), more than 1 where ink lies on ink."""
     pixel_W = (torch.arange(size, device=points_NP2.device) + 0.5) / (size * PEN_REACH)
-    dabs = (points_NP2.mT / PEN_REACH)[..., None] - pixel_W
-    # 1 - d² along each axis: as soft as a line averaged over pixels, of finite reach, without an exponential.
-    columns, rows = dabs.square_().clamp_(max=1).sub_(1).unbind(1)
-    area_of_dab = (4 / 3 * PEN_REACH) ** 2
-    return (rows.mT @ columns).mul_((weight_N / area_of_dab)[:, None, None])
+    weights_N = weights_N / (4 / 3 * PEN_REACH) ** 2  # the area under a dab
+    for points, weights in zip(torch.split(points_NP2, BATCH), torch.split(weights_N, BATCH), strict=True):
+        dabs = (points.mT / PEN_REACH)[..., None] - pixel_W
+        # 1 - d² on each axis: as soft as a line averaged over pixels, of finite reach, without an exponential.
+        columns, rows = dabs.square_().clamp_(max=1).sub_(1).unbind(1)
+        yield (rows.mT @ columns).mul_(weights[:, None, None])
 
 
-def _sample_habit(weights: tuple[float, ...], shape: tuple[int, int, int], generator: Generator) -> Tensor:
-    """A yes or no per arc: the same throughout a stroke of firm habit, even odds in any other."""
-    habit = _choose(weights, shape[:2], generator)[..., None]
-    return torch.where(habit == 2, _uniform(shape, generator) < 0.5, habit == 1)
+def _sample_habit(weights: tuple[float, ...], shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """A yes or no per arc, (C, S, K)."""
+    return _uniform(shape, generator) < _choose(weights, shape[:2], generator)[..., None] / 2
 
 
 def _polar(angle: Tensor, length: Tensor) -> Tensor:
@@ -350,6 +293,10 @@ def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
 
 def _normal(shape: tuple[int, ...], generator: Generator) -> Tensor:
     return torch.randn(shape, generator=generator, device=generator.device)
+
+
+def _spread(deviations: tuple[float, ...], rows: int, generator: Generator) -> Tensor:
+    return torch.tensor(deviations, device=generator.device) * _normal((rows, len(deviations)), generator)
 
 
 def _require_positive(name: str, value: int) -> None:

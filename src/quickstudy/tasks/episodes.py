@@ -160,7 +160,7 @@ def deal(images: Tensor, index_TNE: Tensor, shots: int, layout: Layout, generato
     support_x, support_y = _shuffled(index_TNE[..., :shots], generator)
     query_x, query_y = _shuffled(index_TNE[..., shots:], generator)
     if layout.shuffled_labels:
-        support_y = _labels_at_random(*index_TNE.shape[:2], shots, generator)
+        support_y = _labels_at_random(index_TNE.shape[0], index_TNE.shape[1], shots, generator)
     return Tasks(
         _gather(images, support_x, layout, generator), support_y, _gather(images, query_x, layout, generator), query_y
     )

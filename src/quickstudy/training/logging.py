@@ -60,7 +60,7 @@ class TensorBoardLog:
             raise UserError(
                 "--tensorboard needs TensorBoard, which is not installed: pip install 'quickstudy[tensorboard]'."
             ) from None
-        self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """Add a point to each figure's curve."""

@@ -6,7 +6,7 @@ after step i needs no memory of the data order.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torch.optim import AdamW, Optimizer
 
 from quickstudy.core import Experiment, Learner, TaskDistribution, save_checkpoint, unchecked_distributions
 from quickstudy.evaluation import Interval, evaluate
-from quickstudy.training.logging import CSVLog, Log
+from quickstudy.training.logging import CSVLog, Log, TensorBoardLog
 from quickstudy.training.run import BEST, LAST, METRICS, Position, averaged, load_last, save_last
 
 _SECONDS_BETWEEN_SAVES = 30.0
@@ -56,8 +56,8 @@ class Run:
     compile: bool = False
     resume: bool = False
     """Go on from the folder's last checkpoint."""
-    logs: Sequence[Log] = ()
-    """Beside the CSV file, which is always written."""
+    tensorboard: bool = False
+    """Write event files beside the CSV file, which is always written."""
     show: Callable[[Progress], None] = field(default=lambda progress: None)
 
 
@@ -87,14 +87,16 @@ class _Training:
         self.position = Position()
         if run.resume:
             self.position = load_last(run.folder, self.learner, self.optimiser, self.average)
-        compiled = torch.compile(self.learner) if run.compile else self.learner
+        compiled: Any = torch.compile(self.learner) if run.compile else self.learner
         self.model, self.stepper = fabric.setup(compiled, self.optimiser)
         self.own_tasks = max(1, experiment.tasks_per_step // fabric.world_size)
         self.logs: list[Log] = []
+        if fabric.is_global_zero:
+            self.logs.append(CSVLog(run.folder / METRICS, self.position.step))
+            if run.tensorboard:
+                self.logs.append(TensorBoardLog(run.folder, self.position.step))
 
     def go(self) -> Position:
-        if self.fabric.is_global_zero:
-            self.logs = [CSVLog(self.run.folder / METRICS, self.position.step), *self.run.logs]
         self._save()
         started, saved, seconds_before = time.monotonic(), time.monotonic(), self.position.seconds
         losses: list[float] = []
@@ -165,7 +167,8 @@ class _Training:
 
     def _kept(self) -> Learner:
         """The weights that count: the average where there is one."""
-        return self.learner if self.average is None else self.average.module
+        kept: Any = self.learner if self.average is None else self.average.module
+        return kept
 
     def _note(self, losses: list[float], rate: float, validation: Interval | None) -> None:
         if not self.fabric.is_global_zero:

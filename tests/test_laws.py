@@ -1,0 +1,34 @@
+"""Every learner we ship obeys the laws. Adding a learner is adding a line to the list."""
+
+import pytest
+
+from quickstudy.core import Learner, Tasks
+from quickstudy.learners import CNPClassifier, Nearest, ProtoNet
+from quickstudy.networks import Conv4
+from quickstudy.testing import check_learner
+
+
+def _encoder(**options) -> Conv4:
+    return Conv4(channels=8, **options)
+
+
+def _cnp(decoder: str, num_ways: int = 3) -> CNPClassifier:
+    encoder = _encoder(blocks=3)
+    return CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=num_ways)
+
+
+LEARNERS = {
+    "nearest": Nearest,
+    "protonet": lambda: ProtoNet(_encoder()),
+    "protonet with max-pooling": lambda: ProtoNet(_encoder(downsampling="pool")),
+    "protonet with group normalisation": lambda: ProtoNet(_encoder(normalisation="group")),
+    "cnp, shared decoder": lambda: _cnp("shared"),
+    "cnp, concatenated decoder": lambda: _cnp("concatenated"),
+    "cnp, with places to spare": lambda: _cnp("concatenated", num_ways=5),
+}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_obeys_the_laws(name: str, tasks: Tasks) -> None:
+    learner: Learner = LEARNERS[name]()
+    assert "training beats chance" in check_learner(learner, tasks)
