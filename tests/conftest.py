@@ -5,7 +5,6 @@ from quickstudy.core import Tasks
 from quickstudy.datasets import glyphs
 from quickstudy.tasks import Episodes, Layout
 
-# Two threads that share a core with other work are far slower than one.
 torch.set_num_threads(1)
 
 
@@ -16,10 +15,11 @@ def generator() -> torch.Generator:
 
 @pytest.fixture(scope="session")
 def glyph_images() -> torch.Tensor:
-    return glyphs.load(num_classes=12, num_drawings=8)
+    """Bytes, (20 classes, 10 drawings, 28, 28)."""
+    return glyphs.load(num_classes=20, num_drawings=10)
 
 
 @pytest.fixture
-def tasks(glyph_images: torch.Tensor, generator: torch.Generator) -> Tasks:
-    """Four tasks, 3-way 2-shot with three queries a class, images (1, 28, 28)."""
+def tasks(glyph_images, generator) -> Tasks:
+    """Four 3-way 2-shot tasks with three queries a class; images are (1, 28, 28)."""
     return Episodes(glyph_images, Layout(ways=3, shots=2, queries=3)).sample(4, generator)

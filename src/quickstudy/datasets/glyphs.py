@@ -7,9 +7,8 @@ Science 350 (2015), https://doi.org/10.1126/science.aab3050. The grammar of stro
 A stroke is a chain of arcs of constant curvature (straight lines, bends, loops), so the place of the pen
 after any length of ink is known in closed form, and thousands of drawings are traced and inked at once.
 
-Shape suffixes: C classes, E drawings (examples) of a class, N = C·E drawings, S strokes, K arcs of a stroke,
-P points, H and W the image. Angles are in radians with y pointing down. A character's lengths have a unit of
-their own until the ink is fitted to the image; then the image's side is 1.
+Shape suffixes: C classes, E drawings (examples) of a class, N = C·E, S strokes, K arcs of a stroke, P points,
+H and W the image. Angles are in radians, y points down, and once fitted the ink is in sides of the image.
 """
 
 import math
@@ -22,7 +21,6 @@ from torch import Generator, Tensor
 MAX_STROKES, MAX_ARCS = 4, 5
 POINTS = 96  # places of the pen on one drawing, shared by its strokes according to their lengths
 BATCH = 256  # drawings inked at once, so that memory stays small
-
 # How likely 1, 2, 3, 4 strokes are, and per number of strokes, how likely 1 to 5 arcs in each of them are.
 STROKE_COUNT_WEIGHTS = (0.28, 0.33, 0.23, 0.16)
 ARC_COUNT_WEIGHTS = (
@@ -35,7 +33,6 @@ ARC_COUNT_WEIGHTS = (
 # circle it turns at a corner where it would otherwise go straight on.
 DIRECTION_WEIGHTS = (0.26, 0.09, 0.28, 0.11, 0.09, 0.03, 0.06, 0.08)
 TURN_WEIGHTS = (0.0, 0.1, 0.3, 0.1, 0.04, 0.1, 0.3, 0.06)
-DIRECTION_SPREAD = 0.14
 # How many strokes never, half of the time and always have a habit. The habits: arcs bend, joins are smooth,
 # bends alternate in sense.
 BEND_WEIGHTS, SMOOTH_WEIGHTS, ALTERNATE_WEIGHTS = (0.32, 0.40, 0.28), (0.35, 0.30, 0.35), (0.40, 0.35, 0.25)
@@ -43,7 +40,8 @@ BEND_WEIGHTS, SMOOTH_WEIGHTS, ALTERNATE_WEIGHTS = (0.32, 0.40, 0.28), (0.35, 0.3
 BEND_RANGES = ((0.7, 1.9), (1.9, 3.5), (3.5, 5.4), (5.7, 7.0))
 BEND_RANGE_WEIGHTS = (0.36, 0.44, 0.10, 0.10)
 BEND_RADIUS, LINE_LENGTH, DOT_LENGTH = 0.22, 0.55, 0.07
-ARC_SPREAD, STROKE_SPREAD = 0.40, 0.25  # of the logarithm of a length, within and between strokes
+# Spread of directions, and of the logarithm of lengths, within and between strokes.
+DIRECTION_SPREAD, ARC_SPREAD, STROKE_SPREAD = 0.14, 0.40, 0.25
 # That a stroke after the first is a dot or short tick; repeats the one before, half of the time mirrored.
 DOT_PROBABILITY, REPEAT_PROBABILITY = 0.10, 0.18
 # A later stroke meets an earlier one end to end, end to somewhere along, crosses it, or stands apart.
@@ -55,14 +53,14 @@ CLUTTER_SIZE, CLUTTER = 28, 0.19
 FRAME, FRAME_SPREAD = (-0.10, -0.45, 0.48, 0.47), (0.15, 0.15, 0.015, 0.015)
 
 # How one drawing differs from the program: standard deviations.
-LENGTH_JITTER, HEADING_JITTER = 0.22, 0.16  # the first of the logarithm
+LENGTH_JITTER, HEADING_JITTER = 0.18, 0.12  # the first of the logarithm
 SWEEP_JITTER, BOW_JITTER = 0.10, 0.12  # share of a bend; turn of what should be a line
-STROKE_OFFSET_JITTER, STROKE_SCALE_JITTER = 0.05, 0.13
-ROTATION_JITTER, SLANT_JITTER, FRAME_JITTER = 0.08, 0.15, (0.10, 0.12, 0.045, 0.045)
-WAVES, WAVE_FREQUENCY, WAVE_JITTER = 2, 5.0, 0.025  # slow waves that bend the whole drawing
+STROKE_OFFSET_JITTER, STROKE_SCALE_JITTER = 0.04, 0.10
+ROTATION_JITTER, SLANT_JITTER, FRAME_JITTER = 0.06, 0.13, (0.10, 0.12, 0.045, 0.045)
+WAVES, WAVE_FREQUENCY, WAVE_JITTER = 2, 5.0, 0.02  # slow waves that bend the whole drawing
 MARGIN, LONGEST = 0.03, 0.85  # kept free round the ink; longest side of it
 # A stroke's width were it black, its spread (of the logarithm), and how far from the pen its edge reaches.
-PEN_WIDTH, PEN_JITTER, PEN_REACH = 0.050, 0.10, 0.040
+PEN_WIDTH, PEN_JITTER, PEN_REACH = 0.050, 0.10, 0.042
 
 
 class Programs(NamedTuple):
@@ -100,8 +98,8 @@ def draw(programs: Programs, num_drawings: int, generator: Generator, size: int 
     _require_positive("num_drawings", num_drawings)
     _require_positive("size", size)
     inks = _lay_ink(*_trace(_jitter(programs, num_drawings, generator), generator), size)
-    images = torch.cat([ink.clamp_(max=1).mul_(255).round_().to(torch.uint8) for ink in inks])
-    return images.view(-1, num_drawings, size, size)
+    images = [ink.clamp_(max=1).mul_(255).round_().to(torch.uint8) for ink in inks]
+    return torch.cat(images).view(-1, num_drawings, size, size)
 
 
 def _draft(num_classes: int, generator: Generator) -> Programs:
@@ -132,7 +130,6 @@ def _sample_arcs(num_classes: int, generator: Generator) -> Tensor:
     stroke_S, arc_K = torch.arange(MAX_STROKES, device=device), torch.arange(MAX_ARCS, device=device)
     dots_CS = (_uniform(shape[:2], generator) < DOT_PROBABILITY) & (stroke_S > 0)
     exists = arc_K <= (arc_counts_CS * ~dots_CS)[..., None]
-
     turns = _sample_turns(shape, generator)
     lengths = torch.where(turns == 0, LINE_LENGTH, BEND_RADIUS * turns.abs())
     lengths = torch.where(dots_CS[..., None], DOT_LENGTH, lengths) * exists
@@ -190,7 +187,7 @@ def _jitter(programs: Programs, num_drawings: int, generator: Generator) -> Prog
     by_stroke = STROKE_SCALE_JITTER * _normal((len(heading), MAX_STROKES, 1), generator)
     # Half of what a bend turns too far is taken back at its start: the chord keeps its direction.
     extra = torch.where(turn == 0, BOW_JITTER, SWEEP_JITTER * turn) * by_turn
-    heading = heading + HEADING_JITTER * by_heading - extra / 2
+    heading = heading - extra / 2 + HEADING_JITTER * by_heading
     length = length * (LENGTH_JITTER * by_length + by_stroke).exp()
     return noisy._replace(
         arcs=torch.stack([heading, turn + extra, length], -1),
@@ -211,8 +208,7 @@ def _trace(programs: Programs, generator: Generator) -> tuple[Tensor, Tensor]:
     table = torch.cat([arcs.flatten(1, 2), starts.flatten(1, 2), ends_NA[..., None]], -1)
     rows = torch.arange(len(arcs), device=arcs.device)[:, None] * table.shape[1]
     found = table.flatten(0, 1).index_select(0, (arc_NP + rows).flatten()).view(*arc_NP.shape, -1)
-    along_arc = along_NP - (found[..., 5] - found[..., 2])
-    points = found[..., 3:5] + _chord(found, along_arc)
+    points = found[..., 3:5] + _chord(found, along_NP - (found[..., 5] - found[..., 2]))
     points, scale_N1 = _fit(_distort(points, programs.frames[:, :1], generator), programs.frames)
     pen_N1 = PEN_WIDTH * (PEN_JITTER * _normal(tuple(scale_N1.shape), generator)).exp()
     return points, (pen_N1 * scale_N1 * length_N1 / POINTS)[:, 0]
@@ -228,7 +224,7 @@ def _place_strokes(programs: Programs) -> Tensor:
     """Where each stroke begins, (N, S, 2), so that it meets its parent."""
     strokes_S = torch.arange(MAX_STROKES, device=programs.parents.device)
     meeting_N2S = torch.stack([programs.parents, strokes_S.expand_as(programs.parents)], 1)
-    row_N = torch.arange(len(meeting_N2S), device=meeting_N2S.device)
+    row_N = torch.arange(len(meeting_N2S), device=strokes_S.device)
     arcs = programs.arcs[row_N[:, None, None], meeting_N2S]
     ends = arcs[..., 2].cumsum(-1)
     along = programs.fractions.mT[..., None] * ends[..., -1:] - (ends - arcs[..., 2])

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from quickstudy.core import TaskSource, UserError
 from quickstudy.datasets import glyphs, image_folder, omniglot
@@ -45,10 +47,18 @@ def glyph_episodes(part: Part, layout: Layout) -> TaskSource:
 
     def source(data_root: Path | None) -> Episodes | GeneratedEpisodes:
         if part == "train":
-            return GeneratedEpisodes(glyphs.sample, layout)
+            return GeneratedEpisodes(_turned_glyphs, layout)
         return Episodes(glyphs.load(_GLYPH_CLASSES, seed=_GLYPH_SEEDS[part]), layout)
 
     return source
+
+
+def _turned_glyphs(num_classes: int, num_drawings: int, generator: torch.Generator) -> Tensor:
+    """New glyphs, each class turned by a random number of quarters: more kinds than the pen's habits allow."""
+    images = glyphs.sample(num_classes, num_drawings, generator)
+    turned = rotated_classes(images).view(4, *images.shape)
+    quarters = torch.randint(4, (num_classes,), generator=generator, device=images.device)
+    return turned[quarters, torch.arange(num_classes, device=images.device)]
 
 
 def folder_episodes(folder: Path, layout: Layout) -> TaskSource:

@@ -153,7 +153,10 @@ def saved_and_loaded_it_predicts_the_same(learner: Learner, tasks: Tasks) -> Non
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.add_(1.0)  # So that what is not loaded shows.
-    other.load_state_dict(tensors)
+    try:
+        other.load_state_dict(tensors)
+    except RuntimeError as error:
+        demand(False, f"weights that were saved do not load: {error}")
     demand_equal(expected, answers(other, tasks), "weights that were saved and loaded predict something else")
 
 

@@ -97,6 +97,14 @@ class _Training:
                 self.logs.append(TensorBoardLog(run.folder, self.position.step))
 
     def go(self) -> Position:
+        try:
+            self._loop()
+        finally:
+            for log in self.logs:
+                log.close()
+        return self.position
+
+    def _loop(self) -> None:
         self._save()
         started, saved, seconds_before = time.monotonic(), time.monotonic(), self.position.seconds
         losses: list[float] = []
@@ -116,9 +124,6 @@ class _Training:
                 if looks or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
                     self._save()
                     saved = time.monotonic()
-        for log in self.logs:
-            log.close()
-        return self.position
 
     def _fraction(self) -> float:
         """How much of the training is behind us, the same on all processes."""

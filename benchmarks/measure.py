@@ -1,0 +1,175 @@
+"""How well trained weights do: every setting of the protocol, by the same code as `quickstudy evaluate`.
+
+python benchmarks/measure.py [NAME|RUN ...] [--out DIR] [--data-root DIR] [--tasks 1000]
+
+Leaves one file for each learner, accuracy-NAME.json, a list with one record for each setting. A record holds
+the command that gives the same figures, and either its result or the words with which the learner refused.
+"""
+
+import contextlib
+import io
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from timing import write_json
+
+import quickstudy
+from quickstudy.cli import evaluate
+from quickstudy.core import UserError
+from quickstudy.datasets import DataError
+from quickstudy.pretrained import describe
+
+WAYS_AND_SHOTS = ((5, 1), (5, 5), (20, 1), (20, 5))
+QUERIES = 15
+
+
+class Setting(NamedTuple):
+    """Tasks to evaluate on."""
+
+    data: str
+    split: str | None
+    ways: int
+    shots: int
+    within_alphabet: bool = False
+    shuffled_labels: bool = False
+
+    def arguments(self, name: str, tasks: int) -> list[str]:
+        """The arguments of the command, from `evaluate` on."""
+        split = [] if self.split is None else ["--split", self.split]
+        counts = {"ways": self.ways, "shots": self.shots, "queries": QUERIES, "tasks": tasks}
+        numbers = [part for key, value in counts.items() for part in (f"--{key}", str(value))]
+        flags = [f"--{flag.replace('_', '-')}" for flag in ("within_alphabet", "shuffled_labels") if getattr(self, flag)]
+        return ["evaluate", name, "--data", self.data, *split, *numbers, *flags, "--json"]
+
+    def __str__(self) -> str:
+        where = self.data if self.split is None else f"{self.data} {self.split}"
+        control = ", within alphabet" * self.within_alphabet + ", shuffled labels" * self.shuffled_labels
+        return f"{where} {self.ways}-way {self.shots}-shot{control}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Where to leave the figures, and how many tasks to take them over."""
+
+    out: Path = Path(__file__).parent / "results"
+    """Folder for the JSON files."""
+    data_root: Path | None = None
+    """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
+    tasks: int = 1000
+    """Tasks in each setting."""
+
+
+def grid(header: dict[str, Any]) -> list[Setting]:
+    """The settings for weights with this header: the protocol on Omniglot, and before it the glyphs of glyphs-*."""
+    omniglot = [Setting("omniglot", split, *counts) for split in ("lake", "vinyals") for counts in WAYS_AND_SHOTS]
+    omniglot.append(Setting("omniglot", "lake", 20, 1, within_alphabet=True))
+    omniglot.append(Setting("omniglot", "lake", 5, 1, shuffled_labels=True))
+    if not header["recipe"].startswith("glyphs-"):
+        return omniglot
+    glyphs = [Setting("glyphs", None, *counts) for counts in WAYS_AND_SHOTS]
+    # Transfer says nothing of a learner without weights: on Omniglot it is omniglot-NAME itself.
+    return glyphs + omniglot if is_trained(header) else glyphs
+
+
+def is_trained(header: dict[str, Any]) -> bool:
+    """Weights know how far their training went; a learner without any has nothing to know."""
+    return "step" in header
+
+
+def trained_on(header: dict[str, Any]) -> str | None:
+    """The data, and of Omniglot the split; None where there was nothing to train."""
+    if not is_trained(header):
+        return None
+    data = header["recipe"].split("-")[0]
+    return " ".join([data, *filter(None, [header["arguments"].get("split")])])
+
+
+def measure(name: str, setting: Setting, tasks: int, data_root: Path | None) -> dict[str, Any]:
+    """One setting's record: the command, and what it printed or how it refused."""
+    arguments = setting.arguments(name, tasks)
+    local = [] if data_root is None else ["--data-root", str(data_root)]
+    printed, result, refusal = io.StringIO(), None, None
+    try:
+        # The command's own progress would draw over ours.
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+            evaluate.run([*arguments[1:], *local])
+        result = json.loads(printed.getvalue())
+    except DataError:
+        raise  # No refusal: the data are not there.
+    except UserError as error:
+        refusal = str(error)
+    return {"command": shlex.join(["quickstudy", *arguments]), **setting._asdict(), "result": result, "refusal": refusal}
+
+
+def measure_all(name: str, options: Options, progress: Progress) -> Path:
+    """All settings of one learner, written to its file."""
+    header = describe(name)
+    settings = grid(header)
+    task = progress.add_task(name, total=len(settings), setting="")
+    records = []
+    for setting in settings:
+        progress.update(task, setting=str(setting))
+        record = measure(name, setting, options.tasks, options.data_root)
+        records.append({"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header), **record})
+        progress.advance(task)
+    progress.update(task, setting="done")
+    path = options.out / f"accuracy-{stem(name)}.json"
+    write_json(path, records)
+    return path
+
+
+def stem(name: str) -> str:
+    """What files are called after a name of weights, or after a run's folder."""
+    return Path(name).resolve().name.removesuffix(".safetensors") if Path(name).exists() else name
+
+
+def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:
+    """Measure the weights of these names or run folders; without any, all that `quickstudy.load` knows."""
+    try:
+        with _progress() as progress:
+            paths = [measure_all(name, options, progress) for name in names or quickstudy.available()]
+    except (UserError, DataError) as error:
+        print(f"measure: {error}", file=sys.stderr)
+        return 2
+    for path in paths:
+        _print(path)
+    return 0
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress]:
+    # The file is fixed: while a command runs, sys.stderr is another.
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+    shown = Progress(*columns, TextColumn("{task.fields[setting]}"), console=console, redirect_stderr=False)
+    shown.disable = not console.is_terminal
+    with shown:
+        yield shown
+
+
+def _print(path: Path) -> None:
+    table = Table(title=str(path), title_justify="left")
+    table.add_column("setting")
+    table.add_column("accuracy", justify="right")
+    for record in json.loads(path.read_text(encoding="utf-8")):
+        setting = Setting(**{field: record[field] for field in Setting._fields})
+        table.add_row(str(setting), record["refusal"] or _accuracy(record["result"]))
+    Console().print(table)
+
+
+def _accuracy(result: dict[str, Any]) -> str:
+    return f"{100 * result['accuracy']['mean']:.2f} ± {100 * result['accuracy']['interval95']:.2f} %"
+
+
+if __name__ == "__main__":
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    sys.exit(tyro.cli(main, description=__doc__, config=config))

@@ -1,0 +1,128 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import quickstudy as package
+from quickstudy.core import load_checkpoint
+
+SMALL = ("--ways", 5, "--queries", 2)
+
+
+def _start(*arguments: object, **options) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "quickstudy", "train", "glyphs-protonet", *map(str, (*SMALL, *arguments))]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@pytest.fixture
+def short_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quickstudy.cli.train._TEST_TASKS", 20)
+
+
+@pytest.mark.usefixtures("short_tests")
+def test_it_trains_evaluates_and_saves_a_picture(quickstudy, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    code, out, _ = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 30, "--out", folder, "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert [row["setting"] for row in record["test"]][0] == "5-way 1-shot"
+    assert record == json.loads((folder / "evaluation.json").read_text())
+    assert Image.open(folder / "episode.png").width > 200
+    learner = package.load(folder)
+    assert not learner.training
+    assert learner.predict(
+        learner.adapt(torch.rand(1, 5, 1, 28, 28), torch.arange(5)[None]), torch.rand(1, 2, 1, 28, 28)
+    )
+    assert quickstudy("evaluate", folder, "--tasks", 10)[0] == 0
+
+
+@pytest.mark.usefixtures("short_tests")
+def test_the_table_is_what_a_person_sees(quickstudy, tmp_path: Path) -> None:
+    code, out, err = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 5, "--out", tmp_path / "run")
+    assert code == 0
+    assert "20-way 5-shot" in out
+    assert "step 5" in err
+
+
+def test_killed_at_a_random_moment_and_resumed_it_ends_bit_for_bit_the_same(tmp_path: Path) -> None:
+    whole = _start("--steps", 120, "--out", tmp_path / "whole")
+    killed = _start("--steps", 120, "--out", tmp_path / "killed")
+    metrics = tmp_path / "killed/metrics.csv"
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and metrics.read_text().count("\n") > 1) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    resumed = _start("--steps", 120, "--resume", tmp_path / "killed")
+    for process in (whole, resumed):
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+    for name in ("last.safetensors", "best.safetensors"):
+        one, other = (load_checkpoint(tmp_path / run / name)[0] for run in ("whole", "killed"))
+        assert [key for key in one if not torch.equal(one[key], other[key])] == []
+
+
+def test_two_processes_train_one_learner(tmp_path: Path) -> None:
+    process = _start("--steps", 6, "--devices", 2, "--accelerator", "cpu", "--out", tmp_path / "run")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert load_checkpoint(tmp_path / "run/last.safetensors")[1]["position"]["step"] == 6
+    assert (tmp_path / "run/evaluation.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["glyphs-protonett"], "no recipe 'glyphs-protonett'"),
+        (["glyphs-nearest"], "nothing to train"),
+        (["glyphs-protonet", "--way", "5"], "--ways"),
+        (["glyphs-protonet", "--steps", "0"], "at least one step"),
+        (["glyphs-protonet", "--minutes", "-1"], "needs some time"),
+        (["glyphs-protonet", "--minutes", "1", "--steps", "5"], "only one of them"),
+        (["glyphs-protonet", "--resume", "nowhere"], "no folder nowhere"),
+        (["glyphs-protonet", "--accelerator", "cuda"], "No such devices"),
+        (["omniglot-protonet", "--data-root", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_has_one_clear_message_and_exit_code_two(
+    quickstudy, arguments: list[str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("this machine has such a device")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = quickstudy("train", *arguments)
+    assert code == 2
+    assert complaint in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("short_tests")
+def test_a_training_is_not_overwritten_nor_resumed_as_another(quickstudy, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 3, "--out", folder)
+    code, _, err = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 3, "--out", folder)
+    assert code == 2
+    assert "already holds a training" in err
+    code, _, err = quickstudy("train", "glyphs-protonet", "--ways", 7, "--resume", folder)
+    assert code == 2
+    assert "begun with ways = 5, and 7 was given" in err
+    code, _, err = quickstudy("train", "omniglot-protonet", "--resume", folder)
+    assert code == 2
+    assert "holds a training of 'glyphs-protonet'" in err
+
+
+def test_help_tells_a_recipes_own_options(quickstudy) -> None:
+    code, out, _ = quickstudy("train", "omniglot-protonet", "--help")
+    assert code == 0
+    assert all(option in out for option in ("--split", "--ways", "--steps", "--minutes", "--resume"))

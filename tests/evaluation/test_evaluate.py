@@ -1,0 +1,235 @@
+import math
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Distribution
+
+from quickstudy.core import Learner, UserError, categorical
+from quickstudy.evaluation import Interval, evaluate
+from quickstudy.learners import Nearest
+from quickstudy.tasks import Episodes, Layout
+
+LAYOUT = Layout(ways=3, shots=1, queries=4)
+
+
+class Remembered(NamedTuple):
+    classes_TS: torch.Tensor
+    labels_TS: torch.Tensor
+
+
+class Perfect(Learner):
+    """Reads the class off the coded image, and answers with that class's label in the support."""
+
+    def adapt(self, support_x, support_y):
+        return Remembered(support_x[..., 0], support_y)
+
+    def predict(self, state, query_x):
+        is_same_TQS = query_x[..., :1] == state.classes_TS[:, None]
+        label_TQ = (is_same_TQS * state.labels_TS[:, None]).sum(dim=-1)
+        return categorical((nn.functional.one_hot(label_TQ, 3) == 0) * -1000.0)
+
+
+class Constant(Learner):
+    """Gives the same probabilities to every query, and notes what it is shown."""
+
+    def __init__(self, probabilities=(0.7, 0.2, 0.1), dtype=torch.float32):
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(probabilities, dtype=dtype).log())
+        self.seen, self.modes = [], []
+
+    def adapt(self, support_x, support_y):
+        self.modes.append((self.training, torch.is_grad_enabled(), Distribution._validate_args))
+        self.seen.append(support_x)
+        return support_y
+
+    def predict(self, state, query_x):
+        self.seen.append(query_x)
+        return categorical(self.logits.expand(*query_x.shape[:2], -1))
+
+
+class Failing(Constant):
+    def predict(self, state, query_x):
+        raise RuntimeError("out of memory")
+
+
+@pytest.fixture
+def coded() -> Episodes:
+    """Vectors that hold the number of their class."""
+    return Episodes(torch.arange(10.0)[:, None, None].expand(-1, 6, 2).clone(), LAYOUT)
+
+
+@pytest.fixture
+def glyphs(glyph_images) -> Episodes:
+    return Episodes(glyph_images, LAYOUT)
+
+
+# Intervals.
+
+
+def test_an_interval_is_196_standard_errors():
+    interval = Interval.over(torch.tensor([0.2, 0.4, 0.6, 0.8, 1.0]))
+    assert interval.mean == pytest.approx(0.6)
+    assert interval.interval95 == pytest.approx(1.96 * math.sqrt(0.1) / math.sqrt(5))
+
+
+def test_the_interval_shrinks_with_the_root_of_the_number_of_tasks():
+    few, many = (Interval.over(torch.tensor([0.0, 1.0]).repeat(count)) for count in (50, 5000))
+    assert few.interval95 / many.interval95 == pytest.approx(10, rel=0.01)
+
+
+def test_the_interval_holds_the_true_mean_95_times_in_100(generator):
+    values = torch.rand(2000, 50, generator=generator)
+    held = [abs(interval.mean - 0.5) < interval.interval95 for interval in map(Interval.over, values)]
+    assert sum(held) / 2000 == pytest.approx(0.945, abs=0.015)
+
+
+def test_a_single_task_says_nothing_of_the_spread():
+    assert Interval.over(torch.tensor([0.5])) == Interval(0.5, math.inf)
+
+
+def test_equal_tasks_have_no_spread():
+    assert Interval.over(torch.full((7,), 0.25)) == Interval(0.25, 0.0)
+
+
+def test_an_interval_reads_in_percent():
+    assert str(Interval(0.98765, 0.00321)) == "98.77 ± 0.32 %"
+
+
+# Learners of known worth.
+
+
+def test_a_perfect_learner_is_right_and_certain(coded):
+    result = evaluate(Perfect(), coded, num_tasks=30)
+    assert result.accuracy == Interval(1.0, 0.0)
+    assert result.negative_log_likelihood == 0.0
+    assert result.calibration_error == 0.0
+    assert result.tasks == 30
+
+
+def test_a_constant_learner_is_at_chance_and_scored_by_its_probabilities(coded):
+    result = evaluate(Constant((0.7, 0.2, 0.1)), coded, num_tasks=20)
+    assert result.accuracy.mean == pytest.approx(1 / 3)
+    assert result.accuracy.interval95 == pytest.approx(0, abs=1e-12)
+    assert result.negative_log_likelihood == pytest.approx(-math.log(0.7 * 0.2 * 0.1) / 3, rel=1e-6)
+    assert result.calibration_error == pytest.approx(0.7 - 1 / 3, rel=1e-6)
+
+
+def test_the_interval_is_over_tasks_not_queries(glyphs):
+    result = evaluate(Nearest(), glyphs, num_tasks=40)
+    assert result.accuracies.shape == (40,)
+    assert (12 * result.accuracies == (12 * result.accuracies).round()).all()
+    assert result.accuracy.mean == pytest.approx(result.accuracies.mean().item())
+    assert result.accuracy.interval95 == pytest.approx(1.96 * result.accuracies.std().item() / math.sqrt(40))
+
+
+# The same tasks for every learner.
+
+
+def test_two_learners_see_the_same_tasks(glyphs):
+    one, other = Constant(), Constant((0.1, 0.1, 0.8))
+    evaluate(one, glyphs, num_tasks=20)
+    evaluate(other, glyphs, num_tasks=20)
+    assert all(torch.equal(a, b) for a, b in zip(one.seen, other.seen, strict=True))
+
+
+def test_the_seed_decides_the_tasks(glyphs):
+    one, same, other = (evaluate(Nearest(), glyphs, 50, seed=seed).accuracies for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 23])
+def test_fewer_tasks_are_the_first_of_more(glyphs, count):
+    many, few = (evaluate(Nearest(), glyphs, num_tasks) for num_tasks in (40, count))
+    assert torch.equal(few.accuracies, many.accuracies[:count])
+    assert few.accuracy == Interval.over(many.accuracies[:count])
+
+
+def test_likelihood_and_calibration_are_of_the_tasks_counted_only(glyphs):
+    alone = evaluate(Nearest(), glyphs, num_tasks=1)
+    drawn = glyphs.sample(10, torch.Generator().manual_seed(0))
+    prediction = Nearest().predict(Nearest().adapt(drawn.support_x, drawn.support_y), drawn.query_x)
+    expected = -prediction.log_prob(drawn.query_y)[0].mean().item()
+    confidence, answers = prediction.probs[0].max(dim=-1)
+    assert alone.negative_log_likelihood == pytest.approx(expected, abs=1e-6)
+    assert 0 < alone.calibration_error <= 1
+    assert alone.calibration_error >= abs(confidence.mean() - alone.accuracy.mean) - 1e-6
+    assert alone.accuracy.mean == pytest.approx((answers == drawn.query_y[0]).double().mean().item())
+
+
+def test_the_global_random_numbers_do_not_matter(glyphs):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first = evaluate(Nearest(), glyphs, 20).accuracies
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(5)
+    assert torch.equal(evaluate(Nearest(), glyphs, 20).accuracies, first)
+
+
+def test_the_difference_of_two_learners_is_taken_task_by_task(coded, glyphs):
+    better, worse = evaluate(Nearest(), glyphs, 50), evaluate(Constant(), glyphs, 50)
+    gain = better.minus(worse)
+    difference = better.accuracies - worse.accuracies
+    assert gain.mean == pytest.approx(better.accuracy.mean - worse.accuracy.mean)
+    assert gain.interval95 == pytest.approx(1.96 * difference.std().item() / math.sqrt(50))
+    assert worse.minus(better).mean == -gain.mean
+    assert better.minus(better) == Interval(0.0, 0.0)
+
+
+# How the learner is treated.
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_learner_is_in_eval_mode_meanwhile_and_as_before_afterwards(coded, training):
+    learner = Constant().train(training)
+    evaluate(learner, coded, num_tasks=20)
+    assert learner.training is training
+    assert learner.modes == [(False, False, False)] * 2
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_failure_restores_the_learner_and_the_checks(coded, training):
+    learner = Failing().train(training)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluate(learner, coded, num_tasks=20)
+    assert learner.training is training
+    assert Distribution._validate_args is True
+    assert torch.is_grad_enabled()
+
+
+def test_nothing_in_the_learner_changes(glyphs):
+    learner = Constant()
+    before = learner.logits.clone()
+    evaluate(learner, glyphs, num_tasks=10)
+    assert torch.equal(learner.logits, before)
+    assert learner.logits.grad is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tasks_come_in_the_precision_of_the_learner(coded, dtype):
+    learner = Constant(dtype=dtype)
+    evaluate(learner, coded, num_tasks=10)
+    assert {x.dtype for x in learner.seen} == {dtype}
+
+
+@pytest.mark.parametrize(("num_tasks", "expected"), [(3, [3]), (10, [10]), (23, [10, 20, 23])])
+def test_progress_counts_the_tasks_done(coded, num_tasks, expected):
+    done = []
+    evaluate(Constant(), coded, num_tasks, progress=done.append)
+    assert done == expected
+
+
+# What cannot be.
+
+
+@pytest.mark.parametrize("num_tasks", [0, -1])
+def test_no_tasks_are_refused(coded, num_tasks):
+    with pytest.raises(UserError, match="at least one"):
+        evaluate(Constant(), coded, num_tasks)
+
+
+def test_evaluations_of_different_tasks_are_not_subtracted(coded):
+    with pytest.raises(UserError, match="10 and 20 tasks cannot be paired"):
+        evaluate(Constant(), coded, 10).minus(evaluate(Constant(), coded, 20))

@@ -1,0 +1,117 @@
+import pytest
+import torch
+from torch import nn
+
+from quickstudy.networks import Conv4
+
+
+def small(**options) -> Conv4:
+    torch.manual_seed(0)
+    return Conv4(channels=8, **options)
+
+
+def settled(encoder: Conv4) -> Conv4:
+    """In eval mode, with running statistics and scales that are not the initial ones."""
+    encoder.train()
+    for _ in range(3):
+        encoder(torch.rand(16, 1, 28, 28))
+    return encoder.eval()
+
+
+def count(encoder: Conv4) -> int:
+    return sum(parameter.numel() for parameter in encoder.parameters())
+
+
+@pytest.mark.parametrize("downsampling", ["pool", "stride"])
+@pytest.mark.parametrize(("size", "blocks"), [(28, 4), (28, 3), (20, 4), (32, 2), (17, 1), (84, 4)])
+def test_it_gives_as_many_features_as_it_says(downsampling, size, blocks):
+    encoder = small(downsampling=downsampling, blocks=blocks, image_size=size)
+    assert encoder(torch.rand(2, 1, size, size)).shape == (2, encoder.num_features)
+
+
+def test_features_are_those_of_the_papers():
+    assert Conv4(downsampling="pool").num_features == 64
+    assert Conv4(downsampling="stride").num_features == 64 * 2 * 2
+
+
+def test_it_has_the_parameters_of_the_paper_without_redundant_biases():
+    assert count(Conv4(downsampling="pool")) == 111_936 - 4 * 64
+    assert count(Conv4(downsampling="stride")) == 111_936 - 4 * 64
+    assert count(Conv4(normalisation="group")) == 111_936 - 4 * 64
+    assert count(Conv4(normalisation="none")) == 111_936 - 4 * 64 - 8 * 64
+
+
+def test_features_are_those_of_a_loop_over_blocks(generator):
+    encoder = settled(small(downsampling="pool"))
+    images = torch.rand(3, 1, 28, 28, generator=generator)
+    x = images
+    convolutions = [layer for layer in encoder.blocks if isinstance(layer, nn.Conv2d)]
+    norms = [layer for layer in encoder.blocks if isinstance(layer, nn.BatchNorm2d)]
+    for convolution, norm in zip(convolutions, norms, strict=True):
+        x = nn.functional.conv2d(x, convolution.weight, padding=1)
+        x = (x - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + norm.eps).sqrt()
+        x = (x * norm.weight[:, None, None] + norm.bias[:, None, None]).clamp(min=0)
+        x = nn.functional.max_pool2d(x, 2)
+    assert torch.allclose(encoder(images), x.flatten(1), atol=1e-5)
+
+
+@pytest.mark.parametrize("leading", [(), (3,), (2, 3), (2, 3, 2)])
+def test_leading_dimensions_are_kept(leading):
+    encoder = settled(small())
+    images = torch.rand(*leading, 1, 28, 28)
+    features = encoder(images)
+    assert features.shape == (*leading, encoder.num_features)
+    flat = encoder(images.reshape(-1, 1, 28, 28))
+    assert torch.allclose(features.reshape(-1, encoder.num_features), flat, atol=1e-6)
+
+
+def test_at_test_an_image_is_encoded_alone_as_in_a_batch():
+    encoder = settled(small())
+    images = torch.rand(5, 1, 28, 28)
+    alone = torch.cat([encoder(image[None]) for image in images])
+    assert torch.allclose(encoder(images), alone, atol=1e-5)
+
+
+def test_at_test_nothing_in_it_changes():
+    encoder = settled(small())
+    before = {key: value.clone() for key, value in encoder.state_dict().items()}
+    encoder(torch.rand(4, 1, 28, 28))
+    assert all(torch.equal(before[key], value) for key, value in encoder.state_dict().items())
+
+
+@pytest.mark.parametrize("downsampling", ["pool", "stride"])
+@pytest.mark.parametrize("normalisation", ["batch", "group", "none"])
+def test_the_images_are_left_as_they_came(downsampling, normalisation):
+    images = torch.randn(2, 3, 1, 28, 28)
+    before = images.clone()
+    small(downsampling=downsampling, normalisation=normalisation)(images)
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize(("normalisation", "is_same"), [("batch", False), ("group", True), ("none", True)])
+def test_only_batch_statistics_tell_training_from_test(normalisation, is_same):
+    encoder = small(normalisation=normalisation)
+    images = torch.rand(4, 1, 28, 28)
+    assert torch.allclose(encoder.train()(images), encoder.eval()(images), atol=1e-6) == is_same
+
+
+@pytest.mark.parametrize(("normalisation", "is_alone"), [("batch", False), ("group", True)])
+def test_only_batch_statistics_mix_images_in_training(normalisation, is_alone):
+    encoder = small(normalisation=normalisation).train()
+    images = torch.rand(4, 1, 28, 28)
+    assert torch.allclose(encoder(images)[:1], encoder(images[:1]), atol=1e-5) == is_alone
+
+
+def test_features_are_not_negative():
+    assert small()(torch.randn(4, 1, 28, 28)).min() == 0
+
+
+def test_colour_images_have_more_channels():
+    assert small(in_channels=3)(torch.rand(2, 3, 28, 28)).shape == (2, 32)
+
+
+def test_every_layer_gets_a_gradient():
+    encoder = small()
+    encoder(torch.rand(4, 1, 28, 28)).square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name

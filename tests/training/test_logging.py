@@ -1,0 +1,33 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from quickstudy.core import UserError
+from quickstudy.training import CSVLog, TensorBoardLog
+
+
+def test_a_row_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    log = CSVLog(tmp_path / "metrics.csv", first_step=0)
+    log.write(50, {"loss": 0.5})
+    assert (tmp_path / "metrics.csv").read_text().splitlines()[1].startswith("50,,0.5")
+    log.close()
+
+
+def test_rows_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    log = CSVLog(path, first_step=0)
+    for step in (50, 100, 150):
+        log.write(step, {"loss": step / 100})
+    log.close()
+    log = CSVLog(path, first_step=100)
+    log.write(150, {"loss": 9.0})
+    log.close()
+    assert [row.split(",")[0] for row in path.read_text().splitlines()[1:]] == ["50", "100", "150"]
+    assert path.read_text().splitlines()[-1].split(",")[2] == "9"
+
+
+def test_tensorboard_missing_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UserError, match=r"pip install 'quickstudy\[tensorboard\]'"):
+        TensorBoardLog(tmp_path, 0)

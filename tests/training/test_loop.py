@@ -1,0 +1,175 @@
+import csv
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from quickstudy.core import Experiment, Learner, UserError, load_checkpoint, read_header
+from quickstudy.datasets import glyphs
+from quickstudy.learners import ProtoNet
+from quickstudy.networks import Conv4
+from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout
+from quickstudy.training import NonFiniteLossError, Run, train
+from quickstudy.training.loop import learning_rate, step_generator
+
+
+def _experiment(learner: Learner | None = None, **options) -> Experiment:
+    layout = Layout(ways=5, shots=1, queries=2)
+    torch.manual_seed(0)
+    settings = {"steps": 12, "tasks_per_step": 2, "validate_every": 5, "validation_tasks": 10, **options}
+    return Experiment(
+        learner=learner or ProtoNet(Conv4(channels=8)),
+        train=lambda root: GeneratedEpisodes(glyphs.sample, layout),
+        validation=lambda root: Episodes(glyphs.load(20, 8), layout),
+        test={},
+        **settings,
+    )
+
+
+def _train(folder: Path, experiment: Experiment, **options):
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(0)
+    return train(
+        experiment, Run(folder=folder, header={"recipe": "none"}, **options), Fabric(accelerator="cpu", devices=1)
+    )
+
+
+def _weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path)[0]
+
+
+def _assert_same(one: Path, other: Path) -> None:
+    first, second = _weights(one), _weights(other)
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+def test_it_learns_in_a_few_hundred_steps(tmp_path: Path) -> None:
+    position = _train(tmp_path / "run", _experiment(steps=200, validate_every=200, validation_tasks=100))
+    assert position.step == 200
+    assert position.best_accuracy > 0.35  # Chance is 0.2.
+
+
+def test_the_same_seed_ends_with_the_same_weights_and_another_does_not(tmp_path: Path) -> None:
+    for name, seed in (("one", 0), ("again", 0), ("other", 1)):
+        _train(tmp_path / name, _experiment(), seed=seed)
+    _assert_same(tmp_path / "one/last.safetensors", tmp_path / "again/last.safetensors")
+    with pytest.raises(AssertionError):
+        _assert_same(tmp_path / "one/last.safetensors", tmp_path / "other/last.safetensors")
+
+
+@pytest.mark.parametrize("average_decay", [None, 0.9])
+def test_stopped_anywhere_and_resumed_it_ends_with_the_same_weights(
+    tmp_path: Path, average_decay: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"average_decay": average_decay, "gradient_clip": 1.0, "warmup_steps": 3}
+    _train(tmp_path / "whole", _experiment(**settings))
+    monkeypatch.setattr("quickstudy.training.loop._SECONDS_BETWEEN_SAVES", 0.0)
+    with pytest.raises(_PulledPlug):
+        _train(tmp_path / "parts", _experiment(_PullsThePlug(at=8), **settings))
+    _train(tmp_path / "parts", _experiment(**settings), resume=True)
+    _assert_same(tmp_path / "whole/last.safetensors", tmp_path / "parts/last.safetensors")
+    _assert_same(tmp_path / "whole/best.safetensors", tmp_path / "parts/best.safetensors")
+    steps = [[row["step"] for row in _rows(tmp_path / name)] for name in ("whole", "parts")]
+    assert steps[0] == steps[1]
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class _PulledPlug(Exception):  # noqa: N818
+    pass
+
+
+class _PullsThePlug(ProtoNet):
+    """The same network, until the loss is asked for once too often."""
+
+    def __init__(self, at: int) -> None:
+        torch.manual_seed(0)
+        super().__init__(Conv4(channels=8))
+        self.left = at
+
+    def meta_loss(self, tasks):
+        if self.left == 0:
+            raise _PulledPlug
+        self.left -= 1
+        return super().meta_loss(tasks)
+
+
+class _Diverges(ProtoNet):
+    def __init__(self, at: int) -> None:
+        super().__init__(Conv4(channels=8))
+        self.left = at
+
+    def meta_loss(self, tasks):
+        self.left -= 1
+        return super().meta_loss(tasks) * (1.0 if self.left >= 0 else math.nan)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_weights(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match="nan at step 8"):
+        _train(tmp_path, _experiment(_Diverges(at=7)))
+    tensors, header = load_checkpoint(tmp_path / "last.safetensors")
+    assert header["position"]["step"] == 7
+    assert all(value.isfinite().all() for name, value in tensors.items() if name.startswith("learner."))
+    assert read_header(tmp_path / "best.safetensors")["step"] == 5
+
+
+def test_best_weights_are_those_of_the_best_look_at_validation(tmp_path: Path) -> None:
+    position = _train(tmp_path, _experiment())
+    accuracies = {int(row["step"]): float(row["accuracy"]) for row in _rows(tmp_path) if row["accuracy"]}
+    assert list(accuracies) == [5, 10, 12]
+    assert position.best_accuracy == pytest.approx(max(accuracies.values()), abs=1e-5)
+    header = read_header(tmp_path / "best.safetensors")
+    assert header["step"] == position.best_step
+    assert header["recipe"] == "none"
+
+
+def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
+    _train(tmp_path, _experiment(average_decay=0.9, validate_every=12))
+    last, best = _weights(tmp_path / "last.safetensors"), _weights(tmp_path / "best.safetensors")
+    name = "encoder.blocks.0.weight"
+    assert torch.equal(best[name], last[f"average.module.{name}"])
+    assert not torch.equal(best[name], last[f"learner.{name}"])
+
+
+def test_minutes_end_a_training(tmp_path: Path) -> None:
+    position = _train(tmp_path, _experiment(steps=10**9, validate_every=10**9), minutes=0.02)
+    assert 1.2 <= position.seconds < 10
+    assert float(_rows(tmp_path)[-1]["accuracy"]) > 0
+
+
+def test_the_learning_rate_rises_then_falls_to_zero() -> None:
+    experiment = _experiment(learning_rate=2.0, warmup_steps=10)
+    assert learning_rate(experiment, 0, 0.0) == pytest.approx(0.2)
+    assert learning_rate(experiment, 10, 0.0) == pytest.approx(2.0)
+    assert learning_rate(experiment, 50, 0.5) == pytest.approx(1.0)
+    assert learning_rate(experiment, 100, 1.0) == pytest.approx(0.0)
+
+
+def test_every_step_and_process_draws_other_tasks() -> None:
+    tasks = GeneratedEpisodes(glyphs.sample)
+    seeds = {
+        step_generator(tasks, seed, process, step).initial_seed()
+        for seed in (0, 1)
+        for process in (0, 1)
+        for step in range(100)
+    }
+    assert len(seeds) == 400
+
+
+def test_tensorboard_events_are_written_where_asked_for(tmp_path: Path) -> None:
+    _train(tmp_path, _experiment(), tensorboard=True)
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_resuming_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    _train(tmp_path, _experiment())
+    whole = (tmp_path / "last.safetensors").read_bytes()
+    (tmp_path / "last.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="damaged"):
+        _train(tmp_path, _experiment(), resume=True)
