@@ -20,13 +20,13 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from timing import write_json
 
 import quickstudy
 from quickstudy.cli import evaluate
 from quickstudy.core import UserError
 from quickstudy.datasets import DataError
 from quickstudy.pretrained import describe
+from timing import write_json
 
 WAYS_AND_SHOTS = ((5, 1), (5, 5), (20, 1), (20, 5))
 QUERIES = 15
@@ -47,7 +47,7 @@ class Setting(NamedTuple):
         split = [] if self.split is None else ["--split", self.split]
         counts = {"ways": self.ways, "shots": self.shots, "queries": QUERIES, "tasks": tasks}
         numbers = [part for key, value in counts.items() for part in (f"--{key}", str(value))]
-        flags = [f"--{flag.replace('_', '-')}" for flag in ("within_alphabet", "shuffled_labels") if getattr(self, flag)]
+        flags = ["--within-alphabet"] * self.within_alphabet + ["--shuffled-labels"] * self.shuffled_labels
         return ["evaluate", name, "--data", self.data, *split, *numbers, *flags, "--json"]
 
     def __str__(self) -> str:
@@ -103,11 +103,10 @@ def measure(name: str, setting: Setting, tasks: int, data_root: Path | None) -> 
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
             evaluate.run([*arguments[1:], *local])
         result = json.loads(printed.getvalue())
-    except DataError:
-        raise  # No refusal: the data are not there.
-    except UserError as error:
+    except UserError as error:  # Missing data are a DataError: no refusal, but the end of the measuring.
         refusal = str(error)
-    return {"command": shlex.join(["quickstudy", *arguments]), **setting._asdict(), "result": result, "refusal": refusal}
+    command = shlex.join(["quickstudy", *arguments])
+    return {"command": command, **setting._asdict(), "result": result, "refusal": refusal}
 
 
 def measure_all(name: str, options: Options, progress: Progress) -> Path:
@@ -118,6 +117,8 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
     records = []
     for setting in settings:
         progress.update(task, setting=str(setting))
+        if progress.disable:
+            print(f"{name}: {setting}", file=sys.stderr, flush=True)
         record = measure(name, setting, options.tasks, options.data_root)
         records.append({"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header), **record})
         progress.advance(task)

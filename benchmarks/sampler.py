@@ -19,13 +19,13 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
-from timing import PAIRING, paired_rates, ratios, spread, times, write_json
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from quickstudy.core import Tasks
 from quickstudy.evaluation import provenance
 from quickstudy.tasks import Episodes, Layout
+from timing import PAIRING, paired_rates, ratios, spread, times, write_json
 
 GOAL = 20.0
 OURS, USUAL = "ours", "usual way"
@@ -71,7 +71,7 @@ class SingleImages(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """One image (1, H, W) and its class."""
-        return self.images[index] / 255, self.labels[index]  # One operation: the fastest of the ways tried.
+        return self.images[index] / 255, self.labels[index]  # One operation: the fastest of torch's ways.
 
 
 class TaskSampler(Sampler[list[int]]):

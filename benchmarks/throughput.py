@@ -16,8 +16,6 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
-from sampler import UsualWay, random_images
-from timing import PAIRING, paired_rates, ratios, spread, times, write_json
 from torch import Tensor, nn
 from torch.optim import AdamW
 
@@ -28,6 +26,8 @@ from quickstudy.recipes import build, default_arguments
 from quickstudy.tasks import Episodes, Jitter, Layout
 from quickstudy.tasks.jitter import jitter_images
 from quickstudy.training.run import averaged
+from sampler import UsualWay, random_images
+from timing import PAIRING, paired_rates, ratios, spread, times, write_json
 
 RECIPE = "omniglot-protonet"
 OURS = "ours"

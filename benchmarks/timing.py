@@ -32,7 +32,7 @@ def paired_rates(
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         for round_index in progress.track(range(rounds), description=title):
-            names = list(contenders) if round_index % 2 == 0 else list(reversed(contenders))
+            names = list(contenders) if round_index % 2 == 0 else list(contenders)[::-1]
             for name, rate in _round({name: contenders[name] for name in names}, seconds).items():
                 rates[name].append(rate)
     return rates
@@ -50,7 +50,9 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 def times(values: Mapping[str, float]) -> str:
     """A spread of ratios, to be read."""
-    return f"{values['median']:.1f} × ({values['minimum']:.1f} to {values['maximum']:.1f})"
+    digits = 1 if values["median"] >= 10 else 2
+    low, middle, high = (f"{values[name]:.{digits}f}" for name in ("minimum", "median", "maximum"))
+    return f"{middle} × ({low} to {high})"
 
 
 def write_json(path: Path, value: Any) -> None:

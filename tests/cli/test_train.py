@@ -13,7 +13,7 @@ from PIL import Image
 import quickstudy as package
 from quickstudy.core import load_checkpoint
 
-SMALL = ("--ways", 5, "--queries", 2)
+SMALL = ("--ways", 5, "--queries", 2, "--test-tasks", 10)
 
 
 def _start(*arguments: object, **options) -> subprocess.Popen:
@@ -24,12 +24,6 @@ def _start(*arguments: object, **options) -> subprocess.Popen:
     )
 
 
-@pytest.fixture
-def short_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quickstudy.cli.train._TEST_TASKS", 20)
-
-
-@pytest.mark.usefixtures("short_tests")
 def test_it_trains_evaluates_and_saves_a_picture(quickstudy, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     code, out, _ = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 30, "--out", folder, "--json")
@@ -37,7 +31,8 @@ def test_it_trains_evaluates_and_saves_a_picture(quickstudy, tmp_path: Path) -> 
     assert code == 0
     assert [row["setting"] for row in record["test"]][0] == "5-way 1-shot"
     assert record == json.loads((folder / "evaluation.json").read_text())
-    assert Image.open(folder / "episode.png").width > 200
+    with Image.open(folder / "episode.png") as picture:
+        assert picture.width > 200
     learner = package.load(folder)
     assert not learner.training
     assert learner.predict(
@@ -46,7 +41,6 @@ def test_it_trains_evaluates_and_saves_a_picture(quickstudy, tmp_path: Path) -> 
     assert quickstudy("evaluate", folder, "--tasks", 10)[0] == 0
 
 
-@pytest.mark.usefixtures("short_tests")
 def test_the_table_is_what_a_person_sees(quickstudy, tmp_path: Path) -> None:
     code, out, err = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 5, "--out", tmp_path / "run")
     assert code == 0
@@ -66,7 +60,7 @@ def test_killed_at_a_random_moment_and_resumed_it_ends_bit_for_bit_the_same(tmp_
     assert killed.returncode == -signal.SIGKILL
     resumed = _start("--steps", 120, "--resume", tmp_path / "killed")
     for process in (whole, resumed):
-        _, err = process.communicate()
+        _, err = process.communicate(timeout=250)
         assert process.returncode == 0, err
     for name in ("last.safetensors", "best.safetensors"):
         one, other = (load_checkpoint(tmp_path / run / name)[0] for run in ("whole", "killed"))
@@ -107,14 +101,13 @@ def test_a_mistake_has_one_clear_message_and_exit_code_two(
     assert "Traceback" not in err
 
 
-@pytest.mark.usefixtures("short_tests")
 def test_a_training_is_not_overwritten_nor_resumed_as_another(quickstudy, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 3, "--out", folder)
     code, _, err = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 3, "--out", folder)
     assert code == 2
     assert "already holds a training" in err
-    code, _, err = quickstudy("train", "glyphs-protonet", "--ways", 7, "--resume", folder)
+    code, _, err = quickstudy("train", "glyphs-protonet", "--ways", 7, "--queries", 2, "--resume", folder)
     assert code == 2
     assert "begun with ways = 5, and 7 was given" in err
     code, _, err = quickstudy("train", "omniglot-protonet", "--resume", folder)

@@ -52,6 +52,11 @@ def test_bins_decide_what_is_averaged():
     assert expected_calibration_error(confidence, is_correct, num_bins=3) == pytest.approx(0.55, abs=1e-6)
 
 
+def test_the_certain_share_a_bin_with_the_nearly_certain():
+    found = expected_calibration_error(torch.tensor([1.0, 0.95]), torch.tensor([False, True]))
+    assert found == pytest.approx(0.475, abs=1e-6)
+
+
 def test_doubling_the_answers_changes_nothing(generator):
     confidence, is_correct = torch.rand(50, generator=generator), torch.rand(50, generator=generator) < 0.5
     once = expected_calibration_error(confidence, is_correct)

@@ -94,8 +94,10 @@ def test_missing_folders_are_made(tmp_path, episode):
 
 
 def test_colour_images_and_ink_beyond_its_range_can_be_drawn(tmp_path, episode):
-    wild = episode._replace(support_x=torch.randn(2, 6, 3, 20, 20) * 5, query_x=torch.randn(2, 9, 3, 20, 20) * 5)
-    assert drawn(tmp_path / "a.png", wild, TRUTH).size[1] == HEAD + 3 * CELL + GAP
+    wild = episode._replace(support_x=torch.full((2, 6, 3, 20, 20), 7.0), query_x=torch.full((2, 9, 3, 20, 20), -3.0))
+    image = drawn(tmp_path / "a.png", wild, TRUTH)
+    assert image.getpixel((GAP + CELL // 2, HEAD + CELL // 2)) == (0, 0, 0)
+    assert image.getpixel((LEFT + CELL // 2, HEAD + CELL // 2)) == (255, 255, 255)
 
 
 def test_classes_may_differ_in_their_number_of_queries(tmp_path, episode):

@@ -23,7 +23,6 @@ from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.training import Run, train
 from quickstudy.training.run import LAST
 
-_TEST_TASKS = 1000
 _RULED_BY_RUN = ("seed", "minutes", "precision")  # What decides the outcome, and so stays as it was on resuming.
 
 
@@ -41,6 +40,8 @@ class TrainOptions:
     """Go on with the training in this folder, exactly where it stopped."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
+    test_tasks: int = 200
+    """Tasks for each row of the table at the end; 0 leaves the test classes alone."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Kind of device."""
     devices: int = 1
@@ -104,7 +105,7 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
             ),
             fabric,
         )
-    if fabric.is_global_zero:
+    if fabric.is_global_zero and options.test_tasks > 0:
         _test(name, folder, experiment, options)
 
 
@@ -193,8 +194,8 @@ def _test(name: str, folder: Path, experiment: Experiment, options: TrainOptions
     records = []
     for title, source in experiment.test.items():
         tasks = source(options.data_root)
-        with EvaluationBar(title, _TEST_TASKS) as bar:
-            rows[title] = evaluate(learner, tasks, _TEST_TASKS, options.seed, bar.show)
+        with EvaluationBar(title, options.test_tasks) as bar:
+            rows[title] = evaluate(learner, tasks, options.test_tasks, options.seed, bar.show)
         records.append({"setting": title, **evaluation_record(rows[title], learner, name, options.seed)})
     picture = folder / "episode.png"
     first = next(iter(experiment.test.values()))(options.data_root)

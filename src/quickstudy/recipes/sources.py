@@ -3,6 +3,7 @@
 Nothing is read before the tasks are asked for, so weights load without their data.
 """
 
+import functools
 from pathlib import Path
 from typing import Literal
 
@@ -48,9 +49,14 @@ def glyph_episodes(part: Part, layout: Layout) -> TaskSource:
     def source(data_root: Path | None) -> Episodes | GeneratedEpisodes:
         if part == "train":
             return GeneratedEpisodes(_turned_glyphs, layout)
-        return Episodes(glyphs.load(_GLYPH_CLASSES, seed=_GLYPH_SEEDS[part]), layout)
+        return Episodes(_fixed_glyphs(_GLYPH_SEEDS[part]), layout)
 
     return source
+
+
+@functools.cache
+def _fixed_glyphs(seed: int) -> Tensor:
+    return glyphs.load(_GLYPH_CLASSES, seed=seed)
 
 
 def _turned_glyphs(num_classes: int, num_drawings: int, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,280 @@
+"""The benchmarks measure what they say, and the tables say what was measured."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import measure  # noqa: E402
+import sampler  # noqa: E402
+import tables  # noqa: E402
+import throughput  # noqa: E402
+import timing  # noqa: E402
+from quickstudy.cli import main as quickstudy_main  # noqa: E402
+from quickstudy.core import save_checkpoint  # noqa: E402
+from quickstudy.recipes import build  # noqa: E402
+from quickstudy.tasks import Episodes, Layout  # noqa: E402
+
+
+def telling_images(classes: int, examples: int) -> torch.Tensor:
+    """Every pixel of class c is c + 1, but for the first, which is the example's number."""
+    images = (torch.arange(classes, dtype=torch.uint8) + 1)[:, None, None, None].repeat(1, examples, 28, 28)
+    images[:, :, 0, 0] = torch.arange(examples, dtype=torch.uint8)
+    return images
+
+
+@pytest.mark.parametrize("setting", [sampler.Setting(5, 1, 4, False), sampler.Setting(20, 5, 2, True)])
+def test_both_ways_make_valid_tasks_of_equal_shapes(setting: sampler.Setting) -> None:
+    draws = sampler.contenders(sampler.random_images(30), setting)  # Checks every batch that it draws here.
+    ours, usual = draws[sampler.OURS](), draws[sampler.USUAL]()
+    assert [field.shape for field in ours] == [field.shape for field in usual]
+    assert [field.dtype for field in ours] == [field.dtype for field in usual]
+
+
+def test_the_usual_way_labels_each_class_by_itself_and_never_shows_a_query_in_the_support() -> None:
+    tasks = sampler.UsualWay(telling_images(30, 20), Layout(5, 3, 15)).sample(6)
+    support, query = ((255 * x).round().flatten(2).int() for x in (tasks.support_x, tasks.query_x))
+    for task in range(6):
+        classes = {int(y): int(x) for y, x in zip(tasks.support_y[task], support[task, :, 1], strict=True)}
+        assert len(set(classes.values())) == 5
+        for y, x in zip(tasks.query_y[task], query[task, :, 1], strict=True):
+            assert classes[int(y)] == int(x)
+        seen = {tuple(image[:2].tolist()) for image in support[task]}
+        asked = {tuple(image[:2].tolist()) for image in query[task]}
+        assert len(seen) == 15
+        assert len(asked) == 75
+        assert not seen & asked
+
+
+def test_invalid_tasks_are_noticed() -> None:
+    layout = Layout(5, 1, 15)
+    tasks = Episodes(sampler.random_images(30), layout).sample(2, torch.Generator())
+    sampler.check_tasks(tasks, 2, layout, (1, 28, 28))
+    with pytest.raises(AssertionError):
+        sampler.check_tasks(tasks._replace(support_y=tasks.support_y * 0), 2, layout, (1, 28, 28))
+    with pytest.raises(AssertionError):
+        sampler.check_tasks(tasks._replace(query_x=tasks.query_x * 255), 2, layout, (1, 28, 28))
+
+
+def test_rates_count_what_was_done_and_ratios_are_of_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+
+    def taking(seconds: float) -> timing.Work:
+        def work() -> int:
+            clock[0] += seconds
+            return 2
+
+        return work
+
+    rates = timing.paired_rates({"fast": taking(0.01), "slow": taking(0.05)}, rounds=3, seconds=1.0)
+    assert rates["fast"] == pytest.approx([200.0] * 3)
+    assert rates["slow"] == pytest.approx([40.0] * 3)
+    assert timing.ratios(rates, "fast", "slow") == pytest.approx([5.0] * 3)
+    assert timing.spread([3.0, 1.0, 2.0]) == {"minimum": 1.0, "median": 2.0, "maximum": 3.0}
+
+
+def test_the_sampler_record_holds_every_round() -> None:
+    record = sampler.measure(sampler.random_images(30), sampler.Setting(5, 1, 4, True), rounds=2, seconds=0.01)
+    assert [len(rates) for rates in record["tasks_per_second"].values()] == [2, 2]
+    assert record["ratio"]["minimum"] == min(record["ratios"])
+    assert record["goal"] == sampler.GOAL
+    json.dumps(record)
+
+
+def test_contenders_in_training_differ_in_one_thing_only() -> None:
+    images = torch.rand(3, 1, 28, 28)
+    ours, first = throughput.Training(), throughput.Training(encoder=throughput.ContiguousConv4())
+    first.learner.load_state_dict(ours.learner.state_dict())
+    assert ours.learner.encoder.blocks[0](images).is_contiguous(memory_format=torch.channels_last)
+    assert first.learner.encoder.blocks[0](images).is_contiguous()
+    torch.testing.assert_close(ours.learner.encoder(images), first.learner.encoder(images))
+
+
+def test_steps_with_any_feeding_and_task_by_task_change_the_weights() -> None:
+    images = sampler.random_images(70)
+    recipe, small = throughput.recipe_comparison(images), throughput.batching_comparison(images)
+    assert recipe.images_per_step == 60 * 6
+    assert small.images_per_step == 16 * 80
+    recipe.steps["usual feeding"]()
+    training = throughput.Training()
+    before = [parameter.clone() for parameter in training.learner.parameters()]
+    training.step_task_by_task(Episodes(images, Layout(5, 1, 2)).sample(2, torch.Generator()))
+    assert not any(torch.equal(*pair) for pair in zip(before, training.learner.parameters(), strict=True))
+
+
+def test_the_grid_covers_the_protocol() -> None:
+    omniglot = measure.grid({"recipe": "omniglot-cnp", "arguments": {"split": "lake"}, "step": 1})
+    plain = {tuple(setting[:4]) for setting in omniglot if not (setting.within_alphabet or setting.shuffled_labels)}
+    counts = [(5, 1), (5, 5), (20, 1), (20, 5)]
+    assert plain == {("omniglot", split, *count) for split in ("lake", "vinyals") for count in counts}
+    assert measure.Setting("omniglot", "lake", 20, 1, within_alphabet=True) in omniglot
+    assert measure.Setting("omniglot", "lake", 5, 1, shuffled_labels=True) in omniglot
+    assert len(omniglot) == len(set(omniglot)) == 10
+    glyphs = measure.grid({"recipe": "glyphs-protonet", "arguments": {}, "step": 1})
+    assert glyphs == [measure.Setting("glyphs", None, *count) for count in counts] + omniglot
+    assert measure.grid({"recipe": "glyphs-nearest", "arguments": {}}) == glyphs[:4]
+
+
+@pytest.fixture
+def folder_of_images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    noise = np.random.default_rng(0).integers(0, 256, (20, 16, 28, 28), dtype=np.uint8)
+    for class_index, drawings in enumerate(noise):
+        (folder / f"class{class_index:02}").mkdir(parents=True)
+        for index, drawing in enumerate(drawings):
+            Image.fromarray(drawing).save(folder / f"class{class_index:02}" / f"{index:02}.png")
+    return folder
+
+
+def test_a_record_is_what_the_command_prints_and_a_refusal_is_recorded(
+    tmp_path: Path, folder_of_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "run" / "best.safetensors"
+    learner = build("omniglot-cnp-paper", {}).learner
+    save_checkpoint(weights, learner.state_dict(), {"recipe": "omniglot-cnp-paper", "arguments": {}, "step": 0})
+    five = measure.measure(str(weights.parent), measure.Setting(str(folder_of_images), None, 5, 1), 3, None)
+    assert five["refusal"] is None
+    assert quickstudy_main(shlex.split(five["command"])[1:]) == 0
+    assert five["result"] == json.loads(capsys.readouterr().out)
+    twenty = measure.measure(str(weights.parent), measure.Setting(str(folder_of_images), None, 20, 1), 3, None)
+    assert twenty["result"] is None
+    assert "5" in twenty["refusal"]
+
+
+def test_all_settings_of_a_learner_are_left_in_one_file(
+    tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "grid", lambda header: [measure.Setting(str(folder_of_images), None, 5, 1)])
+    assert measure.main(["omniglot-nearest"], measure.Options(out=tmp_path / "out", tasks=2)) == 0
+    (record,) = json.loads((tmp_path / "out" / "accuracy-omniglot-nearest.json").read_text())
+    assert (record["weights"], record["trained_on"]) == ("omniglot-nearest", None)
+    assert record["result"]["tasks"] == 2
+
+
+def test_measuring_what_is_not_there_ends_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert measure.main(["no-such-weights"], measure.Options(out=tmp_path)) == 2
+    assert "no-such-weights" in capsys.readouterr().err
+
+
+def accuracy(
+    counts: tuple[int, int],
+    mean: float | None,
+    split: str = "vinyals",
+    *,
+    within_alphabet: bool = False,
+    shuffled_labels: bool = False,
+) -> dict[str, Any]:
+    result = {"accuracy": {"mean": mean, "interval95": 0.0011}, "tasks": 1000, "queries": 15}
+    return {
+        "weights": "omniglot-protonet",
+        "recipe": "omniglot-protonet",
+        "trained_on": "omniglot lake",
+        "data": "omniglot",
+        "split": split,
+        "ways": counts[0],
+        "shots": counts[1],
+        "within_alphabet": within_alphabet,
+        "shuffled_labels": shuffled_labels,
+        "result": None if mean is None else result,
+        "refusal": "No." if mean is None else None,
+    }
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with made-up results and nothing yet between the marks."""
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    records = [
+        accuracy((5, 1), 0.98514),
+        accuracy((20, 5), None),
+        accuracy((5, 1), 0.97, "lake"),
+        accuracy((20, 1), 0.9, "lake", within_alphabet=True),
+        accuracy((5, 1), 0.2, "lake", shuffled_labels=True),
+    ]
+    (results / "accuracy-omniglot-protonet.json").write_text(json.dumps(records))
+    (results.parent / "published.json").write_text((BENCHMARKS / "published.json").read_text(encoding="utf-8"))
+    provenance = {"machine": "Linux x86_64", "threads": 1, "accelerator": "none", "torch": "2.13.0"}
+    setting = {"ways": 5, "shots": 1, "tasks_per_batch": 16}
+    setting |= {"tasks_per_second": {"ours": [2200.0, 2000.0, 1800.0], "usual way": [100.0, 90.0, 80.0]}}
+    setting |= {"ratio": {"minimum": 20.0, "median": 22.0, "maximum": 24.0}}
+    (results / "sampler.json").write_text(json.dumps({"settings": [setting], "provenance": provenance}))
+    for page in (tmp_path / "README.md", tmp_path / "docs" / "learners" / "protonet.md"):
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f"before\n{tables.START}\n{tables.END}\nafter\n")
+    (tmp_path / "docs" / "learners" / "cnp.md").write_text("no marks here\n")
+    return tmp_path
+
+
+def test_the_tables_hold_our_figures_and_the_papers(project: Path) -> None:
+    assert tables.main(tables.Options(root=project)) == 0
+    text = (project / "README.md").read_text()
+    vinyals, lake, controls = (line for line in text.splitlines() if line.startswith("| `omniglot-protonet`"))
+    assert vinyals.endswith("| omniglot lake | omniglot vinyals | 98.51 ± 0.11 (98.8) |  |  | – (98.9) |")
+    assert lake.endswith("| omniglot lake | omniglot lake | 97.00 ± 0.11 |  |  |  |")
+    assert controls.endswith("| 90.00 ± 0.11 | 20.00 ± 0.11 |")
+    assert "| 2,000 tasks/s | usual way | 90 tasks/s | 22.0 × (20.0 to 24.0) |" in text
+    assert "Linux x86_64, 1 thread, no accelerator" in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+
+
+def test_a_learners_page_holds_its_accuracies_only(project: Path) -> None:
+    tables.main(tables.Options(root=project))
+    page = (project / "docs" / "learners" / "protonet.md").read_text()
+    assert "98.51 ± 0.11 (98.8)" in page
+    assert "tasks/s" not in page
+    assert (project / "docs" / "learners" / "cnp.md").read_text() == "no marks here\n"
+
+
+def test_check_notices_what_is_not_up_to_date(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check = tables.Options(root=project, check=True)
+    before = (project / "README.md").read_text()
+    assert tables.main(check) == 1
+    assert "README.md" in capsys.readouterr().err
+    assert (project / "README.md").read_text() == before
+    assert tables.main(tables.Options(root=project)) == 0
+    assert tables.main(check) == 0
+    page = project / "docs" / "learners" / "protonet.md"
+    page.write_text(page.read_text().replace("98.51", "99.51"))
+    assert tables.main(check) == 1
+    assert "protonet.md" in capsys.readouterr().err
+
+
+def test_a_readme_without_marks_is_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "README.md").write_text("nothing\n")
+    assert tables.main(tables.Options(root=project)) == 1
+    assert tables.START in capsys.readouterr().err
+
+
+def test_published_figures_are_whole() -> None:
+    published = json.loads((BENCHMARKS / "published.json").read_text(encoding="utf-8"))
+    keys = [
+        "learner",
+        "paper",
+        "table",
+        "dataset",
+        "split",
+        "ways",
+        "shots",
+        "accuracy",
+        "interval95",
+        "protocol",
+        "certainty",
+    ]
+    known = {"from the paper's text", "from the authors' code", "from a summary", "from memory"}
+    for source in published:
+        assert list(source) == keys
+        assert source["certainty"] in known
+    counts = {(source["learner"], source["ways"], source["shots"]) for source in published}
+    assert len(counts) == len(published) == 12
