@@ -29,7 +29,7 @@ def test_it_trains_evaluates_and_saves_a_picture(quickstudy, tmp_path: Path) -> 
     code, out, _ = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 30, "--out", folder, "--json")
     record = json.loads(out)
     assert code == 0
-    assert [row["setting"] for row in record["test"]][0] == "5-way 1-shot"
+    assert record["test"][0]["setting"] == "5-way 1-shot"
     assert record == json.loads((folder / "evaluation.json").read_text())
     with Image.open(folder / "episode.png") as picture:
         assert picture.width > 200

@@ -78,7 +78,7 @@ def test_shapes_that_do_not_belong_together_are_refused_with_both_shapes(inputs,
 
 
 def test_an_empty_support_is_refused():
-    with pytest.raises(UserError, match=r"support is empty \(S = 0\)"):
+    with pytest.raises(UserError, match=r"support is empty"):
         check_support(torch.rand(2, 0, 1, 4, 4), torch.zeros(2, 0, dtype=torch.long))
 
 

@@ -208,9 +208,7 @@ def test_a_folder_that_cannot_be_made_is_named(server: Server, tmp_path: Path) -
         download(server.url, tmp_path / "cache" / "images.zip", MD5)
 
 
-def test_an_interrupted_download_leaves_nothing(
-    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_download_leaves_nothing(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(source: Path, destination: Path) -> None:
         raise KeyboardInterrupt
 

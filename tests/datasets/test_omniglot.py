@@ -105,9 +105,7 @@ def assert_refused_without_a_cache(root: Path, cache: Path, message: str) -> Non
 # What is loaded
 
 
-def test_an_official_layout_gives_all_classes(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_official_layout_gives_all_classes(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Decoding 32,460 drawings takes seconds; here the question is whether all are found.
     found: list[str] = []
 
@@ -308,9 +306,7 @@ def test_a_cache_of_the_wrong_length_is_built_again(
     assert decodings == [28, 28]
 
 
-def test_a_cache_of_the_wrong_shape_is_built_again(
-    small_root: Path, cache: Path, decodings: list[int]
-) -> None:
+def test_a_cache_of_the_wrong_shape_is_built_again(small_root: Path, cache: Path, decodings: list[int]) -> None:
     images = omniglot.load(small_root).images.copy()
     (cached,) = cache.iterdir()
     np.save(cached, images.reshape(20, 5, 28, 28))
@@ -377,9 +373,7 @@ def test_two_that_decode_at_once_leave_one_good_cache(
 
     monkeypatch.setattr(omniglot, "_keep", keep_together)
     loaded: list[np.ndarray] = []
-    threads = [
-        threading.Thread(target=lambda: loaded.append(omniglot.load(small_root).images)) for _ in range(2)
-    ]
+    threads = [threading.Thread(target=lambda: loaded.append(omniglot.load(small_root).images)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

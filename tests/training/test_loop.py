@@ -81,7 +81,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-class _PulledPlug(Exception):  # noqa: N818
+class _PulledPlug(Exception):
     pass
 
 

@@ -34,10 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(command: str, arguments: list[str]) -> int:
     # Late: a command brings torch along, which `--help` need not wait for.
     run: Callable[[list[str]], int] = import_module(f"quickstudy.cli.{command}").run
+    from quickstudy.cli.memory import keep_freed_memory
     from quickstudy.core import UserError
     from quickstudy.datasets import DataError
     from quickstudy.training import NonFiniteLossError
 
+    keep_freed_memory()
     try:
         return run(arguments)
     except (UserError, DataError) as error:

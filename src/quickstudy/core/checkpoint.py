@@ -40,7 +40,9 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         UserError: if there is no such file, or it is damaged, or not one of ours.
     """
     with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, _header(file, path)  # noqa: SIM118
+        header = _header(file, path)
+        # Copies: what was mapped from the file would change, or crash, when somebody overwrites the file.
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, header  # noqa: SIM118
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -52,8 +54,10 @@ def read_header(path: Path) -> dict[str, Any]:
 def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
-    except FileNotFoundError:
-        raise UserError(f"There is no checkpoint at {path}. Give a run folder, or train one first.") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(
+            f"There is no checkpoint at {path}. Give a file that `train` has written, or train first."
+        ) from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is damaged or not a checkpoint ({error}). Train again, or copy it anew.") from None
 
@@ -62,5 +66,8 @@ def _header(file: Any, path: Path) -> dict[str, Any]:
     text = (file.metadata() or {}).get(_KEY)
     if text is None:
         raise UserError(f"{path} holds tensors, but no quickstudy header. Give a file that `train` has written.")
-    header: dict[str, Any] = json.loads(text)
-    return header
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is damaged: its header is no JSON ({error}). Train again, or copy it anew.") from None
+    return dict(header)

@@ -58,8 +58,10 @@ def check_support(support_x: Tensor, support_y: Tensor, max_ways: int | None = N
             "but (T, S, *input) and (T, S) were expected: tasks first, then the examples of a task. "
             "For a single task, add the task dimension with x[None], y[None]."
         )
-    if support_x.shape[1] == 0:
-        raise UserError("The support is empty (S = 0), but classes can only be learnt from examples.")
+    if support_y.numel() == 0:
+        raise UserError(
+            f"The support is empty: {tuple(support_y.shape)} tasks and examples. Classes are learnt from examples."
+        )
     if support_y.dtype not in (torch.int64, torch.int32, torch.uint8):
         raise UserError(
             f"support_y holds {_name(support_y)}, but class indices (int64) were expected. "

@@ -31,7 +31,7 @@ class Interval:
         return f"{100 * self.mean:.2f} ± {100 * self.interval95:.2f} %"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """How well a learner classifies the queries of tasks it has never seen."""
 
@@ -66,7 +66,7 @@ def evaluate(
         raise UserError(f"{num_tasks} tasks were asked for, but an evaluation needs at least one.")
     generator = torch.Generator(tasks.device).manual_seed(seed)
     weight = next(learner.parameters(), torch.empty(0, device=tasks.device))
-    was_training = learner.training
+    modes = {module: module.training for module in learner.modules()}
     learner.eval()
     correct: list[Tensor] = []
     confidence: list[Tensor] = []
@@ -83,7 +83,8 @@ def evaluate(
                 if progress is not None:
                     progress(min(start + _TASKS_AT_ONCE, num_tasks))
     finally:
-        learner.train(was_training)
+        for module, was_training in modes.items():
+            module.training = was_training
     is_correct_TQ = torch.cat(correct)[:num_tasks]
     accuracy_T = is_correct_TQ.double().mean(dim=1)
     return Evaluation(

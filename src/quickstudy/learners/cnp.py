@@ -49,6 +49,8 @@ class CNPClassifier(Learner):
         hidden: int = 256,
     ) -> None:
         super().__init__()
+        if decoder not in ("concatenated", "shared"):
+            raise ValueError(f"decoder is {decoder!r}, but concatenated or shared was expected.")
         self.num_ways = num_ways if decoder == "concatenated" else None
         self.labels_are_slots = decoder == "concatenated"  # type: ignore[misc]
         self.encoder = nn.Sequential(encoder, nn.Linear(num_features, representation))  # h

@@ -30,6 +30,8 @@ class Conv4(nn.Module):
         image_size: int = 28,
     ) -> None:
         super().__init__()
+        if downsampling not in ("pool", "stride"):
+            raise ValueError(f"downsampling is {downsampling!r}, but pool or stride was expected.")
         layers: list[nn.Module] = []
         for block in range(blocks):
             source = in_channels if block == 0 else channels
@@ -40,6 +42,8 @@ class Conv4(nn.Module):
             if downsampling == "pool":
                 layers += [nn.MaxPool2d(2)]
             image_size = image_size // 2 if downsampling == "pool" else (image_size + 1) // 2
+        if image_size == 0:
+            raise ValueError(f"{blocks} halvings leave nothing of such small images. Use fewer blocks, or stride.")
         self.blocks = nn.Sequential(*layers)
         self.num_features = channels * image_size**2
         # Channels last is a quarter faster on a CPU, and what tensor cores want on a GPU.
@@ -49,4 +53,4 @@ class Conv4(nn.Module):
         """Features (..., D) of images (..., C, H, W)."""
         leading, image = images.shape[:-3], images.shape[-3:]
         x_BCHW = images.reshape(-1, *image).contiguous(memory_format=torch.channels_last)
-        return self.blocks(x_BCHW).flatten(1).reshape(*leading, -1)
+        return self.blocks(x_BCHW).flatten(1).reshape(*leading, self.num_features)

@@ -17,4 +17,6 @@ def normalisation_2d(kind: Normalisation, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels)
     if kind == "group":
         return nn.GroupNorm(8, channels)
-    return nn.Identity()
+    if kind == "none":
+        return nn.Identity()
+    raise ValueError(f"normalisation is {kind!r}, but batch, group or none was expected.")

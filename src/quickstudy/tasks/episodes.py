@@ -55,9 +55,11 @@ class Episodes:
     ) -> None:
         self.images = torch.as_tensor(images)
         self.layout = layout or Layout()
-        self.groups = None if groups is None else _group_table(torch.as_tensor(groups), _highest(self.layout.ways))
         self.num_examples = None if num_examples is None else torch.as_tensor(num_examples)
+        _refuse_layout(self.layout)
         self._refuse_too_few()
+        _refuse_length("groups", groups, len(self.images))
+        self.groups = None if groups is None else _group_table(torch.as_tensor(groups), _highest(self.layout.ways))
 
     @property
     def device(self) -> torch.device:
@@ -101,11 +103,15 @@ class Episodes:
                 "(classes, examples, D) was expected."
             )
         ways, shots = _highest(self.layout.ways), _highest(self.layout.shots)
-        if min(_lowest(self.layout.ways), _lowest(self.layout.shots), self.layout.queries) < 1:
-            raise UserError(f"{self.layout} was asked for, but ways, shots and queries are numbers from 1.")
         num_classes, most = self.images.shape[:2]
         if ways > num_classes:
             raise UserError(f"{ways} ways need {ways} classes, but there are {num_classes}. Lower the ways.")
+        _refuse_length("num_examples", self.num_examples, num_classes)
+        if self.num_examples is not None and int(self.num_examples.max()) > most:
+            raise UserError(
+                f"num_examples says that a class has {int(self.num_examples.max())} examples, but images holds {most}. "
+                "Count only the examples that are there."
+            )
         fewest = most if self.num_examples is None else int(self.num_examples.min())
         if shots + self.layout.queries > fewest:
             raise UserError(
@@ -128,6 +134,7 @@ class GeneratedEpisodes:
     ) -> None:
         self.draw = draw
         self.layout = layout or Layout()
+        _refuse_layout(self.layout)
         self._device = torch.device(device)
 
     @property
@@ -150,17 +157,25 @@ class GeneratedEpisodes:
 
 
 def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
-    """Every class turned by 0, 90, 180 and 270 degrees, as classes of their own: (4 C, E, …, H, W)."""
+    """Every class turned by 0, 90, 180 and 270 degrees, as classes of their own: (4 C, E, …, H, W).
+
+    Raises:
+        UserError: if the images are not square.
+    """
     upright = torch.as_tensor(images)
+    if upright.shape[-2] != upright.shape[-1]:
+        raise UserError(f"Images are {tuple(upright.shape[-2:])}, but only square ones fit their frame when turned.")
     return torch.cat([upright.rot90(turns, dims=(-2, -1)) for turns in range(4)])
 
 
 def deal(images: Tensor, index_TNE: Tensor, shots: int, layout: Layout, generator: torch.Generator) -> Tasks:
     """Make tasks of the images (B, *image) that the index names: the first K of a class support, the rest queries."""
-    support_x, support_y = _shuffled(index_TNE[..., :shots], generator)
-    query_x, query_y = _shuffled(index_TNE[..., shots:], generator)
+    support_x, support_order = _shuffled(index_TNE[..., :shots], generator)
+    query_x, query_order = _shuffled(index_TNE[..., shots:], generator)
+    support_y, query_y = support_order // shots, query_order // (index_TNE.shape[2] - shots)
     if layout.shuffled_labels:
-        support_y = _labels_at_random(index_TNE.shape[0], index_TNE.shape[1], shots, generator)
+        labels = _labels_at_random(index_TNE.shape[0], index_TNE.shape[1], shots, generator)
+        support_y = labels.gather(1, support_order)
     return Tasks(
         _gather(images, support_x, layout, generator), support_y, _gather(images, query_x, layout, generator), query_y
     )
@@ -201,16 +216,16 @@ def _draw_until_distinct(rows: int, count: int, population: int, generator: torc
 
 
 def _shuffled(index_TNE: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Flatten classes and examples in random order: image indices and class labels, both (T, N·E)."""
+    """Flatten classes and examples in random order: image indices, and the places they had, both (T, N·E)."""
     num_tasks, ways, each = index_TNE.shape
     order = _random_order((num_tasks, ways * each), generator)
-    return index_TNE.flatten(1).gather(1, order), order // each
+    return index_TNE.flatten(1).gather(1, order), order
 
 
 def _labels_at_random(num_tasks: int, ways: int, shots: int, generator: torch.Generator) -> Tensor:
-    """K labels of each class for every task, (T, N·K), in an order that has nothing to do with the support's."""
-    # N tasks in turn share an order and differ by the label they start from, so that over them every example has
-    # every label once: by luck alone a good learner's mean would stray a percent or more from chance.
+    """K labels of each class for every task, (T, N·K), dealt to the examples with no regard to their classes."""
+    # N tasks in turn share the deal and differ by the label it starts from, so that over them every place has every
+    # label once: by luck alone a good learner's mean over a thousand tasks would stray a percent from chance.
     groups = -(-num_tasks // ways)
     order = _random_order((groups, ways * shots), generator).repeat_interleave(ways, dim=0)[:num_tasks]
     first = torch.arange(num_tasks, device=generator.device) % ways
@@ -253,6 +268,20 @@ def _moved(value: Any, device: torch.device | str) -> Any:
     if type(value) is tuple:
         return tuple(_moved(part, device) for part in value)
     return value
+
+
+def _refuse_layout(layout: Layout) -> None:
+    for name, count in (("ways", layout.ways), ("shots", layout.shots), ("queries", layout.queries)):
+        if _lowest(count) < 1 or _lowest(count) > _highest(count):
+            raise UserError(
+                f"{name} = {count} was asked for, but numbers from 1 were expected, "
+                "or a pair of them, the lowest first."
+            )
+
+
+def _refuse_length(name: str, given: Tensor | np.ndarray | None, num_classes: int) -> None:
+    if given is not None and len(given) != num_classes:
+        raise UserError(f"{name} has {len(given)} entries, but there are {num_classes} classes. Give one for each.")
 
 
 def _lowest(count: Count) -> int:

@@ -15,7 +15,7 @@ class Jitter(NamedTuple):
     shift: float = 2.0
     """Pixels, along each axis."""
     scale: float = 0.1
-    """Share of its size by which it grows or shrinks."""
+    """Share of its size by which the window it is seen through grows or shrinks."""
 
 
 def jitter_images(images: Tensor, jitter: Jitter, generator: torch.Generator) -> Tensor:
@@ -28,8 +28,12 @@ def jitter_images(images: Tensor, jitter: Jitter, generator: torch.Generator) ->
     size = 1 + growth * jitter.scale
     matrices = torch.stack(  # In units of half an image, rows: x, y.
         [
-            torch.stack([size * angle.cos(), -size * angle.sin(), right * (2 * jitter.shift / width)], dim=-1),
-            torch.stack([size * angle.sin(), size * angle.cos(), down * (2 * jitter.shift / height)], dim=-1),
+            torch.stack(
+                [size * angle.cos(), -size * angle.sin() * (height / width), right * (2 * jitter.shift / width)], dim=-1
+            ),
+            torch.stack(
+                [size * angle.sin() * (width / height), size * angle.cos(), down * (2 * jitter.shift / height)], dim=-1
+            ),
         ],
         dim=1,
     )
