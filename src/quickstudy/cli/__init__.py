@@ -28,12 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[0] not in _COMMANDS:
         print(f"There is no command '{given[0]}'.\n\n{_usage()}", file=sys.stderr)
         return 2
-    return _run(given[0], given[1:])
+    # Not "list": the module would hide the built-in of that name from this file.
+    return _run(given[0], "listing" if given[0] == "list" else given[0], given[1:])
 
 
-def _run(command: str, arguments: list[str]) -> int:
+def _run(command: str, module: str, arguments: list[str]) -> int:
     # Late: a command brings torch along, which `--help` need not wait for.
-    run: Callable[[list[str]], int] = import_module(f"quickstudy.cli.{command}").run
+    run: Callable[[list[str]], int] = import_module(f"quickstudy.cli.{module}").run
     from quickstudy.cli.memory import keep_freed_memory
     from quickstudy.core import UserError
     from quickstudy.datasets import DataError

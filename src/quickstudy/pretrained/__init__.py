@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from quickstudy.core import Learner, UserError, load_checkpoint, read_header
 from quickstudy.recipes import RECIPES, build, default_arguments
 
@@ -23,7 +25,8 @@ def load(name: str | Path) -> Learner:
         UserError: if there is nothing of that name, or its weights are damaged.
     """
     header = describe(name)
-    learner = build(header["recipe"], header["arguments"]).learner
+    with torch.random.fork_rng(devices=[]):  # Weights are drawn only to be replaced: no reason to disturb the caller.
+        learner = build(header["recipe"], header["arguments"]).learner
     path = _find(name)
     if path is not None:
         tensors, _ = load_checkpoint(path)

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+import quickstudy
+from quickstudy.core import UserError, save_checkpoint
+from quickstudy.datasets import glyphs
+from quickstudy.evaluation import evaluate
+from quickstudy.pretrained import describe
+from quickstudy.recipes import build
+from quickstudy.tasks import Episodes, Layout
+
+SHIPPED = ("glyphs-protonet", "omniglot-cnp", "omniglot-protonet")
+
+
+def test_shipped_weights_are_available() -> None:
+    assert {*SHIPPED, "omniglot-nearest"} <= set(quickstudy.available())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_load_offline_ready_to_predict(name: str) -> None:
+    learner = quickstudy.load(name)
+    assert not learner.training
+    tasks = Episodes(glyphs.load(100, 8, seed=5), Layout(ways=5, shots=1, queries=5))
+    assert evaluate(learner, tasks, 100).accuracy.mean > 0.85
+    header = describe(name)
+    assert header["recipe"] == name
+    assert header["commit"] != "unknown"
+    assert not header["commit"].endswith("-dirty")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_serve_any_ways_and_shots(name: str) -> None:
+    learner = quickstudy.load(name)
+    images = torch.rand(2, 7 * 3, 1, 28, 28)
+    state = learner.adapt(images, torch.arange(7).repeat(2, 3))
+    assert learner.predict(state, images).probs.shape == (2, 21, 7)
+
+
+def test_weights_load_whatever_the_random_state_and_leave_it_alone() -> None:
+    before = torch.get_rng_state()
+    one = quickstudy.load("glyphs-protonet").state_dict()
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(1)
+    other = quickstudy.load("glyphs-protonet").state_dict()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_name_of_nothing_is_refused_with_what_there_is() -> None:
+    with pytest.raises(UserError, match=r"There are: .*glyphs-protonet"):
+        quickstudy.load("glyphs-protonett")
+    with pytest.raises(UserError, match="Train it first: quickstudy train omniglot-cnp-paper"):
+        quickstudy.load("omniglot-cnp-paper")
+
+
+def test_a_run_without_weights_says_how_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--resume"):
+        quickstudy.load(tmp_path)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    weights = build("glyphs-protonet", {"downsampling": "pool"}).learner.state_dict()
+    del weights["encoder.blocks.0.weight"]
+    save_checkpoint(path, weights, {"recipe": "glyphs-protonet", "arguments": {}})
+    with pytest.raises(UserError, match="do not fit"):
+        quickstudy.load(path)

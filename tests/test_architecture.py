@@ -1,0 +1,92 @@
+"""Who may import whom, how large a file may be, and what may not be depended on."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import quickstudy
+
+SOURCE = Path(quickstudy.__file__).parent
+ROOT = Path(__file__).parent.parent
+
+ALLOWED = {
+    "core": set(),
+    "networks": set(),
+    "datasets": set(),
+    "evaluation": {"core"},
+    "tasks": {"core"},
+    "testing": {"core"},
+    "learners": {"core", "networks"},
+    "training": {"core", "evaluation"},
+    "recipes": {"core", "networks", "learners", "datasets", "tasks"},
+    "pretrained": {"core", "recipes"},
+}
+EVERYTHING = {*ALLOWED, "cli"}
+
+
+def _imports(path: Path) -> set[str]:
+    """The modules a file imports, as dotted names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def _layers_imported(path: Path) -> set[str]:
+    parts = [name.split(".") for name in _imports(path)]
+    return {name[1] for name in parts if name[0] == "quickstudy" and len(name) > 1} & EVERYTHING
+
+
+def test_every_folder_is_a_layer() -> None:
+    folders = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+    assert folders == EVERYTHING
+
+
+@pytest.mark.parametrize("layer", ALLOWED)
+def test_a_layer_imports_only_what_lies_below(layer: str) -> None:
+    for path in (SOURCE / layer).rglob("*.py"):
+        assert _layers_imported(path) <= ALLOWED[layer] | {layer}, path.name
+
+
+def test_no_learner_imports_another() -> None:
+    for path in (SOURCE / "learners").glob("*.py"):
+        if path.stem != "__init__":
+            assert not [name for name in _imports(path) if name.startswith("quickstudy.learners")], path.name
+
+
+def test_only_training_and_the_command_line_need_fabric() -> None:
+    users = {
+        path.relative_to(SOURCE).parts[0] for path in SOURCE.rglob("*.py") if "lightning_fabric" in path.read_text()
+    }
+    assert users == {"training", "cli"}
+
+
+def test_the_library_runs_where_the_command_lines_libraries_are_missing() -> None:
+    hidden = "lightning_fabric", "tyro", "rich", "matplotlib", "tensorboard"
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({hidden!r}))\n"
+        "import quickstudy, quickstudy.testing, quickstudy.evaluation, quickstudy.tasks, quickstudy.datasets\n"
+        "quickstudy.load('omniglot-nearest')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_importing_the_package_does_not_wait_for_torch() -> None:
+    program = "import sys, quickstudy, quickstudy.cli; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_no_file_is_longer_than_can_be_read_in_one_sitting() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def test_torchvision_is_not_depended_on() -> None:
+    assert "torchvision" not in (ROOT / "pyproject.toml").read_text()
+    assert not [path for path in SOURCE.rglob("*.py") if "torchvision" in path.read_text()]
