@@ -73,7 +73,7 @@ def test_a_folder_of_images_can_be_evaluated_on(quickstudy, folder: Path) -> Non
         (["glyphs-nearest", "--tasks", "0"], "at least one"),
         (["glyphs-nearest", "--data", "nothing"], "neither omniglot nor glyphs nor a folder"),
         (["glyphs-nearest", "--within-alphabet"], "no alphabets"),
-        (["glyphs-nearest", "--accelerator", "abacus"], "No device 'abacus'"),
+        (["glyphs-nearest", "--device", "abacus"], "No device 'abacus'"),
         (["glyphs-nearest", "--way", "3"], "--ways"),
         (["omniglot-nearest", "--data-root", "/nowhere"], "/nowhere"),
     ],

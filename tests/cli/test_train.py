@@ -87,6 +87,7 @@ def test_two_processes_train_one_learner(tmp_path: Path) -> None:
         (["glyphs-protonet", "--resume", "nowhere"], "no folder nowhere"),
         (["glyphs-protonet", "--accelerator", "cuda"], "No such devices"),
         (["omniglot-protonet", "--data-root", "nowhere"], "nowhere"),
+        (["glyphs-protonet", "--out", "a file"], "choose another folder"),
     ],
 )
 def test_a_mistake_has_one_clear_message_and_exit_code_two(
@@ -95,6 +96,7 @@ def test_a_mistake_has_one_clear_message_and_exit_code_two(
     if "cuda" in arguments and torch.cuda.is_available():
         pytest.skip("this machine has such a device")
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").touch()
     code, _, err = quickstudy("train", *arguments)
     assert code == 2
     assert complaint in " ".join(err.split())

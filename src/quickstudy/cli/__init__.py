@@ -3,6 +3,7 @@
 Exit code 0 on success, 2 on a mistake that the user can mend (one message, no traceback), 1 on ours.
 """
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -14,6 +15,9 @@ _COMMANDS = {
     "train": "train a recipe's learner, and evaluate it on classes it has never seen",
     "evaluate": "evaluate trained weights or a run folder",
 }
+
+
+_USERS_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +53,11 @@ def _run(command: str, module: str, arguments: list[str]) -> int:
     except NonFiniteLossError as error:
         print(f"quickstudy {command}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.errno not in _USERS_DISK:
+            raise
+        print(f"quickstudy {command}: {error}. Make room, or choose another folder.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"quickstudy {command}: stopped. A training goes on with --resume and its folder.", file=sys.stderr)
         return 130

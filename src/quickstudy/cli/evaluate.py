@@ -51,7 +51,7 @@ class EvaluateOptions:
     """Decides the tasks: the same seed gives every learner the same ones."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
-    accelerator: str = "cpu"
+    device: str = "cpu"
     """Device to compute on, as torch names it."""
     json: bool = False
     """Print one JSON object instead of a table."""
@@ -69,10 +69,10 @@ def run(arguments: list[str]) -> int:
     data = options.data or header["recipe"].split("-")[0]
     tasks = _source(data, options, header)(options.data_root)
     try:
-        learner = learner.to(options.accelerator)
-        tasks = tasks.to(options.accelerator)
+        learner = learner.to(options.device)
+        tasks = tasks.to(options.device)
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"No device '{options.accelerator}' here ({error}). Leave --accelerator out.") from None
+        raise UserError(f"No device '{options.device}' here ({error}). Leave --device out.") from None
     title = f"{options.ways}-way {options.shots}-shot"
     with EvaluationBar(title, options.tasks) as bar:
         evaluation = evaluate(learner, tasks, options.tasks, options.seed, bar.show)
@@ -117,5 +117,5 @@ def _protocol(data: str, options: EvaluateOptions) -> dict[str, Any]:
         "shots": options.shots,
         "queries": options.queries,
         "shuffled_labels": options.shuffled_labels,
-        "device": str(torch.device(options.accelerator)),
+        "device": str(torch.device(options.device)),
     }
