@@ -23,14 +23,15 @@ from quickstudy.recipes.sources import (
 )
 from quickstudy.tasks import Layout
 
+_NAME_HELP = "Name of trained weights (see quickstudy list), or a run folder."
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
     """What to evaluate on, and how."""
 
     data: str | None = None
-    """omniglot, glyphs, or a folder with a sub-folder of images for each class; by default what the
-    weights were trained on."""
+    """omniglot, glyphs, or a folder with a sub-folder of images for each class; by default what it learnt from."""
     split: Split = "vinyals"
     """Which Omniglot characters are the test classes."""
     part: Part = "test"
@@ -60,10 +61,13 @@ class EvaluateOptions:
 def run(arguments: list[str]) -> int:
     """Evaluate from command line arguments."""
 
-    def command(name: Annotated[str, tyro.conf.Positional], options: EvaluateOptions) -> tuple[str, EvaluateOptions]:
-        return name, options
+    def command(
+        name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME", help=_NAME_HELP)],
+        protocol: EvaluateOptions,
+    ) -> tuple[str, EvaluateOptions]:
+        return name, protocol
 
-    name, options = parse(command, "evaluate", arguments, "NAME is a name of weights, or a run folder.")
+    name, options = parse(command, "evaluate", arguments)
     learner = load(name)
     header = describe(name)
     data = options.data or header["recipe"].split("-")[0]

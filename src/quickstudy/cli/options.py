@@ -12,13 +12,12 @@ from rich.table import Table
 from quickstudy.evaluation import Evaluation
 
 
-def parse(function: Callable[..., Any], program: str, arguments: list[str], description: str = "") -> Any:
+def parse(function: Callable[..., Any], program: str, arguments: list[str]) -> Any:
     """Read a typed function's arguments from the command line and call it; a mistake exits with code 2."""
     return tyro.cli(
         function,
         prog=f"quickstudy {program}",
         args=arguments,
-        description=description or None,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
 

@@ -65,12 +65,13 @@ def run(arguments: list[str]) -> int:
         print("\nquickstudy train RECIPE --help tells a recipe's options.")
         return 0 if arguments else 2
     name = arguments[0]
-    recipe = captured(find_recipe(name))
+    constructor = captured(find_recipe(name))
 
+    # The parameters' names head the two groups of options in the help.
     def command(
-        setting: Annotated[dict[str, Any], tyro.conf.arg(constructor=recipe)], options: TrainOptions
+        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)], run: TrainOptions
     ) -> tuple[dict[str, Any], TrainOptions]:
-        return setting, options
+        return recipe, run
 
     setting, options = parse(command, f"train {name}", arguments[1:])
     _train(name, setting, options)

@@ -47,11 +47,7 @@ def check_support(support_x: Tensor, support_y: Tensor, max_ways: int | None = N
     Raises:
         UserError: saying what came, what was expected and what to do.
     """
-    if not support_x.is_floating_point():
-        raise UserError(
-            f"support_x holds {_name(support_x)}, but learners read floating point numbers. "
-            "For images of bytes, pass images.float() / 255 (ink = 1)."
-        )
+    _refuse_integers("support_x", support_x)
     if support_x.ndim < 3 or support_y.shape != support_x.shape[:2]:
         raise UserError(
             f"support_x has shape {tuple(support_x.shape)} and support_y {tuple(support_y.shape)}, "
@@ -84,11 +80,7 @@ def check_query(query_x: Tensor, num_tasks: int, example_shape: torch.Size | Non
     Raises:
         UserError: saying what came, what was expected and what to do.
     """
-    if not query_x.is_floating_point():
-        raise UserError(
-            f"query_x holds {_name(query_x)}, but learners read floating point numbers. "
-            "For images of bytes, pass images.float() / 255 (ink = 1)."
-        )
+    _refuse_integers("query_x", query_x)
     if query_x.ndim < 3 or query_x.shape[0] != num_tasks:
         raise UserError(
             f"query_x has shape {tuple(query_x.shape)}, but the state holds {num_tasks} tasks, so "
@@ -98,6 +90,14 @@ def check_query(query_x: Tensor, num_tasks: int, example_shape: torch.Size | Non
         raise UserError(
             f"A query has shape {tuple(query_x.shape[2:])}, but the support's examples had "
             f"{tuple(example_shape)}. Prepare queries as the support was prepared."
+        )
+
+
+def _refuse_integers(name: str, inputs: Tensor) -> None:
+    if not inputs.is_floating_point():
+        raise UserError(
+            f"{name} holds {_name(inputs)}, but learners read floating point numbers. "
+            "For images of bytes, pass images.float() / 255 (ink = 1)."
         )
 
 

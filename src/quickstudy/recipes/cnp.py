@@ -4,10 +4,8 @@ from quickstudy.core import Experiment
 from quickstudy.learners import CNPClassifier
 from quickstudy.learners.cnp import Decoder
 from quickstudy.networks import Conv4
-from quickstudy.recipes.sources import Split, omniglot_episodes
+from quickstudy.recipes.sources import TEST_LAYOUTS, Split, omniglot_episodes
 from quickstudy.tasks import Count, Jitter, Layout
-
-_SETTINGS = {"5-way 1-shot": (5, 1), "5-way 5-shot": (5, 5), "20-way 1-shot": (20, 1), "20-way 5-shot": (20, 5)}
 
 
 def omniglot_cnp(
@@ -39,12 +37,12 @@ def omniglot_cnp(
     """
     layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
     encoder = Conv4(blocks=3)  # 28 → 14 → 7 → 4, as the paper's three convolutions
-    settings = {name: setting for name, setting in _SETTINGS.items() if decoder == "shared" or setting[0] <= ways}
+    readable = {name: test for name, test in TEST_LAYOUTS.items() if decoder == "shared" or test.ways == ways}
     return Experiment(
         learner=CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=ways),
         train=omniglot_episodes(split, "train", layout, rotations=True),
         validation=omniglot_episodes(split, "validation", Layout(min(ways, 20), 1, 5)),
-        test={name: omniglot_episodes(split, "test", Layout(*setting)) for name, setting in settings.items()},
+        test={name: omniglot_episodes(split, "test", layout) for name, layout in readable.items()},
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,

@@ -3,10 +3,8 @@
 from quickstudy.core import Experiment
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4, Downsampling
-from quickstudy.recipes.sources import Split, glyph_episodes, omniglot_episodes
+from quickstudy.recipes.sources import TEST_LAYOUTS, Split, glyph_episodes, omniglot_episodes
 from quickstudy.tasks import Jitter, Layout
-
-_SETTINGS = {"5-way 1-shot": (5, 1), "5-way 5-shot": (5, 5), "20-way 1-shot": (20, 1), "20-way 5-shot": (20, 5)}
 
 
 def omniglot_protonet(
@@ -42,7 +40,7 @@ def omniglot_protonet(
         learner=ProtoNet(encoder),
         train=omniglot_episodes(split, "train", layout, rotations=True),
         validation=omniglot_episodes(split, "validation", Layout(20, 1, 5)),
-        test={name: omniglot_episodes(split, "test", Layout(*setting)) for name, setting in _SETTINGS.items()},
+        test={name: omniglot_episodes(split, "test", layout) for name, layout in TEST_LAYOUTS.items()},
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
@@ -79,7 +77,7 @@ def glyphs_protonet(
         learner=ProtoNet(encoder),
         train=glyph_episodes("train", Layout(ways, shots, queries)),
         validation=glyph_episodes("validation", Layout(20, 1, 5)),
-        test={name: glyph_episodes("test", Layout(*setting)) for name, setting in _SETTINGS.items()},
+        test={name: glyph_episodes("test", layout) for name, layout in TEST_LAYOUTS.items()},
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,

@@ -18,6 +18,9 @@ from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout, rotated_classe
 Split = Literal["lake", "vinyals"]
 Part = Literal["train", "validation", "test"]
 
+TEST_LAYOUTS = {f"{ways}-way {shots}-shot": Layout(ways, shots) for ways in (5, 20) for shots in (1, 5)}
+"""The field's four settings, 15 queries a class."""
+
 _GLYPH_SEEDS = {"validation": 1, "test": 2}
 _GLYPH_CLASSES = 1000
 

@@ -1,0 +1,154 @@
+"""SNAIL: causal attention and temporal convolutions read the support as a sequence, and the query as its next item.
+
+Mishra, Rohaninejad, Chen and Abbeel, "A Simple Neural Attentive Meta-Learner" (ICLR 2018), section 3 and figure 2.
+
+What differs from the paper: the support is read once and its activations are kept, so a query costs one position and
+not a sequence (the answers are the same); all queries of a task are trained on, not one; labels have `max_ways`
+slots, of which a task uses some; dilations start at one (see `TCBlock`).
+
+Letters: T tasks, S support examples, Q queries, L positions, N label slots, C channels, D features; K and V are the
+sizes of an attention's keys and values.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from quickstudy.core import OnlineLearner, Tasks, UserError, categorical, check_query, check_support
+from quickstudy.networks.attention import CausalAttention
+from quickstudy.networks.class_means import mask_absent
+from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
+
+KeyValueSizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+class SNAILState(NamedTuple):
+    """What the positions read so far mean to those that follow."""
+
+    caches: tuple[Any, ...]
+    """Of each block: keys and values (T, S, K) and (T, S, V), or the last inputs of each convolution."""
+    is_present: Tensor
+    """(T, N) booleans: an example of the label was read."""
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples of each task were read."""
+        return int(self.caches[0].keys.shape[1])  # The first block is an attention.
+
+
+class SNAIL(OnlineLearner):
+    """Reads examples (embedding and label) in order, then answers each query as if it alone came next.
+
+    `encoder` maps inputs (..., *input) to `num_features` numbers (..., D); an image passes through it once. One set
+    of weights serves up to `max_ways` classes and `max_examples` examples of a task (ways times shots), which is how
+    far the convolutions reach. `filters` is the paper's D of every TCBlock, `attention` the K and V of its three
+    attention blocks. The encoder's batch normalisation, if any, uses running statistics at test.
+    """
+
+    order_matters = True
+    labels_are_slots = True
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        num_features: int,
+        *,
+        max_ways: int = 5,
+        max_examples: int = 25,
+        filters: int = 128,
+        attention: KeyValueSizes = ((64, 32), (256, 128), (512, 256)),
+        literal_dilations: bool = False,
+    ) -> None:
+        super().__init__()
+        self.max_ways, self.max_examples = max_ways, max_examples
+        self.encoder = encoder
+        in_channels = channels = num_features + max_ways
+        blocks: list[CausalBlock] = []
+        for index, (key_size, value_size) in enumerate(attention):
+            blocks.append(CausalAttention(channels, key_size, value_size))
+            channels = blocks[-1].out_channels
+            if index + 1 < len(attention):
+                blocks.append(TCBlock(channels, max_examples + 1, filters, literal_dilations=literal_dilations))
+                channels = blocks[-1].out_channels
+        self.blocks = CausalChain(blocks, in_channels)
+        self.classify = nn.Linear(channels, max_ways)  # The paper's 1×1 convolution.
+
+    def prior(self, num_tasks: int) -> SNAILState:
+        """Nothing read: every slot is as possible as its weights say."""
+        is_present = torch.zeros(num_tasks, self.max_ways, dtype=torch.bool, device=self.classify.weight.device)
+        return SNAILState(self.blocks.empty(num_tasks), is_present)
+
+    def extend(self, state: SNAILState, support_x: Tensor, support_y: Tensor) -> SNAILState:
+        """Read further examples (T, S, *input) with class indices (T, S), after those read before.
+
+        Raises:
+            UserError: if there are then more than the learner was built for.
+        """
+        self._check(support_x, support_y, state.num_examples)
+        return self._extend(state, self.encoder(support_x), support_y)
+
+    def predict(self, state: SNAILState, query_x: Tensor) -> Categorical:
+        """Classes of the queries (T, Q, *input), all of them at the position after the last example."""
+        check_query(query_x, state.is_present.shape[0])
+        return self._answer(state, self.encoder(query_x))
+
+    def meta_loss(self, tasks: Tasks) -> Tensor:
+        """Minus the mean log-likelihood of the queries.
+
+        In training every task's classes are thrown at random into the label slots. Support and queries are embedded
+        together, so that they share their batch statistics.
+        """
+        self._check(tasks.support_x, tasks.support_y)
+        if self.training:
+            tasks = _in_random_slots(tasks, self.max_ways)
+        num_tasks, num_support = tasks.support_y.shape
+        z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
+        state = self._extend(self.prior(num_tasks), z_TED[:, :num_support], tasks.support_y)
+        return -self._answer(state, z_TED[:, num_support:]).log_prob(tasks.query_y).mean()
+
+    def predict_naively(self, support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Categorical:
+        """What `adapt` and `predict` give, the usual way: each query ends a sequence of its own, embedded anew.
+
+        Costs Q times the support; kept for tests and benchmarks.
+        """
+        self._check(support_x, support_y)
+        num_tasks, num_queries = query_x.shape[:2]
+        repeated_x = support_x[:, None].expand(-1, num_queries, *support_x.shape[1:])
+        z_BLD = self.encoder(torch.cat([repeated_x, query_x[:, :, None]], dim=2).flatten(0, 1))
+        labels_TLN = F.pad(self._slots(support_y, z_BLD), (0, 0, 0, 1))  # The query's label is zero.
+        items_BLC = torch.cat([z_BLD, labels_TLN.repeat_interleave(num_queries, dim=0)], dim=-1)
+        logits_TQN = self.classify(self.blocks(items_BLC)[:, -1]).unflatten(0, (num_tasks, num_queries))
+        return categorical(mask_absent(logits_TQN, labels_TLN.any(dim=1)))
+
+    def _extend(self, state: SNAILState, z_TSD: Tensor, support_y: Tensor) -> SNAILState:
+        labels_TSN = self._slots(support_y, z_TSD)
+        _, caches = self.blocks.extend(state.caches, torch.cat([z_TSD, labels_TSN], dim=-1))
+        return SNAILState(caches, state.is_present | labels_TSN.any(dim=1))
+
+    def _answer(self, state: SNAILState, z_TQD: Tensor) -> Categorical:
+        items_TQC = F.pad(z_TQD, (0, self.max_ways))  # The query's label is zero.
+        logits_TQN = self.classify(self.blocks.query(state.caches, items_TQC))
+        knows_nothing_T1 = ~state.is_present.any(dim=1, keepdim=True)
+        return categorical(mask_absent(logits_TQN, state.is_present | knows_nothing_T1))
+
+    def _slots(self, support_y: Tensor, like: Tensor) -> Tensor:
+        return F.one_hot(support_y.long(), self.max_ways).to(like.dtype)
+
+    def _check(self, support_x: Tensor, support_y: Tensor, num_read: int = 0) -> None:
+        check_support(support_x, support_y, self.max_ways)
+        num_examples = num_read + support_y.shape[1]
+        if num_examples > self.max_examples:
+            raise UserError(
+                f"The support would hold {num_examples} examples of a task, but the learner was built for "
+                f"{self.max_examples}. Give fewer shots, or build it with max_examples={num_examples}."
+            )
+
+
+def _in_random_slots(tasks: Tasks, max_ways: int) -> Tasks:
+    """The same tasks with their classes called by other labels, drawn from all slots."""
+    slot_TN = torch.rand(len(tasks.support_y), max_ways, device=tasks.support_y.device).argsort(dim=1)
+    support_y, query_y = (slot_TN.gather(1, labels.long()) for labels in (tasks.support_y, tasks.query_y))
+    return tasks._replace(support_y=support_y, query_y=query_y)

@@ -1,0 +1,111 @@
+"""In-context transformer: support examples attend to each other, queries read them layer by layer.
+
+Kirsch, Harrison, Sohl-Dickstein and Metz, "General-Purpose In-Context Learning by Meta-Learning Transformers" (2022),
+for the aim; the attention pattern is that of Nguyen and Grover, "Transformer Neural Processes" (ICML 2022), TNP-D,
+and nearly that of Müller et al., "Transformers Can Do Bayesian Inference" (ICLR 2022).
+
+There are no positions, so the support is a set. A query reads the support and not itself: what it is reaches every
+layer through the residual sum, while in the softmax it would be one more item, without a label, that takes its share
+of the attention. So every read is the retrieval of a modern Hopfield network (see `networks.attention.read`) whose
+stored patterns are the support, and a query's cost is that of S keys in each layer.
+
+Letters: T tasks, S support examples, Q queries, N label slots, C channels, D features.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from quickstudy.core import Learner, Tasks, categorical, check_query, check_support
+from quickstudy.networks.attention import KeysValues, TransformerBlock
+from quickstudy.networks.class_means import mask_absent
+
+
+class InContextTransformerState(NamedTuple):
+    """The support as each layer reads it."""
+
+    layers: tuple[KeysValues, ...]
+    """Of each layer: keys and values (T, heads, S, C / heads)."""
+    is_present: Tensor
+    """(T, N) booleans: the task has examples of the label."""
+
+
+class InContextTransformer(Learner):
+    """Support tokens are embedding plus label embedding; a query's token is its embedding alone.
+
+    `encoder` maps inputs (..., *input) to `num_features` numbers (..., D); an image passes through it once. One set
+    of weights serves up to `max_ways` classes and any number of shots. `channels` is the width of a token, `hidden`
+    that of each block's perceptron. The encoder's batch normalisation, if any, uses running statistics at test.
+    """
+
+    labels_are_slots = True
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        num_features: int,
+        *,
+        max_ways: int = 5,
+        channels: int = 128,
+        num_blocks: int = 4,
+        num_heads: int = 4,
+        hidden: int = 512,
+    ) -> None:
+        super().__init__()
+        self.max_ways = max_ways
+        self.encoder = encoder
+        self.token = nn.Linear(num_features, channels)
+        self.label = nn.Embedding(max_ways, channels)
+        self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, hidden) for _ in range(num_blocks))
+        self.classify = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, max_ways))
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> InContextTransformerState:
+        """Keys and values, in each layer, of the examples (T, S, *input) with class indices (T, S)."""
+        check_support(support_x, support_y, self.max_ways)
+        return self._read(self.encoder(support_x), support_y)
+
+    def predict(self, state: InContextTransformerState, query_x: Tensor) -> Categorical:
+        """Classes of the queries (T, Q, *input)."""
+        check_query(query_x, state.is_present.shape[0])
+        return self._answer(state, self.encoder(query_x))
+
+    def meta_loss(self, tasks: Tasks) -> Tensor:
+        """Minus the mean log-likelihood of the queries.
+
+        In training every task's classes are thrown at random into the label slots. Support and queries are embedded
+        together, so that they share their batch statistics.
+        """
+        check_support(tasks.support_x, tasks.support_y, self.max_ways)
+        if self.training:
+            tasks = _in_random_slots(tasks, self.max_ways)
+        num_support = tasks.support_x.shape[1]
+        z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
+        state = self._read(z_TED[:, :num_support], tasks.support_y)
+        return -self._answer(state, z_TED[:, num_support:]).log_prob(tasks.query_y).mean()
+
+    def _read(self, z_TSD: Tensor, support_y: Tensor) -> InContextTransformerState:
+        x_TSC = self.token(z_TSD) + self.label(support_y.long())
+        blocks: list[TransformerBlock] = list(self.blocks)  # type: ignore[arg-type]
+        layers = [blocks[0].remember(x_TSC)]
+        for block, following in pairwise(blocks):  # The support stops before the last block: nobody reads it after.
+            x_TSC = block(x_TSC, layers[-1])
+            layers.append(following.remember(x_TSC))
+        is_present = F.one_hot(support_y.long(), self.max_ways).any(dim=1)
+        return InContextTransformerState(tuple(layers), is_present)
+
+    def _answer(self, state: InContextTransformerState, z_TQD: Tensor) -> Categorical:
+        x_TQC = self.token(z_TQD)
+        for block, seen in zip(self.blocks, state.layers, strict=True):
+            x_TQC = block(x_TQC, seen)
+        return categorical(mask_absent(self.classify(x_TQC), state.is_present))
+
+
+def _in_random_slots(tasks: Tasks, max_ways: int) -> Tasks:
+    """The same tasks with their classes called by other labels, drawn from all slots."""
+    slot_TN = torch.rand(len(tasks.support_y), max_ways, device=tasks.support_y.device).argsort(dim=1)
+    support_y, query_y = (slot_TN.gather(1, labels.long()) for labels in (tasks.support_y, tasks.query_y))
+    return tasks._replace(support_y=support_y, query_y=query_y)

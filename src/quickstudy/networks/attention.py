@@ -1,0 +1,118 @@
+"""Attention that remembers keys and values: SNAIL's causal block, and a transformer's block for sets.
+
+CausalAttention: Mishra, Rohaninejad, Chen and Abbeel, "A Simple Neural Attentive Meta-Learner" (ICLR 2018), figure 2c.
+TransformerBlock: Vaswani et al., "Attention Is All You Need" (2017), with layer norms first as in Xiong et al.,
+"On Layer Normalization in the Transformer Architecture" (2020).
+`read` is one update of a modern Hopfield network: Ramsauer et al., "Hopfield Networks is All You Need" (ICLR 2021).
+
+Letters: T tasks, L positions, Q queries, C channels, K size of a key, V size of a value, H heads.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from quickstudy.networks.temporal import CausalBlock
+
+
+class KeysValues(NamedTuple):
+    """What attention needs of the items that were read."""
+
+    keys: Tensor
+    """(T, L, K), or (T, H, L, K) for several heads."""
+    values: Tensor
+    """(T, L, V), or (T, H, L, V)."""
+
+
+class CausalAttention(CausalBlock):
+    """AttentionBlock(K, V) of the paper: every position reads itself and those before; the reading joins the input.
+
+    One head, no residual, no normalisation. Channels grow from C to C + V.
+    """
+
+    def __init__(self, in_channels: int, key_size: int, value_size: int) -> None:
+        super().__init__()
+        self.queries = nn.Linear(in_channels, key_size)
+        self.keys = nn.Linear(in_channels, key_size)
+        self.values = nn.Linear(in_channels, value_size)
+        self.out_channels = in_channels + value_size
+
+    def empty(self, num_tasks: int) -> KeysValues:
+        """No keys, no values."""
+        like = self.keys.weight
+        return KeysValues(
+            like.new_empty(num_tasks, 0, self.keys.out_features), like.new_empty(num_tasks, 0, self.values.out_features)
+        )
+
+    def extend(self, cache: KeysValues, x_TLC: Tensor) -> tuple[Tensor, KeysValues]:
+        """The block at the next L positions, and all keys and values."""
+        keys_TLK = torch.cat([cache.keys, self.keys(x_TLC)], dim=1)
+        values_TLV = torch.cat([cache.values, self.values(x_TLC)], dim=1)
+        read_TLV = self.weights(keys_TLK, x_TLC) @ values_TLV
+        return torch.cat([x_TLC, read_TLV], dim=-1), KeysValues(keys_TLK, values_TLV)
+
+    def query(self, cache: KeysValues, x_TQC: Tensor) -> Tensor:
+        """The block for each of Q items that take the next position in turn: each reads the cache and itself."""
+        q_TQK = self._scaled_queries(x_TQC)
+        own_TQ1 = (q_TQK * self.keys(x_TQC)).sum(dim=-1, keepdim=True)
+        weights_TQL = torch.cat([q_TQK @ cache.keys.transpose(1, 2), own_TQ1], dim=-1).softmax(dim=-1)
+        read_TQV = weights_TQL[..., :-1] @ cache.values + weights_TQL[..., -1:] * self.values(x_TQC)
+        return torch.cat([x_TQC, read_TQV], dim=-1)
+
+    def weights(self, keys: Tensor, x_TLC: Tensor) -> Tensor:
+        """How much each of the last L positions reads of every position, given all keys (T, P, K): (T, L, P)."""
+        num_new, num_all = x_TLC.shape[1], keys.shape[1]
+        is_later_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=keys.device).triu(num_all - num_new + 1)
+        logits_TLP = self._scaled_queries(x_TLC) @ keys.transpose(1, 2)
+        return logits_TLP.masked_fill(is_later_LP, -torch.inf).softmax(dim=-1)
+
+    def _scaled_queries(self, x_TLC: Tensor) -> Tensor:
+        return self.queries(x_TLC) / math.sqrt(self.keys.out_features)
+
+
+class TransformerBlock(nn.Module):
+    """Attention and a two-layer perceptron, each after a layer norm and added to what came in; (T, L, C) throughout.
+
+    What is read is given as keys and values, so the items that read need not be the items that are read.
+
+    Raises:
+        ValueError: if the heads do not divide the channels.
+    """
+
+    def __init__(self, channels: int, num_heads: int, hidden: int) -> None:
+        super().__init__()
+        if channels % num_heads:
+            raise ValueError(f"{num_heads} heads do not divide {channels} channels. Choose a multiple.")
+        self.num_heads = num_heads
+        self.norm = nn.LayerNorm(channels)
+        self.queries = nn.Linear(channels, channels)
+        self.keys_values = nn.Linear(channels, 2 * channels)
+        self.out = nn.Linear(channels, channels)
+        self.perceptron = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels)
+        )
+
+    def remember(self, x_TLC: Tensor) -> KeysValues:
+        """Keys and values of the items to be read."""
+        keys_TLC, values_TLC = self.keys_values(self.norm(x_TLC)).chunk(2, dim=-1)
+        return KeysValues(self._by_head(keys_TLC), self._by_head(values_TLC))
+
+    def forward(self, x_TLC: Tensor, seen: KeysValues) -> Tensor:
+        """The items after each has read what was seen."""
+        read_THLV = read(self._by_head(self.queries(self.norm(x_TLC))), seen.keys, seen.values)
+        x_TLC = x_TLC + self.out(read_THLV.transpose(1, 2).flatten(2))
+        return x_TLC + self.perceptron(x_TLC)
+
+    def _by_head(self, x_TLC: Tensor) -> Tensor:
+        return x_TLC.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+
+def read(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """What queries (…, Q, K) find: values (…, L, V) in proportion to softmax(β keys·query), β = 1/√K.
+
+    Where the values are the keys, this is Ramsauer et al.'s update ξ_new = X softmax(β Xᵀ ξ), X the patterns stored.
+    """
+    return F.scaled_dot_product_attention(queries, keys, values)

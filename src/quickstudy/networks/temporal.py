@@ -1,0 +1,163 @@
+"""Causal blocks that remember: dilated temporal convolutions whose past is kept, so that nothing is replayed.
+
+Mishra, Rohaninejad, Chen and Abbeel, "A Simple Neural Attentive Meta-Learner" (ICLR 2018), section 3 and figure 2;
+the gated dilated convolution is that of van den Oord et al., "WaveNet" (2016).
+
+Letters: T tasks, L positions of a sequence, Q queries, C channels, F filters, d the dilation. A sequence (T, L, C)
+goes from the oldest item to the newest.
+
+Every block has three faces, which agree: `forward` reads a whole sequence; `extend` goes on where a cache ends, and
+gives the longer cache; `query` reads many items at once, each as if it alone came right after the cache, so that
+none sees another.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class CausalBlock(nn.Module, ABC):
+    """A sequence (T, L, C) in, a sequence (T, L, `out_channels`) out, in which nothing depends on what comes later.
+
+    A cache is a tensor, or tuples of tensors, that lead with the task dimension.
+    """
+
+    out_channels: int
+
+    @abstractmethod
+    def empty(self, num_tasks: int) -> Any:
+        """The cache before any item was read."""
+
+    @abstractmethod
+    def extend(self, cache: Any, x_TLC: Tensor) -> tuple[Tensor, Any]:
+        """What comes out at the next L positions, and the cache after them."""
+
+    @abstractmethod
+    def query(self, cache: Any, x_TQC: Tensor) -> Tensor:
+        """What comes out for each of Q items that take the next position in turn; the cache stays as it is."""
+
+    def forward(self, x_TLC: Tensor) -> Tensor:
+        """What comes out at every position of a whole sequence."""
+        return self.extend(self.empty(x_TLC.shape[0]), x_TLC)[0]
+
+
+class CausalConvolution(CausalBlock):
+    """Kernel two, dilation d, zeros before the first item: out_t = A x_{t−d} + B x_t + b.
+
+    Its cache is the last inputs (T, at most d, C): all that later positions can reach.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.taps = nn.Linear(2 * in_channels, out_channels)  # A and B side by side: initialised as a convolution is.
+
+    def empty(self, num_tasks: int) -> Tensor:
+        """No inputs."""
+        return self.taps.weight.new_empty(num_tasks, 0, self.in_channels)
+
+    def extend(self, cache: Tensor, x_TLC: Tensor) -> tuple[Tensor, Tensor]:
+        """The convolution at the next L positions, and the last d inputs."""
+        inputs_TLC = torch.cat([cache, x_TLC], dim=1)
+        earlier_TLC = self._padded(inputs_TLC, cache.shape[1])[:, : x_TLC.shape[1]]
+        # A copy where inputs drop out: a view would keep them in memory.
+        return self._convolved(earlier_TLC, x_TLC), inputs_TLC[:, -self.dilation :].contiguous()
+
+    def query(self, cache: Tensor, x_TQC: Tensor) -> Tensor:
+        """The convolution of each item with the one input it reaches, which is the same for all of them."""
+        return self._convolved(self._padded(cache, cache.shape[1])[:, :1], x_TQC)
+
+    def _padded(self, inputs_TLC: Tensor, num_cached: int) -> Tensor:
+        """The inputs behind as many zeros as there are too few in the cache: the first is what comes d before next."""
+        return F.pad(inputs_TLC, (0, 0, self.dilation - num_cached, 0))
+
+    def _convolved(self, earlier_TLC: Tensor, x_TLC: Tensor) -> Tensor:
+        a_FC, b_FC = self.taps.weight.split(self.in_channels, dim=1)
+        return F.linear(earlier_TLC, a_FC) + F.linear(x_TLC, b_FC, self.taps.bias)
+
+
+class DenseBlock(CausalBlock):
+    """DenseBlock(D, d) of the paper: two causal convolutions, one gating the other, beside the input itself.
+
+    Channels grow from C to C + F.
+    """
+
+    def __init__(self, in_channels: int, filters: int, dilation: int = 1) -> None:
+        super().__init__()
+        # f and g in one: they read the same inputs, and so share a cache.
+        self.convolutions = CausalConvolution(in_channels, 2 * filters, dilation)
+        self.out_channels = in_channels + filters
+
+    def empty(self, num_tasks: int) -> Tensor:
+        """No inputs."""
+        return self.convolutions.empty(num_tasks)
+
+    def extend(self, cache: Tensor, x_TLC: Tensor) -> tuple[Tensor, Tensor]:
+        """The block at the next L positions, and the last d inputs."""
+        convolved_TLF, cache = self.convolutions.extend(cache, x_TLC)
+        return _gated(x_TLC, convolved_TLF), cache
+
+    def query(self, cache: Tensor, x_TQC: Tensor) -> Tensor:
+        """The block for each of Q items that take the next position in turn."""
+        return _gated(x_TQC, self.convolutions.query(cache, x_TQC))
+
+
+class CausalChain(CausalBlock):
+    """Causal blocks one after another; its cache is the tuple of theirs."""
+
+    def __init__(self, blocks: Iterable[CausalBlock], in_channels: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.out_channels = self._all()[-1].out_channels if len(self.blocks) else in_channels
+
+    def empty(self, num_tasks: int) -> tuple[Any, ...]:
+        """The empty cache of each block."""
+        return tuple(block.empty(num_tasks) for block in self._all())
+
+    def extend(self, cache: tuple[Any, ...], x_TLC: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
+        """What the last block gives at the next L positions, and every block's cache."""
+        extended = []
+        for block, seen in zip(self._all(), cache, strict=True):
+            x_TLC, seen = block.extend(seen, x_TLC)
+            extended.append(seen)
+        return x_TLC, tuple(extended)
+
+    def query(self, cache: tuple[Any, ...], x_TQC: Tensor) -> Tensor:
+        """What the last block gives for each of Q items that take the next position in turn."""
+        for block, seen in zip(self._all(), cache, strict=True):
+            x_TQC = block.query(seen, x_TQC)
+        return x_TQC
+
+    def _all(self) -> list[CausalBlock]:
+        return list(self.blocks)  # type: ignore[arg-type]
+
+
+class TCBlock(CausalChain):
+    """TCBlock(T, D) of the paper: as many dense blocks as a sequence of `length` items can be halved.
+
+    Dilations 1, 2, 4, … reach every item of such a sequence. The paper's pseudo-code, taken literally, starts with
+    two: then a position sees only those at an even distance, and never its predecessor.
+
+    Raises:
+        ValueError: if the length is not positive.
+    """
+
+    def __init__(self, in_channels: int, length: int, filters: int, *, literal_dilations: bool = False) -> None:
+        if length < 1:
+            raise ValueError(f"length is {length}, but a sequence has at least one item.")
+        num_blocks = (length - 1).bit_length()  # ⌈log₂ length⌉, free of rounding
+        first = 2 if literal_dilations else 1
+        super().__init__(
+            [DenseBlock(in_channels + index * filters, filters, first * 2**index) for index in range(num_blocks)],
+            in_channels,
+        )
+
+
+def _gated(x_TLC: Tensor, convolved_TLF: Tensor) -> Tensor:
+    f_TLF, g_TLF = convolved_TLF.chunk(2, dim=-1)
+    return torch.cat([x_TLC, f_TLF.tanh() * g_TLF.sigmoid()], dim=-1)
