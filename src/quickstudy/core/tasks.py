@@ -39,6 +39,13 @@ class TaskDistribution(Protocol):
         """Draw a batch of independent tasks."""
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def count_ways(support_y: Tensor) -> int:
+    """How many classes the labels (T, S) number, from 0 to the highest."""
+    return int(support_y.max()) + 1
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def check_support(support_x: Tensor, support_y: Tensor, max_ways: int | None = None) -> None:
     """Refuse a support set of a classification task that no learner could read.
 

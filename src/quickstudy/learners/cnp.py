@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, Tasks, categorical, check_query, check_support
+from quickstudy.core import Learner, Tasks, categorical, check_query, check_support, count_ways
 from quickstudy.networks import class_means, mask_absent
 
 Decoder = Literal["concatenated", "shared"]
@@ -85,7 +85,7 @@ class CNPClassifier(Learner):
         return -self._decode(state, r_TED[:, num_support:]).log_prob(tasks.query_y).mean()
 
     def _aggregate(self, r_TSD: Tensor, support_y: Tensor) -> CNPClassifierState:
-        num_ways = self.num_ways or int(support_y.max()) + 1
+        num_ways = self.num_ways or count_ways(support_y)
         return CNPClassifierState(*class_means(r_TSD, support_y, num_ways))  # r_c = mean of h over the class
 
     def _decode(self, state: CNPClassifierState, z_TQD: Tensor) -> Categorical:

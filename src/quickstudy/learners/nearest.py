@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, categorical, check_query, check_support
+from quickstudy.core import Learner, categorical, check_query, check_support, count_ways
 from quickstudy.networks import mask_absent
 
 
@@ -37,7 +37,7 @@ class Nearest(Learner):
     def adapt(self, support_x: Tensor, support_y: Tensor) -> NearestState:
         """Keep the examples (T, S, *input) with their class indices (T, S)."""
         check_support(support_x, support_y)
-        num_ways = int(support_y.max()) + 1
+        num_ways = count_ways(support_y)
         return NearestState(support_x, F.one_hot(support_y.long(), num_ways).bool())
 
     def predict(self, state: NearestState, query_x: Tensor) -> Categorical:

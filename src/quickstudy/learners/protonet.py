@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, Tasks, categorical, check_query, check_support
+from quickstudy.core import Learner, Tasks, categorical, check_query, check_support, count_ways
 from quickstudy.networks import class_means, mask_absent
 
 
@@ -57,7 +57,7 @@ class ProtoNet(Learner):
 
 
 def _prototypes(z_TSD: Tensor, support_y: Tensor) -> ProtoNetState:
-    return ProtoNetState(*class_means(z_TSD, support_y, int(support_y.max()) + 1))  # eq. 1
+    return ProtoNetState(*class_means(z_TSD, support_y, count_ways(support_y)))  # eq. 1
 
 
 def _nearest_prototype(state: ProtoNetState, z_TQD: Tensor) -> Categorical:

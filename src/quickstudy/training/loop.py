@@ -82,13 +82,14 @@ class _Training:
         self.optimiser: Optimizer = AdamW(
             self.learner.parameters(), lr=experiment.learning_rate, weight_decay=experiment.weight_decay
         )
+        compiled: Any = torch.compile(self.learner) if run.compile else self.learner
+        self.model, self.stepper = fabric.setup(compiled, self.optimiser)
+        # After the set-up, which may have changed the weights' precision.
         decay = experiment.average_decay
         self.average = None if decay is None else averaged(self.learner, decay)
         self.position = Position()
         if run.resume:
             self.position = load_last(run.folder, self.learner, self.optimiser, self.average)
-        compiled: Any = torch.compile(self.learner) if run.compile else self.learner
-        self.model, self.stepper = fabric.setup(compiled, self.optimiser)
         self.own_tasks = max(1, experiment.tasks_per_step // fabric.world_size)
         self.logs: list[Log] = []
         if fabric.is_global_zero:

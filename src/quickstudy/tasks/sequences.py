@@ -1,0 +1,118 @@
+"""The sequence task of Santoro et al. (2016), section 2.2: drawings of a few classes, in random order.
+
+A sequence is a task of one query: its last item is the query, all that came before is the support. So it needs no
+container of its own, `forward(tasks)` trains on it, `evaluate` asks for its last item, and a learner that reads its
+support in order finds the paper's episode in there. No loop over sequences, classes or drawings.
+"""
+
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.episodes import Count, _gather, draw_count, draw_distinct
+from quickstudy.tasks.episodes import Layout as EpisodeLayout
+from quickstudy.tasks.jitter import Jitter
+
+STRING_LENGTH = 5
+"""Characters in a string."""
+ALPHABET = 5
+"""Different characters: a to e, as 0 to 4."""
+
+
+class SequenceLayout(NamedTuple):
+    """What a sequence is made of."""
+
+    classes: Count = 5
+    """Classes in a sequence."""
+    instances: int = 10
+    """Drawings of each class, where `length` does not say otherwise."""
+    length: int | None = None
+    """Items of a sequence, drawn from all drawings of its classes, so that a class may come more or less often."""
+    labels: Literal["indices", "strings"] = "indices"
+    """Class indices from 0, or for each class a string, fresh in each sequence."""
+    jitter: Jitter | None = None
+    """Small random movements of every image."""
+
+
+class InstanceSequences:
+    """Sequences over a fixed set of classes.
+
+    `images` is (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples.
+    Bytes are read as 0 to 1.
+
+    Raises:
+        UserError: if the classes or their examples are too few for the sequences asked for.
+    """
+
+    def __init__(self, images: Tensor | np.ndarray, layout: SequenceLayout | None = None) -> None:
+        self.images = torch.as_tensor(images)
+        self.layout = layout or SequenceLayout()
+        self._refuse()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are, and so where the sequences are made."""
+        return self.images.device
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same sequences, with the images on another device."""
+        return type(self)(self.images.to(device), self.layout)
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Draw sequences of L items: support_x (T, L − 1, *image), query_x (T, 1, *image).
+
+        Labels are (T, L − 1) and (T, 1), or for strings (T, L − 1, 5) and (T, 1, 5) indices of characters.
+        """
+        num_classes = draw_count(self.layout.classes, generator)
+        classes_TC = draw_distinct(num_tasks, num_classes, self.images.shape[0], generator)
+        place_TL, example_TL = self._draw_items(num_tasks, num_classes, generator)
+        index_TL = classes_TC.gather(1, place_TL) * self.images.shape[1] + example_TL
+        x = _gather(self.images.flatten(0, 1), index_TL, EpisodeLayout(jitter=self.layout.jitter), generator)
+        # Classes come in random order, so the place of a class is a label thrown at random.
+        y = place_TL if self.layout.labels == "indices" else _strings(place_TL, num_classes, generator)
+        return Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:])
+
+    def _draw_items(self, num_tasks: int, num_classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Which class of the sequence each item is of, and which example of it, both (T, L)."""
+        available, instances, length = self.images.shape[1], self.layout.instances, self.layout.length
+        if length is not None:
+            drawn_TL = draw_distinct(num_tasks, length, num_classes * available, generator)
+            return drawn_TL // available, drawn_TL % available
+        examples_TCI = draw_distinct(num_tasks * num_classes, instances, available, generator)
+        keys_TL = torch.rand(num_tasks, num_classes * instances, generator=generator, device=generator.device)
+        order_TL = keys_TL.argsort(dim=1)
+        return order_TL // instances, examples_TCI.view(num_tasks, -1).gather(1, order_TL)
+
+    def _refuse(self) -> None:
+        if self.images.ndim < 3:
+            raise UserError(
+                f"images has shape {tuple(self.images.shape)}, but (classes, examples, H, W) or "
+                "(classes, examples, D) was expected."
+            )
+        layout, (there, available) = self.layout, self.images.shape[:2]
+        lowest, highest = layout.classes if isinstance(layout.classes, tuple) else (layout.classes, layout.classes)
+        if not 1 <= lowest <= highest <= there:
+            raise UserError(
+                f"Sequences of {layout.classes} classes were asked for, but 1 to {there} classes, "
+                "or a pair of such numbers, the lowest first, were expected."
+            )
+        if layout.length is None and not 1 <= layout.instances <= available:
+            raise UserError(
+                f"{layout.instances} instances of each class were asked for, but every class has {available} "
+                "examples. Lower the instances."
+            )
+        shortest = layout.instances * lowest if layout.length is None else layout.length
+        if shortest < 2 or (layout.length is not None and layout.length > lowest * available):
+            raise UserError(
+                f"A sequence of {shortest} items was asked for, but {lowest} classes have 2 to {lowest * available}."
+            )
+
+
+def _strings(place_TL: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
+    """For each class of a sequence a string of its own, dealt to the items: (T, L, 5) indices of characters."""
+    numbers_TC = draw_distinct(len(place_TL), num_classes, ALPHABET**STRING_LENGTH, generator)
+    powers = ALPHABET ** torch.arange(STRING_LENGTH, device=place_TL.device)
+    return numbers_TC.gather(1, place_TL)[..., None] // powers % ALPHABET

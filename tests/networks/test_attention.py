@@ -1,0 +1,174 @@
+import pytest
+import torch
+
+from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock, read
+
+
+@pytest.fixture
+def x(generator):
+    """Two sequences of seven items of three channels, in float64."""
+    return torch.randn(2, 7, 3, generator=generator, dtype=torch.float64)
+
+
+@pytest.fixture
+def block():
+    """Keys of four numbers and values of five, in float64."""
+    torch.manual_seed(0)
+    return CausalAttention(3, 4, 5).double()
+
+
+@pytest.fixture
+def transformer():
+    """Of eight channels and two heads, in float64."""
+    torch.manual_seed(0)
+    return TransformerBlock(8, 2, 16).double()
+
+
+@pytest.fixture
+def tokens(generator):
+    """Two sets of six tokens of eight channels, in float64."""
+    return torch.randn(2, 6, 8, generator=generator, dtype=torch.float64)
+
+
+def weights(block, x):
+    return block.weights(block.keys(x), x)
+
+
+def test_attention_is_that_of_a_loop_over_positions(block, x):
+    found = block(x)
+    for task in range(2):
+        for t in range(7):
+            q = block.queries(x[task, t])
+            logits = torch.stack([q @ block.keys(x[task, j]) / 2 for j in range(t + 1)])  # √4 = 2
+            values = torch.stack([block.values(x[task, j]) for j in range(t + 1)])
+            expected = torch.cat([x[task, t], logits.softmax(dim=0) @ values])
+            assert torch.allclose(found[task, t], expected, atol=1e-12)
+
+
+def test_the_weights_of_every_position_sum_to_one_over_itself_and_those_before(block, x):
+    found = weights(block, x)
+    assert torch.allclose(found.sum(dim=-1), torch.ones(2, 7, dtype=torch.float64), atol=1e-12)
+    assert (found.triu(1) == 0).all()
+    assert (found[:, *torch.tril_indices(7, 7)] > 0).all()
+
+
+def test_the_first_position_reads_exactly_itself(block, x):
+    assert weights(block, x)[:, 0].tolist() == [[1.0] + [0.0] * 6] * 2
+
+
+def test_equal_items_share_the_attention_equally(block):
+    found = weights(block, torch.ones(1, 4, 3, dtype=torch.float64))
+    expected = [[1 / (t + 1) if j <= t else 0.0 for j in range(4)] for t in range(4)]
+    assert torch.allclose(found[0], torch.tensor(expected, dtype=torch.float64), atol=1e-12)
+
+
+def test_the_last_positions_read_all_that_is_in_the_cache(block, x):
+    assert torch.allclose(block.weights(block.keys(x), x[:, 4:]), weights(block, x)[:, 4:], atol=1e-12)
+
+
+@pytest.mark.parametrize("position", [0, 3, 6])
+def test_what_comes_later_changes_no_bit_of_what_came_before(block, x, position):
+    other = x.clone()
+    other[:, position] += 1
+    before, after = block(x), block(other)
+    assert torch.equal(before[:, :position], after[:, :position])
+    assert not torch.equal(before[:, position, 3:], after[:, position, 3:])
+
+
+@pytest.mark.parametrize("length", [0, 1, 4])
+def test_a_query_is_the_next_item_of_the_sequence(block, x, length):
+    _, cache = block.extend(block.empty(2), x[:, :length])
+    found = block.query(cache, x[:, length:])
+    for query in range(7 - length):
+        whole = block(torch.cat([x[:, :length], x[:, length + query, None]], dim=1))
+        assert torch.allclose(found[:, query], whole[:, -1], atol=1e-12)
+
+
+def test_a_query_after_nothing_reads_itself(block, x):
+    assert torch.allclose(block.query(block.empty(2), x), torch.cat([x, block.values(x)], dim=-1), atol=1e-12)
+
+
+@pytest.mark.parametrize("parts", [(7,), (3, 4), (1, 0, 6), (1,) * 7])
+def test_reading_in_parts_is_reading_at_once(block, x, parts):
+    cache, outputs = block.empty(2), []
+    for part in x.split(parts, dim=1):
+        output, cache = block.extend(cache, part)
+        outputs.append(output)
+    assert torch.allclose(torch.cat(outputs, dim=1), block(x), atol=1e-12)
+    assert torch.allclose(cache.keys, block.keys(x), atol=1e-12)
+    assert torch.allclose(cache.values, block.values(x), atol=1e-12)
+
+
+def test_queries_do_not_see_each_other(block, x):
+    _, cache = block.extend(block.empty(2), x[:, :4])
+    other = x[:, 4:].clone()
+    other[:, 1:] += 1
+    assert torch.equal(block.query(cache, x[:, 4:])[:, 0], block.query(cache, other)[:, 0])
+
+
+def test_reading_is_one_update_of_a_modern_hopfield_network(generator):
+    patterns_KL = torch.randn(16, 10, generator=generator, dtype=torch.float64)  # Ramsauer et al.'s X
+    states_QK = torch.randn(4, 16, generator=generator, dtype=torch.float64)  # their ξ
+    found = read(states_QK[None], patterns_KL.T[None], patterns_KL.T[None])[0]
+    for state, updated in zip(states_QK, found, strict=True):
+        expected = patterns_KL @ (patterns_KL.T @ state / 16**0.5).softmax(dim=0)
+        assert torch.allclose(updated, expected, atol=1e-12)
+
+
+def test_reading_never_raises_the_hopfield_energy(generator):
+    patterns_LK = torch.randn(20, 9, generator=generator, dtype=torch.float64)
+
+    def energy(states_QK):
+        beta = 1 / 3
+        return -torch.logsumexp(beta * states_QK @ patterns_LK.T, dim=-1) / beta + states_QK.square().sum(-1) / 2
+
+    states = 2 * torch.randn(50, 9, generator=generator, dtype=torch.float64)
+    for _ in range(5):
+        updated = read(states[None], patterns_LK[None], patterns_LK[None])[0]
+        assert (energy(updated) <= energy(states) + 1e-12).all()
+        states = updated
+
+
+def test_one_reading_recalls_a_pattern_from_a_spoilt_copy_and_a_weak_one_gives_the_mean(generator):
+    patterns = torch.randn(10, 64, generator=generator, dtype=torch.float64).sign()
+    spoilt = patterns.clone()
+    spoilt[:, :6] *= -1
+    recalled = read(8 * spoilt[None], patterns[None], patterns[None])[0]
+    assert torch.equal(recalled.sign(), patterns)
+    weak = read(1e-9 * spoilt[None], patterns[None], patterns[None])[0]
+    assert torch.allclose(weak, patterns.mean(dim=0).expand(10, 64), atol=1e-6)
+
+
+def test_a_transformer_block_is_that_of_a_loop_over_heads_and_tokens(transformer, tokens):
+    queries = tokens.flip(1) + 1
+    found = transformer(queries, transformer.remember(tokens))
+    for task in range(2):
+        keys, values = transformer.keys_values(transformer.norm(tokens[task])).split(8, dim=-1)
+        for index, x in enumerate(queries[task]):
+            q, heads = transformer.queries(transformer.norm(x)), []
+            for part in (slice(0, 4), slice(4, 8)):
+                heads.append((keys[:, part] @ q[part] / 2).softmax(dim=0) @ values[:, part])  # √4 = 2
+            x = x + transformer.out(torch.cat(heads))
+            assert torch.allclose(found[task, index], x + transformer.perceptron(x), atol=1e-12)
+
+
+def test_what_is_read_may_come_in_any_order(transformer, tokens):
+    expected = transformer(tokens, transformer.remember(tokens))
+    shuffled = transformer(tokens, transformer.remember(tokens[:, [3, 5, 0, 4, 1, 2]]))
+    assert torch.allclose(shuffled, expected, atol=1e-12)
+
+
+def test_items_that_read_do_not_see_each_other(transformer, tokens):
+    seen = transformer.remember(tokens)
+    assert torch.allclose(transformer(tokens[:, :1], seen), transformer(tokens, seen)[:, :1], atol=1e-12)
+
+
+def test_keys_and_values_lead_with_tasks_then_heads(transformer, tokens):
+    seen = transformer.remember(tokens)
+    assert isinstance(seen, KeysValues)
+    assert seen.keys.shape == seen.values.shape == (2, 2, 6, 4)
+
+
+def test_heads_that_do_not_divide_the_channels_are_refused():
+    with pytest.raises(ValueError, match="3 heads do not divide 8 channels"):
+        TransformerBlock(8, 3, 16)
