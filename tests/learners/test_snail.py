@@ -86,6 +86,16 @@ def test_channels_and_parameters_are_those_of_the_paper(ways, shots):
     assert sum(parameter.numel() for parameter in learner.parameters()) == parameters
 
 
+@pytest.mark.parametrize("literal", [False, True])
+@pytest.mark.parametrize(("max_examples", "dense_blocks"), [(7, 3), (8, 4), (16, 5)])
+def test_the_convolutions_reach_from_the_query_to_the_first_example(max_examples, dense_blocks, literal):
+    learner = build(max_examples=max_examples, literal_dilations=literal)
+    for block in learner.blocks.blocks[1::2]:
+        assert [dense.convolutions.dilation for dense in block.blocks] == [
+            2 ** (index + literal) for index in range(dense_blocks)
+        ]
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 @pytest.mark.parametrize(("ways", "shots"), [(5, 1), (5, 5), (20, 1)])
 def test_cached_answers_are_those_of_whole_sequences(ways, shots, dtype, tolerance, generator):

@@ -88,7 +88,7 @@ class LSTM(OnlineLearner):
         self.labels = OneHotLabels(max_ways) if labels == "one-hot" else StringLabels()
         num_inputs = num_features + self.labels.width
         cell = LSTMCell(num_inputs, hidden) if is_recurrent else FeedForwardCell(num_inputs, hidden)
-        self.network = LateLabels(encoder, cell, self.labels)
+        self.network = LateLabels(num_features, encoder, cell, self.labels)
 
     def prior(self, num_tasks: int) -> LateLabelState:
         """Nothing was read yet."""

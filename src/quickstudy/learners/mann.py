@@ -154,7 +154,7 @@ class MANN(OnlineLearner):
             feeds_reads=feeds_reads,
             sharpens=sharpens,
         )
-        self.network = LateLabels(encoder, cell, self.labels)
+        self.network = LateLabels(num_features, encoder, cell, self.labels)
 
     def prior(self, num_tasks: int) -> LateLabelState:
         """The memory wiped."""

@@ -59,8 +59,8 @@ def content_weights(memory_TMW: Tensor, keys_TRW: Tensor, sharpness_TR: Tensor |
 def write_weights(state: MemoryState, gates_TR: Tensor) -> Tensor:
     """Where each head writes, (T, R, M): where it last read (gate → ∞), or its own least-used slot (gate → −∞)."""
     heads, slots = state.read_weights.shape[1:]
-    fresh_TRM = F.one_hot(least_used(state.usage, heads), slots).to(gates_TR.dtype)  # w^lu, head j the j-th
-    return torch.lerp(fresh_TRM, state.read_weights, gates_TR.sigmoid()[..., None])  # w^w
+    fresh_TRM = F.one_hot(least_used(state.usage, heads), slots).to(state.read_weights)  # w^lu, head j the j-th
+    return torch.lerp(fresh_TRM, state.read_weights, gates_TR.sigmoid()[..., None].to(fresh_TRM))  # w^w
 
 
 def access(
@@ -191,11 +191,15 @@ class LateLabelState(NamedTuple):
 class LateLabels(nn.Module):
     """A recurrent network that reads each input together with the label of the input before it.
 
-    `encoder` maps inputs (T, L, *input) to features (T, L, D), all at once, before the steps.
+    `encoder` maps inputs (T, L, *input) to `num_features` numbers each, all at once, before the steps; without one
+    they are flattened. The cell's inputs are these, then the label's.
     """
 
-    def __init__(self, encoder: nn.Module | None, cell: nn.Module, labels: OneHotLabels | StringLabels) -> None:
+    def __init__(
+        self, num_features: int, encoder: nn.Module | None, cell: nn.Module, labels: OneHotLabels | StringLabels
+    ) -> None:
         super().__init__()
+        self.num_features = num_features
         self.encoder = encoder or nn.Flatten(2)
         self.cell: Any = cell  # A `Cell`; torch knows modules only.
         self.labels = labels
@@ -210,7 +214,13 @@ class LateLabels(nn.Module):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Features (T, L, D) of inputs (T, L, *input)."""
-        return self.encoder(inputs)
+        features_TLD = self.encoder(inputs)
+        if features_TLD.shape[-1] != self.num_features:
+            raise ValueError(
+                f"Inputs {tuple(inputs.shape)} have {features_TLD.shape[-1]} features each, but the network was built "
+                f"for {self.num_features}. Resize the inputs, or build it for as many."
+            )
+        return features_TLD
 
     def read(self, state: LateLabelState, features_TLD: Tensor, labels: Tensor) -> tuple[Tensor, LateLabelState]:
         """Go through a sequence: what was thought of each label before it came, logits (T, L, N); the new state."""

@@ -17,6 +17,7 @@ from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout, rotated_classe
 
 Split = Literal["lake", "vinyals"]
 Part = Literal["train", "validation", "test"]
+Parts = Part | Literal["train and validation"]
 
 TEST_LAYOUTS = {f"{ways}-way {shots}-shot": Layout(ways, shots) for ways in (5, 20) for shots in (1, 5)}
 """The field's four settings, 15 queries a class."""
@@ -27,7 +28,7 @@ _GLYPH_CLASSES = 1000
 
 def omniglot_episodes(
     split: Split,
-    part: Part,
+    part: Parts,
     layout: Layout,
     *,
     rotations: bool = False,
@@ -37,13 +38,23 @@ def omniglot_episodes(
     """Episodes over the characters of one part of a split; with rotations, four classes for each character."""
 
     def source(data_root: Path | None) -> Episodes:
-        classes = getattr(omniglot.split(split), part)
+        classes = np.concatenate([getattr(omniglot.split(split), name) for name in part.split(" and ")])
         images, names = omniglot.load(data_root, size)
         chosen = rotated_classes(images[classes]) if rotations else images[classes]
         groups = np.tile(omniglot.alphabets(names)[classes], 4 if rotations else 1) if within_alphabet else None
         return Episodes(chosen, layout, groups=groups)
 
     return source
+
+
+def omniglot_training(split: Split, final: bool, layout: Layout) -> TaskSource:
+    """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training."""
+    return omniglot_episodes(split, "train and validation" if final else "train", layout, rotations=True)
+
+
+def omniglot_validation(split: Split, final: bool, layout: Layout) -> TaskSource:
+    """Episodes to look at meanwhile: the validation alphabets, or glyphs if those are being trained on."""
+    return glyph_episodes("validation", layout) if final else omniglot_episodes(split, "validation", layout)
 
 
 def glyph_episodes(part: Part, layout: Layout) -> TaskSource:

@@ -1,0 +1,290 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.distributions import Categorical
+
+from quickstudy.networks.memory import (
+    LateLabels,
+    MemoryState,
+    OneHotLabels,
+    StringLabels,
+    access,
+    content_weights,
+    empty_memory,
+    least_used,
+    lstm_step,
+    write_weights,
+)
+
+TASKS, SLOTS, WIDTH, HEADS = 3, 9, 5, 4
+FLOAT64 = torch.zeros((), dtype=torch.float64)
+OPEN, SHUT = 1e4, -1e4
+"""Gates of which the sigmoid is 1 and 0 exactly."""
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.fixture
+def state() -> MemoryState:
+    """In use for a while."""
+    weights = random(TASKS, HEADS, SLOTS, seed=1).softmax(dim=-1)
+    return MemoryState(random(TASKS, SLOTS, WIDTH), weights, random(TASKS, SLOTS, seed=2).exp())
+
+
+@pytest.fixture
+def keys():
+    return random(TASKS, HEADS, WIDTH, seed=3).tanh()
+
+
+@pytest.fixture
+def gates():
+    return random(TASKS, HEADS, seed=4)
+
+
+def erased(state: MemoryState) -> torch.Tensor:
+    memory = state.memory.clone()
+    for task in range(len(memory)):
+        memory[task, state.usage[task].argmin()] = 0
+    return memory
+
+
+def test_a_step_equals_the_equations_written_out_for_every_slot(state, keys, gates):
+    after, reads = access(state, keys, gates, decay=0.9)
+    for task in range(TASKS):
+        order = sorted(range(SLOTS), key=lambda slot: float(state.usage[task, slot]))
+        memory, write = erased(state)[task], torch.zeros(HEADS, SLOTS, dtype=torch.float64)
+        for head in range(HEADS):
+            alpha = torch.sigmoid(gates[task, head])
+            for slot in range(SLOTS):
+                is_least = float(slot == order[head])
+                write[head, slot] = alpha * state.read_weights[task, head, slot] + (1 - alpha) * is_least
+                memory[slot] += write[head, slot] * keys[task, head]
+        for head in range(HEADS):
+            cosines = torch.stack([F.cosine_similarity(keys[task, head], row, dim=0) for row in memory])
+            assert torch.allclose(after.read_weights[task, head], cosines.softmax(dim=0), atol=1e-12)
+            read = sum(w * row for w, row in zip(cosines.softmax(dim=0), memory, strict=True))
+            assert torch.allclose(reads[task, head], read, atol=1e-12)
+        assert torch.allclose(after.memory[task], memory, atol=1e-12)
+        usage = 0.9 * state.usage[task] + (after.read_weights[task] + write).sum(dim=0)
+        assert torch.allclose(after.usage[task], usage, atol=1e-12)
+
+
+def test_what_is_written_is_neither_lost_nor_invented(state, keys, gates):
+    written = access(state, keys, gates)[0].memory - erased(state)
+    outer = torch.einsum("trm,trw->tmw", write_weights(state, gates), keys)
+    assert torch.allclose(written, outer, atol=1e-12)
+    assert torch.allclose(written.sum(dim=1), keys.sum(dim=1), atol=1e-12)
+
+
+def test_every_heads_write_weights_are_a_distribution(state, gates):
+    weights = write_weights(state, gates)
+    assert (weights >= 0).all()
+    assert torch.allclose(weights.sum(dim=-1), torch.ones(TASKS, HEADS, dtype=torch.float64), atol=1e-12)
+
+
+def test_an_open_gate_writes_where_the_head_last_read(state):
+    assert torch.equal(write_weights(state, torch.full((TASKS, HEADS), OPEN)), state.read_weights)
+
+
+def test_a_shut_gate_writes_each_head_to_its_own_least_used_slot(state):
+    weights = write_weights(state, torch.full((TASKS, HEADS), SHUT, dtype=torch.float64))
+    expected = state.usage.topk(HEADS, dim=1, largest=False).indices
+    assert torch.equal(weights, F.one_hot(expected, SLOTS).double())
+    assert (weights.sum(dim=1) <= 1).all()
+
+
+def test_the_least_used_row_is_erased(state, keys):
+    last_read = F.one_hot(state.usage.argmax(dim=1), SLOTS).double()[:, None].expand(-1, HEADS, -1)
+    after, _ = access(state._replace(read_weights=last_read), keys, torch.full((TASKS, HEADS), OPEN).double())
+    is_zero = (after.memory == 0).all(dim=-1)
+    assert torch.equal(is_zero, F.one_hot(state.usage.argmin(dim=1), SLOTS).bool())
+
+
+@pytest.mark.parametrize("usage", [torch.zeros(2, 128), torch.full((2, 128), 0.25)])
+def test_equally_used_slots_are_taken_in_order_and_no_more_than_asked_for(usage):
+    assert torch.equal(least_used(usage, 4), torch.arange(4).expand(2, 4))
+
+
+def test_slots_are_taken_from_the_least_used_on():
+    assert least_used(torch.tensor([[3.0, 0.5, 2.0, 0.5, 0.1]]), 4).tolist() == [[4, 1, 3, 2]]
+
+
+def test_total_usage_follows_its_recursion(state, keys, gates):
+    after, _ = access(state, keys, gates, decay=0.99)
+    assert torch.allclose(after.usage.sum(dim=1), 0.99 * state.usage.sum(dim=1) + 2 * HEADS, atol=1e-12)
+
+
+def test_total_usage_settles_at_eight_hundred(keys, gates):
+    state = empty_memory(FLOAT64, TASKS, SLOTS, WIDTH, HEADS)
+    state = state._replace(usage=torch.full_like(state.usage, 800 / SLOTS))
+    for _ in range(5):
+        state, _ = access(state, keys, gates, decay=0.99)
+        assert torch.allclose(state.usage.sum(dim=1), torch.full((TASKS,), 800.0, dtype=torch.float64), atol=1e-9)
+
+
+def test_an_idle_slots_usage_fades_until_it_is_taken_before_those_in_use():
+    """Slot 1 is written once and then left alone, while all that happens is at slot 0."""
+    state = empty_memory(FLOAT64, 1, 3, 2, 1)
+    rows = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]], dtype=torch.float64)
+    state = state._replace(memory=rows, usage=torch.tensor([[0.9, 1.0, 0.0]], dtype=torch.float64))
+    key, gate, sharp = rows[:, :1], torch.full((1, 1), OPEN).double(), torch.full((1, 1), 1e4).double()
+    assert least_used(state.usage, 2).tolist() == [[2, 0]]
+    for step in range(1, 8):
+        state, _ = access(state, key, gate, sharp, decay=0.9)
+        assert float(state.usage[0, 1]) == pytest.approx(0.9**step, abs=1e-12)
+    assert least_used(state.usage, 2).tolist() == [[2, 1]]
+
+
+def test_read_weights_are_a_distribution(state, keys, gates):
+    weights = access(state, keys, gates)[0].read_weights
+    assert (weights > 0).all()
+    assert torch.allclose(weights.sum(dim=-1), torch.ones(TASKS, HEADS, dtype=torch.float64), atol=1e-12)
+
+
+def test_an_empty_memory_reads_as_nothing(gates):
+    state = empty_memory(FLOAT64, TASKS, SLOTS, WIDTH, HEADS)
+    after, reads = access(state, torch.zeros(TASKS, HEADS, WIDTH, dtype=torch.float64), gates)
+    assert (reads.abs() < 2e-6).all()
+    assert torch.allclose(after.read_weights, torch.full((), 1 / SLOTS, dtype=torch.float64), atol=1e-12)
+
+
+def test_without_sharpening_even_a_perfect_match_is_read_faintly():
+    rows = torch.eye(128, dtype=torch.float64)[None]
+    best = content_weights(rows, rows[:, :1]).max()
+    assert float(best) == pytest.approx(math.e / (math.e + 127), abs=1e-12)
+    assert float(content_weights(rows, rows[:, :1], torch.full((1, 1), 20.0)).max()) > 0.99
+
+
+def test_a_keys_length_does_not_matter_to_where_it_is_found(state, keys):
+    assert torch.allclose(content_weights(state.memory, 7 * keys), content_weights(state.memory, keys), atol=1e-12)
+
+
+def test_tasks_have_memories_of_their_own(state, keys, gates):
+    together, reads = access(state, keys, gates)
+    alone, read = access(MemoryState(*(part[1:2] for part in state)), keys[1:2], gates[1:2])
+    assert torch.allclose(together.memory[1:2], alone.memory, atol=1e-12)
+    assert torch.allclose(reads[1:2], read, atol=1e-12)
+
+
+def test_gradients_are_those_of_finite_differences(state, keys, gates):
+    def step(memory, weights, keys, gates, sharpness):
+        after, reads = access(MemoryState(memory, weights, state.usage), keys, gates, sharpness)
+        return after.memory, after.read_weights, reads
+
+    given = state.memory, state.read_weights, keys, gates, random(TASKS, HEADS, seed=5).exp()
+    assert torch.autograd.gradcheck(step, [part.clone().requires_grad_() for part in given])
+
+
+def test_no_gradient_passes_through_the_ranking_by_usage(state, keys, gates):
+    after, _ = access(state, keys.requires_grad_(), gates.requires_grad_())
+    assert after.memory.requires_grad
+    assert not after.usage.requires_grad
+
+
+def test_gradients_stay_finite_through_an_empty_memory_and_unused_rows():
+    state = empty_memory(torch.zeros(()), 2, 128, 40, 4)
+    keys = torch.randn(2, 4, 40, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    for gate in (SHUT, OPEN, 0.0):
+        for _ in range(3):
+            state, reads = access(state, keys, torch.full((2, 4), gate))
+    reads.sum().backward()
+    assert keys.grad.isfinite().all()
+
+
+def test_an_lstm_step_is_the_standard_one():
+    torch.manual_seed(0)
+    reference = nn.LSTMCell(6, 4).double()
+    x, h, c = random(TASKS, 6), random(TASKS, 4, seed=1), random(TASKS, 4, seed=2)
+    expected = reference(x, (h, c))
+    drive = x @ reference.weight_ih.T + reference.bias_ih + h @ reference.weight_hh.T + reference.bias_hh
+    i, f, u, o = drive.chunk(4, dim=-1)  # torch's order
+    found = lstm_step(torch.cat([f, i, o, u], dim=-1), c)
+    assert torch.allclose(found.hidden, expected[0], atol=1e-12)
+    assert torch.allclose(found.cell, expected[1], atol=1e-12)
+
+
+def test_a_one_hot_label_is_one_number_of_many():
+    encoded = OneHotLabels(4).encode(torch.tensor([[2, 0]]), like=FLOAT64)
+    assert encoded.tolist() == [[[0, 0, 1, 0], [1, 0, 0, 0]]]
+
+
+def test_a_string_is_five_ones_among_twenty_five():
+    labels = StringLabels()
+    encoded = labels.encode(torch.tensor([[[4, 0, 1, 1, 3]]]), like=FLOAT64)
+    assert encoded.shape == (1, 1, 25)
+    assert encoded.nonzero()[:, 2].tolist() == [4, 5, 11, 16, 23]
+    assert labels.prediction(100 * encoded).mode.tolist() == [[[4, 0, 1, 1, 3]]]
+
+
+def test_a_strings_likelihood_is_that_of_its_five_characters():
+    logits, answer = random(1, 2, 25), torch.tensor([[[4, 0, 1, 1, 3], [0, 1, 2, 3, 4]]])
+    by_character = [
+        Categorical(logits=logits[..., 5 * place : 5 * place + 5]).log_prob(answer[..., place]) for place in range(5)
+    ]
+    assert torch.allclose(StringLabels().prediction(logits).log_prob(answer), sum(by_character), atol=1e-12)
+
+
+def test_an_unlearnt_string_is_one_of_3125():
+    prediction = StringLabels().prediction(torch.zeros(1, 1, 25))
+    assert float(prediction.log_prob(torch.zeros(1, 1, 5)).exp()) == pytest.approx(1 / 3125)
+
+
+def test_labels_are_thrown_into_slots_by_one_shuffle_for_each_task():
+    torch.manual_seed(0)
+    support, query = torch.arange(4).expand(300, 4), torch.tensor([[3, 1]]).expand(300, 2)
+    thrown, asked = OneHotLabels(6).shuffled(support, query)
+    assert torch.equal(asked, thrown[:, [3, 1]])
+    assert (thrown.sort(dim=1).values.diff(dim=1) > 0).all()
+    shares = F.one_hot(thrown, 6).double().mean(dim=0)
+    assert torch.allclose(shares, torch.full_like(shares, 1 / 6), atol=0.1)
+
+
+def test_labels_not_seen_are_ruled_out_and_where_none_was_all_are_open():
+    is_seen = torch.tensor([[True, False, True], [False, False, False]])
+    found = OneHotLabels(3).prediction(torch.zeros(2, 1, 3), is_seen).probs[:, 0]
+    assert torch.allclose(found, torch.tensor([[0.5, 0.0, 0.5], [1 / 3, 1 / 3, 1 / 3]]))
+
+
+class Listener(nn.Module):
+    """A cell that notes what it is given, and remembers how often."""
+
+    num_outputs = 1
+
+    def prior(self, num_tasks):
+        return torch.zeros(num_tasks, 1)
+
+    def drive(self, inputs):
+        self.heard = inputs
+        return inputs
+
+    def step(self, drive, carried):
+        return carried, carried + 1
+
+
+def test_each_label_is_read_with_the_next_input():
+    network = LateLabels(2, None, Listener(), OneHotLabels(3))
+    x, y = torch.arange(8.0).view(1, 4, 2), torch.tensor([[2, 0, 1, 1]])
+    _, state = network.read(network.prior(1), x, y)
+    assert torch.equal(network.cell.heard[..., :2], x)
+    assert network.cell.heard[0, :, 2:].tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
+    assert state.pending.tolist() == [[0, 1, 0]]
+    network.ahead(state, torch.zeros(1, 2))
+    assert network.cell.heard.tolist() == [[[0, 0, 0, 1, 0]]]
+
+
+def test_the_labels_read_so_far_are_recorded():
+    network = LateLabels(2, None, Listener(), OneHotLabels(4))
+    _, state = network.read(network.prior(2), torch.zeros(2, 2, 2), torch.tensor([[2, 2], [0, 3]]))
+    _, state = network.read(state, torch.zeros(2, 1, 2), torch.tensor([[1], [3]]))
+    assert state.is_seen.tolist() == [[False, True, True, False], [True, False, False, True]]
+
+
+def test_inputs_of_another_size_are_refused():
+    network = LateLabels(9, None, Listener(), OneHotLabels(3))
+    with pytest.raises(ValueError, match=r"16 features each.*built for 9"):
+        network.encode(torch.zeros(1, 2, 4, 4))
