@@ -19,6 +19,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from quickstudy.cli.memory import keep_freed_memory
 from quickstudy.core import Learner, Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.networks import Conv4
@@ -169,6 +170,7 @@ def measure(comparison: Comparison, rounds: int, seconds: float) -> dict[str, An
 
 
 def main(options: Options) -> int:
+    keep_freed_memory()  # As the command line does; for all contenders alike.
     torch.manual_seed(0)
     images = random_images()
     comparisons = (recipe_comparison(images), batching_comparison(images))

@@ -3,7 +3,7 @@
 import pytest
 
 from quickstudy.core import Learner, Tasks
-from quickstudy.learners import CNPClassifier, Nearest, ProtoNet
+from quickstudy.learners import SNAIL, CNPClassifier, InContextTransformer, Nearest, ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.testing import check_learner
 
@@ -17,6 +17,19 @@ def _cnp(decoder: str, num_ways: int = 3) -> CNPClassifier:
     return CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=num_ways)
 
 
+def _snail(max_ways: int = 3, max_examples: int = 6) -> SNAIL:
+    encoder, sizes = _encoder(), ((8, 8), (16, 16), (16, 16))
+    return SNAIL(
+        encoder, encoder.num_features, max_ways=max_ways, max_examples=max_examples, filters=16, attention=sizes
+    )
+
+
+def _transformer(max_ways: int = 3) -> InContextTransformer:
+    encoder = _encoder()
+    sizes = {"channels": 32, "num_blocks": 2, "num_heads": 2, "hidden": 64}
+    return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes)
+
+
 LEARNERS = {
     "nearest": Nearest,
     "protonet": lambda: ProtoNet(_encoder()),
@@ -25,6 +38,10 @@ LEARNERS = {
     "cnp, shared decoder": lambda: _cnp("shared"),
     "cnp, concatenated decoder": lambda: _cnp("concatenated"),
     "cnp, with places to spare": lambda: _cnp("concatenated", num_ways=5),
+    "snail": _snail,
+    "snail, with slots to spare": lambda: _snail(5, 10),
+    "in-context transformer": _transformer,
+    "in-context transformer, with slots to spare": lambda: _transformer(5),
 }
 
 

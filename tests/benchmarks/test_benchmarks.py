@@ -16,6 +16,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import measure  # noqa: E402
 import sampler  # noqa: E402
+import snail_cache  # noqa: E402
 import tables  # noqa: E402
 import throughput  # noqa: E402
 import timing  # noqa: E402
@@ -278,3 +279,22 @@ def test_published_figures_are_whole() -> None:
         assert source["certainty"] in known
     counts = {(source["learner"], source["ways"], source["shots"]) for source in published}
     assert len(counts) == len(published) == 12
+
+
+def test_snail_answers_alike_in_every_way_and_queries_are_counted() -> None:
+    sizes = {"filters": 4, "attention": ((4, 4), (4, 4), (4, 4))}
+    contenders = snail_cache.Contenders(snail_cache.Setting(3, 2), **sizes)
+    assert [contenders.answering(way)() for way in (snail_cache.CACHED, snail_cache.NAIVE)] == [45, 20]
+    before = contenders.learner.classify.weight.clone()
+    naive = contenders.training(snail_cache.NAIVE)
+    assert [naive() for _ in range(3)] == [20, 20, 5]
+    assert not torch.equal(before, contenders.learner.classify.weight)
+    record = snail_cache.measure_cache(snail_cache.Setting(3, 2), 1, 0.01, **sizes)
+    assert record["difference"] < 1e-4
+    json.dumps(record)
+
+
+def test_the_growth_record_holds_every_learner_at_every_size() -> None:
+    records = snail_cache.measure_growth(1, 0.001, shots=(1, 2))
+    assert [record["support"] for record in records] == [5, 10]
+    assert all(len(record["milliseconds"]) == 6 for record in records)

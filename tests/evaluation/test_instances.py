@@ -54,9 +54,7 @@ class Constant(PerfectMemory):
 @pytest.fixture
 def sequences() -> InstanceSequences:
     """Five classes of forty, each known by its number; three drawings of each."""
-    return InstanceSequences(
-        torch.arange(40.0)[:, None, None].expand(40, 3, 1), SequenceLayout(classes=5, instances=3)
-    )
+    return InstanceSequences(torch.arange(40.0)[:, None, None].expand(40, 3, 1), SequenceLayout(classes=5, instances=3))
 
 
 def test_appearances_count_within_each_sequence():

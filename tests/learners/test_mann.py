@@ -4,7 +4,6 @@ from torch import nn
 
 from quickstudy.core import Tasks, UserError, leaves, map_state
 from quickstudy.evaluation.instances import evaluate_instances, first_instance_ceiling
-from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.mann import MANN
 from quickstudy.networks import Conv4
 from quickstudy.networks.memory import empty_memory
@@ -38,13 +37,10 @@ def strings(sequence, generator):
     return sequence[0], torch.randint(5, (2, 8, 5), generator=generator)
 
 
-@pytest.mark.parametrize("options", [{}, {"learns_from_support": False, "sharpens": True}], ids=str)
-def test_it_obeys_the_laws(options, tasks):
+def test_it_obeys_the_laws(tasks):
     torch.manual_seed(0)
-    steps = 300 if options else 0
-    learner = MANN(28 * 28, max_ways=5, **{**SMALL, "hidden": 64}, **options)
-    if steps:
-        assert "training beats chance" in check_learner(learner, tasks, training_steps=steps)
+    learner = MANN(28 * 28, max_ways=5, learns_from_support=False, hidden=100, slots=16, width=20, heads=2)
+    assert "training beats chance" in check_learner(learner, tasks, training_steps=350)
 
 
 def test_the_sizes_are_the_papers():
@@ -114,6 +110,22 @@ def test_a_query_is_the_next_step_of_the_sequence(controller, kind, sequence, st
         is_open = asked.isfinite()
         ratio = asked.masked_fill(~is_open, 0) - along[:, step].masked_fill(~is_open, 0)
         assert torch.allclose(ratio, ratio.amax(dim=-1, keepdim=True).where(is_open, 0.0), atol=1e-9)
+
+
+@both_controllers
+def test_reading_in_parts_is_reading_at_once(controller, sequence):
+    (x, y), learner = sequence, build(controller=controller)
+    state = learner.extend(learner.adapt(x[:, :3], y[:, :3]), x[:, 3:], y[:, 3:])
+    for one, other in zip(leaves(state), leaves(learner.adapt(x, y)), strict=True):
+        assert torch.allclose(one.double(), other.double(), atol=1e-12)
+
+
+def test_usage_fades_as_asked_for(sequence):
+    state = build(usage_decay=0.5, heads=4).adapt(*sequence)
+    total = 1.0
+    for _ in range(8):
+        total = 0.5 * total + 2 * 4
+    assert torch.allclose(state.carried.memory.usage.sum(dim=1), torch.tensor(total, dtype=torch.float64), atol=1e-9)
 
 
 def test_asking_leaves_the_state_as_it_was(sequence):
@@ -242,21 +254,22 @@ def short_sequences() -> InstanceSequences:
     return InstanceSequences(2 * torch.eye(6)[:, None].expand(6, 3, 6), SequenceLayout(classes=2, instances=3))
 
 
-def _trained(learner, sequences):
-    generator = torch.Generator().manual_seed(0)
-    optimiser = torch.optim.Adam(learner.parameters(), lr=3e-3)
-    for _ in range(350):
-        optimiser.zero_grad()
-        learner(sequences.sample(16, generator)).backward()
-        torch.nn.utils.clip_grad_norm_(learner.parameters(), 10.0)
-        optimiser.step()
-    return learner.eval()
-
-
 @pytest.fixture(scope="module")
 def trained(short_sequences) -> MANN:
     torch.manual_seed(0)
-    return _trained(MANN(6, max_ways=2, hidden=64, slots=8, width=16, heads=2), short_sequences)
+    learner = MANN(6, max_ways=2, hidden=64, slots=8, width=16, heads=2)
+    return _train(learner, short_sequences, 200, 1e-2, learner)
+
+
+def _train(learner, sequences, steps, learning_rate, loss):
+    generator = torch.Generator().manual_seed(0)
+    optimiser = torch.optim.Adam(learner.parameters(), lr=learning_rate)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss(sequences.sample(16, generator)).backward()
+        torch.nn.utils.clip_grad_norm_(learner.parameters(), 10.0)
+        optimiser.step()
+    return learner.eval()
 
 
 def test_trained_it_guesses_the_first_instance_and_knows_the_second(trained, short_sequences):
@@ -266,26 +279,36 @@ def test_trained_it_guesses_the_first_instance_and_knows_the_second(trained, sho
     assert third.mean > 0.9
 
 
-def test_without_a_memory_the_same_training_teaches_less(trained, short_sequences):
+def test_a_memory_alone_can_carry_a_task_and_wiped_it_is_lost(generator):
+    """Between support and query, the controller forgets everything but the pending label.
+
+    Of four items, two of each class, that label tells the last by exclusion two times out of three, and no more.
+    """
+    sequences = InstanceSequences(2 * torch.eye(6)[:, None].expand(6, 2, 6), SequenceLayout(classes=2, instances=2))
     torch.manual_seed(0)
-    lstm = _trained(LSTM(6, max_ways=2, hidden=64), short_sequences)
-    with_memory, without = (
-        evaluate_instances(learner, short_sequences, 500, num_instances=2).accuracy[1].mean
-        for learner in (trained, lstm)
-    )
-    assert with_memory > without + 0.1
+    learner = MANN(6, max_ways=2, hidden=32, slots=8, width=16, heads=2)
 
-
-def test_a_memory_wiped_mid_episode_forgets_what_was_bound(trained, short_sequences, generator):
-    tasks = short_sequences.sample(500, generator)
-    with torch.no_grad():
-        state = trained.adapt(tasks.support_x, tasks.support_y)
-        kept, lost = (
-            (trained.predict(one, tasks.query_x).mode == tasks.query_y).double().mean()
-            for one in (state, _wiped(state))
+    def remembered(tasks):
+        state = learner.adapt(tasks.support_x, tasks.support_y)
+        return state._replace(
+            carried=state.carried._replace(
+                controller=map_state(torch.zeros_like, state.carried.controller),
+                reads=torch.zeros_like(state.carried.reads),
+            )
         )
-    assert kept > 0.9
-    assert lost < kept - 0.1
+
+    def loss(tasks):
+        return -learner.predict(remembered(tasks), tasks.query_x).log_prob(tasks.query_y).mean()
+
+    _train(learner, sequences, 120, 5e-3, loss)
+    tasks = sequences.sample(1000, generator)
+    with torch.no_grad():
+        kept, lost = (
+            float((learner.predict(state, tasks.query_x).mode == tasks.query_y).double().mean())
+            for state in (remembered(tasks), _wiped(remembered(tasks)))
+        )
+    assert kept > 0.95
+    assert lost < 2 / 3 + 0.06
 
 
 def _wiped(state):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from quickstudy.core import Tasks, UserError, leaves
-from quickstudy.learners.snail import SNAIL, _in_random_slots
+from quickstudy.core import Tasks, UserError, in_random_slots, leaves
+from quickstudy.learners.snail import SNAIL
 from quickstudy.networks import Conv4
 
 SMALL = {"filters": 6, "attention": ((4, 3), (5, 4), (6, 7))}
@@ -198,14 +198,14 @@ def test_in_training_the_meta_loss_is_that_of_the_same_tasks_in_random_slots(vec
     torch.manual_seed(3)
     found = learner(vectors)
     torch.manual_seed(3)
-    thrown = _in_random_slots(vectors, 5)
+    thrown = in_random_slots(vectors, 5)
     assert torch.allclose(found, learner.eval()(thrown), atol=1e-12)
     assert not torch.allclose(found, learner(vectors), atol=1e-6)
 
 
 def test_random_slots_keep_classes_apart_and_queries_with_them(vectors):
     for _ in range(20):
-        thrown = _in_random_slots(vectors, 7)
+        thrown = in_random_slots(vectors, 7)
         for task in range(2):
             slot = dict(zip(vectors.support_y[task].tolist(), thrown.support_y[task].tolist(), strict=True))
             assert len(set(slot.values())) == 3
@@ -216,7 +216,7 @@ def test_random_slots_keep_classes_apart_and_queries_with_them(vectors):
 def test_every_class_comes_to_every_slot_equally_often(generator):
     torch.manual_seed(0)
     tasks = Tasks(*(field.expand(3000, *field.shape[1:]) for field in draw(2, 1, 1, generator, num_tasks=1)))
-    thrown = _in_random_slots(tasks, 4).support_y
+    thrown = in_random_slots(tasks, 4).support_y
     counts = torch.stack([thrown[:, index].bincount(minlength=4) for index in range(2)])
     assert ((counts - 750).abs() < 5 * (3000 * 3 / 16) ** 0.5).all()
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from quickstudy.core import Tasks, UserError
-from quickstudy.learners.transformer import InContextTransformer, _in_random_slots
+from quickstudy.core import Tasks, UserError, in_random_slots
+from quickstudy.learners.transformer import InContextTransformer
 from quickstudy.networks import Conv4
 
 
@@ -142,7 +142,7 @@ def test_in_training_the_meta_loss_is_that_of_the_same_tasks_in_random_slots(vec
     torch.manual_seed(3)
     found = learner(vectors)
     torch.manual_seed(3)
-    thrown = _in_random_slots(vectors, 5)
+    thrown = in_random_slots(vectors, 5)
     assert torch.allclose(found, learner.eval()(thrown), atol=1e-12)
     assert not torch.allclose(found, learner(vectors), atol=1e-6)
     for before, after, asked, thrown_to in zip(*vectors[1::2], *thrown[1::2], strict=True):

@@ -6,7 +6,7 @@ from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource
 from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
-from quickstudy.core.tasks import TaskDistribution, Tasks, check_query, check_support, count_ways
+from quickstudy.core.tasks import TaskDistribution, Tasks, check_query, check_support, count_ways, in_random_slots
 
 __all__ = [
     "Experiment",
@@ -20,6 +20,7 @@ __all__ = [
     "check_query",
     "check_support",
     "count_ways",
+    "in_random_slots",
     "leaves",
     "load_checkpoint",
     "map_state",

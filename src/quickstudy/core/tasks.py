@@ -100,6 +100,16 @@ def check_query(query_x: Tensor, num_tasks: int, example_shape: torch.Size | Non
         )
 
 
+def in_random_slots(tasks: Tasks, max_ways: int) -> Tasks:
+    """The same tasks with their classes called by other labels, drawn from all slots of a learner that has slots.
+
+    So trained, one set of weights serves any number of classes up to `max_ways`, and no slot means a place.
+    """
+    slot_TN = torch.rand(len(tasks.support_y), max_ways, device=tasks.support_y.device).argsort(dim=1)
+    support_y, query_y = (slot_TN.gather(1, labels.long()) for labels in (tasks.support_y, tasks.query_y))
+    return tasks._replace(support_y=support_y, query_y=query_y)
+
+
 def _refuse_integers(name: str, inputs: Tensor) -> None:
     if not inputs.is_floating_point():
         raise UserError(

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import OnlineLearner, Tasks, UserError, categorical, check_query, check_support
+from quickstudy.core import OnlineLearner, Tasks, UserError, categorical, check_query, check_support, in_random_slots
 from quickstudy.networks.attention import CausalAttention
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
@@ -103,7 +103,7 @@ class SNAIL(OnlineLearner):
         """
         self._check(tasks.support_x, tasks.support_y)
         if self.training:
-            tasks = _in_random_slots(tasks, self.max_ways)
+            tasks = in_random_slots(tasks, self.max_ways)
         num_tasks, num_support = tasks.support_y.shape
         z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
         state = self._extend(self.prior(num_tasks), z_TED[:, :num_support], tasks.support_y)
@@ -145,10 +145,3 @@ class SNAIL(OnlineLearner):
                 f"The support would hold {num_examples} examples of a task, but the learner was built for "
                 f"{self.max_examples}. Give fewer shots, or build it with max_examples={num_examples}."
             )
-
-
-def _in_random_slots(tasks: Tasks, max_ways: int) -> Tasks:
-    """The same tasks with their classes called by other labels, drawn from all slots."""
-    slot_TN = torch.rand(len(tasks.support_y), max_ways, device=tasks.support_y.device).argsort(dim=1)
-    support_y, query_y = (slot_TN.gather(1, labels.long()) for labels in (tasks.support_y, tasks.query_y))
-    return tasks._replace(support_y=support_y, query_y=query_y)

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, Tasks, categorical, check_query, check_support
+from quickstudy.core import Learner, Tasks, categorical, check_query, check_support, in_random_slots
 from quickstudy.networks.attention import KeysValues, TransformerBlock
 from quickstudy.networks.class_means import mask_absent
 
@@ -81,7 +81,7 @@ class InContextTransformer(Learner):
         """
         check_support(tasks.support_x, tasks.support_y, self.max_ways)
         if self.training:
-            tasks = _in_random_slots(tasks, self.max_ways)
+            tasks = in_random_slots(tasks, self.max_ways)
         num_support = tasks.support_x.shape[1]
         z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
         state = self._read(z_TED[:, :num_support], tasks.support_y)
@@ -102,10 +102,3 @@ class InContextTransformer(Learner):
         for block, seen in zip(self.blocks, state.layers, strict=True):
             x_TQC = block(x_TQC, seen)
         return categorical(mask_absent(self.classify(x_TQC), state.is_present))
-
-
-def _in_random_slots(tasks: Tasks, max_ways: int) -> Tasks:
-    """The same tasks with their classes called by other labels, drawn from all slots."""
-    slot_TN = torch.rand(len(tasks.support_y), max_ways, device=tasks.support_y.device).argsort(dim=1)
-    support_y, query_y = (slot_TN.gather(1, labels.long()) for labels in (tasks.support_y, tasks.query_y))
-    return tasks._replace(support_y=support_y, query_y=query_y)

@@ -1,7 +1,24 @@
 """Blocks that know nothing of tasks."""
 
+from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock
 from quickstudy.networks.class_means import class_means, mask_absent
 from quickstudy.networks.conv4 import Conv4, Downsampling
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
+from quickstudy.networks.temporal import CausalBlock, CausalChain, CausalConvolution, DenseBlock, TCBlock
 
-__all__ = ["Conv4", "Downsampling", "Normalisation", "class_means", "mask_absent", "normalisation_2d"]
+__all__ = [
+    "CausalAttention",
+    "CausalBlock",
+    "CausalChain",
+    "CausalConvolution",
+    "Conv4",
+    "DenseBlock",
+    "Downsampling",
+    "KeysValues",
+    "Normalisation",
+    "TCBlock",
+    "TransformerBlock",
+    "class_means",
+    "mask_absent",
+    "normalisation_2d",
+]
