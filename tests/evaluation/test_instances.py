@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from torch.distributions import Categorical
+from torch.distributions import Categorical, Independent
 
 from quickstudy.core import Learner, Tasks, UserError
 from quickstudy.evaluation.instances import (
@@ -103,6 +103,22 @@ def test_a_perfect_memory_reaches_the_ceiling_first_and_everything_after(sequenc
 def test_who_says_always_the_same_is_right_by_chance_at_every_instance(sequences):
     table = evaluate_instances(Constant(), sequences, 100, num_instances=3)
     assert [interval.mean for interval in table.accuracy] == pytest.approx([0.2, 0.2, 0.2])
+
+
+class AlmostSpelled(PerfectMemory):
+    """Told the answers, it misspells the last character in the first half of a sequence."""
+
+    def predict_sequence(self, x, y):
+        said = y.clone()
+        said[:, : y.shape[1] // 2, 4] = (said[:, : y.shape[1] // 2, 4] + 1) % 5
+        return Independent(Categorical(logits=100 * torch.nn.functional.one_hot(said, 5)), 1)
+
+
+def test_a_string_is_right_only_if_all_its_characters_are():
+    images = torch.arange(20.0)[:, None, None].expand(20, 4, 1)
+    one_class = InstanceSequences(images, SequenceLayout(classes=1, instances=4, labels="strings"))
+    table = evaluate_instances(AlmostSpelled(), one_class, 20, num_instances=4)
+    assert [interval.mean for interval in table.accuracy] == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_an_instance_no_sequence_has_is_not_a_number(sequences):

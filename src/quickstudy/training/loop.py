@@ -67,7 +67,7 @@ def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
     `fabric` has been launched. All processes draw tasks of their own; the first one validates and writes.
 
     Raises:
-        NonFiniteLossError: naming the step; the last checkpoint is of the step before it.
+        NonFiniteLossError: naming the step; the last checkpoint is of a step before it.
         UserError: if the data cannot be had, or there is nothing sound to resume.
     """
     return _Training(experiment, run, fabric).go()
@@ -139,12 +139,14 @@ class _Training:
             group["lr"] = learning_rate(experiment, step, fraction)
         generator = step_generator(self.tasks, self.run.seed, self.fabric.global_rank, step)
         loss = self.model(self.tasks.sample(self.own_tasks, generator))
-        value = float(loss.detach())
+        # Where there are many processes, all must stop if one has to.
+        value = float(self.fabric.all_reduce(loss.detach()) if self.fabric.world_size > 1 else loss.detach())
         if not math.isfinite(value):
-            self._save()
+            # Not saved again: running statistics may have taken in what made the loss no number.
             raise NonFiniteLossError(
-                f"The loss is {value} at step {step + 1}. The weights before it are in {self.run.folder / LAST}, "
-                f"the best ones in {self.run.folder / BEST}. Lower the learning rate, or clip the gradient."
+                f"The loss is {value} at step {step + 1}. {self.run.folder / LAST} is of step {self.saved_step}, "
+                f"before that, and {self.run.folder / BEST} the best so far. Lower the learning rate, or clip the "
+                "gradient."
             )
         self.fabric.backward(loss)
         if experiment.gradient_clip is not None:
@@ -200,6 +202,7 @@ class _Training:
         return steps * self.own_tasks * self.fabric.world_size / max(time.monotonic() - since, 1e-9)
 
     def _save(self) -> None:
+        self.saved_step = self.position.step
         if self.fabric.is_global_zero:
             save_last(self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header)
 
