@@ -3,7 +3,7 @@
 import pytest
 
 from quickstudy.core import Learner, Tasks
-from quickstudy.learners import SNAIL, CNPClassifier, InContextTransformer, Nearest, ProtoNet
+from quickstudy.learners import LSTM, MANN, SNAIL, CNPClassifier, InContextTransformer, Nearest, ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.testing import check_learner
 
@@ -38,6 +38,8 @@ LEARNERS = {
     "cnp, shared decoder": lambda: _cnp("shared"),
     "cnp, concatenated decoder": lambda: _cnp("concatenated"),
     "cnp, with places to spare": lambda: _cnp("concatenated", num_ways=5),
+    "mann": lambda: MANN(784, max_ways=3, hidden=64, slots=16, width=10, heads=2, learns_from_support=False),
+    "lstm": lambda: LSTM(784, max_ways=3, hidden=64, learns_from_support=False),
     "snail": _snail,
     "snail, with slots to spare": lambda: _snail(5, 10),
     "in-context transformer": _transformer,

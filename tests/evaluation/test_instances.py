@@ -126,6 +126,14 @@ def test_an_instance_no_sequence_has_is_not_a_number(sequences):
     assert [math.isnan(interval.mean) for interval in table.accuracy] == [False, False, False, True, True]
 
 
+def test_sequences_without_an_instance_are_left_out_of_its_mean():
+    images = torch.arange(40.0)[:, None, None].expand(40, 3, 1)
+    table = evaluate_instances(Constant(), InstanceSequences(images, SequenceLayout(length=6)), 50, num_instances=3)
+    third = table.by_sequence[:, 2]
+    assert third.isnan().any()
+    assert table.accuracy[2].mean == pytest.approx(float(third.nanmean()))
+
+
 def test_the_seed_alone_decides_which_sequences_are_asked(sequences):
     one = evaluate_instances(PerfectMemory(), sequences, 60, num_instances=3, seed=1)
     again = evaluate_instances(PerfectMemory(), sequences, 60, num_instances=3, seed=1)

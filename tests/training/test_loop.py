@@ -111,7 +111,7 @@ class _Diverges(ProtoNet):
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_last_good_weights(tmp_path: Path) -> None:
-    with pytest.raises(NonFiniteLossError, match="nan at step 8.*is of step 5"):
+    with pytest.raises(NonFiniteLossError, match=r"nan at step 8.*is of step 5"):
         _train(tmp_path, _experiment(_Diverges(at=7)))
     tensors, header = load_checkpoint(tmp_path / "last.safetensors")
     assert header["position"]["step"] == 5

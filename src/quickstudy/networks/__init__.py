@@ -3,6 +3,17 @@
 from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock
 from quickstudy.networks.class_means import class_means, mask_absent
 from quickstudy.networks.conv4 import Conv4, Downsampling
+from quickstudy.networks.memory import (
+    LateLabels,
+    LateLabelState,
+    LSTMState,
+    MemoryState,
+    OneHotLabels,
+    StringLabels,
+    access,
+    empty_memory,
+    lstm_step,
+)
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 from quickstudy.networks.temporal import CausalBlock, CausalChain, CausalConvolution, DenseBlock, TCBlock
 
@@ -15,10 +26,19 @@ __all__ = [
     "DenseBlock",
     "Downsampling",
     "KeysValues",
+    "LSTMState",
+    "LateLabelState",
+    "LateLabels",
+    "MemoryState",
     "Normalisation",
+    "OneHotLabels",
+    "StringLabels",
     "TCBlock",
     "TransformerBlock",
+    "access",
     "class_means",
+    "empty_memory",
+    "lstm_step",
     "mask_absent",
     "normalisation_2d",
 ]

@@ -177,7 +177,10 @@ def deal(images: Tensor, index_TNE: Tensor, shots: int, layout: Layout, generato
         labels = _labels_at_random(index_TNE.shape[0], index_TNE.shape[1], shots, generator)
         support_y = labels.gather(1, support_order)
     return Tasks(
-        _gather(images, support_x, layout, generator), support_y, _gather(images, query_x, layout, generator), query_y
+        gather_images(images, support_x, layout.jitter, generator),
+        support_y,
+        gather_images(images, query_x, layout.jitter, generator),
+        query_y,
     )
 
 
@@ -236,15 +239,16 @@ def _random_order(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.rand(shape, generator=generator, device=generator.device).argsort(dim=1)
 
 
-def _gather(images: Tensor, index_TE: Tensor, layout: Layout, generator: torch.Generator) -> Tensor:
+def gather_images(images: Tensor, index_TE: Tensor, jitter: Jitter | None, generator: torch.Generator) -> Tensor:
+    """The images (B, *image) that an index (T, E) names, as floats (T, E, *image), moved at random if so asked."""
     # Gathered as rows of bytes: three times as fast as images, and a quarter of the traffic of floats.
     gathered = images.flatten(1).index_select(0, index_TE.flatten())
     if not gathered.is_floating_point():
         gathered = gathered.float().mul_(1 / 255)
     one_channel = (1, *images.shape[1:]) if images.ndim == 3 else images.shape[1:]
     gathered = gathered.view(-1, *one_channel)
-    if layout.jitter is not None:
-        gathered = jitter_images(gathered, layout.jitter, generator)
+    if jitter is not None:
+        gathered = jitter_images(gathered, jitter, generator)
     return gathered.view(*index_TE.shape, *gathered.shape[1:])
 
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.episodes import Count, _gather, draw_count, draw_distinct
-from quickstudy.tasks.episodes import Layout as EpisodeLayout
+from quickstudy.tasks.episodes import Count, draw_count, draw_distinct, gather_images
 from quickstudy.tasks.jitter import Jitter
 
 STRING_LENGTH = 5
@@ -70,7 +69,7 @@ class InstanceSequences:
         classes_TC = draw_distinct(num_tasks, num_classes, self.images.shape[0], generator)
         place_TL, example_TL = self._draw_items(num_tasks, num_classes, generator)
         index_TL = classes_TC.gather(1, place_TL) * self.images.shape[1] + example_TL
-        x = _gather(self.images.flatten(0, 1), index_TL, EpisodeLayout(jitter=self.layout.jitter), generator)
+        x = gather_images(self.images.flatten(0, 1), index_TL, self.layout.jitter, generator)
         # Classes come in random order, so the place of a class is a label thrown at random.
         y = place_TL if self.layout.labels == "indices" else _strings(place_TL, num_classes, generator)
         return Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:])
