@@ -140,7 +140,8 @@ class _Training:
         generator = step_generator(self.tasks, self.run.seed, self.fabric.global_rank, step)
         loss = self.model(self.tasks.sample(self.own_tasks, generator))
         # Where there are many processes, all must stop if one has to.
-        value = float(self.fabric.all_reduce(loss.detach()) if self.fabric.world_size > 1 else loss.detach())
+        reduced: Any = self.fabric.all_reduce(loss.detach()) if self.fabric.world_size > 1 else loss.detach()
+        value = float(reduced)
         if not math.isfinite(value):
             # Not saved again: running statistics may have taken in what made the loss no number.
             raise NonFiniteLossError(
