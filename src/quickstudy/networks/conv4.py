@@ -9,6 +9,8 @@ from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 
 Downsampling = Literal["pool", "stride"]
 
+_IMAGES_AT_ONCE = 128
+
 
 class Conv4(nn.Module):
     """Blocks of 3×3 convolution, normalisation and ReLU, each halving the image.
@@ -53,4 +55,8 @@ class Conv4(nn.Module):
         """Features (..., D) of images (..., C, H, W)."""
         leading, image = images.shape[:-3], images.shape[-3:]
         x_BCHW = images.reshape(-1, *image).contiguous(memory_format=torch.channels_last)
-        return self.blocks(x_BCHW).flatten(1).reshape(*leading, self.num_features)
+        if self.training or torch.is_grad_enabled():
+            features_BCHW = self.blocks(x_BCHW)
+        else:  # In parts whose activations stay in the cache; only here is an image normalised by itself.
+            features_BCHW = torch.cat([self.blocks(part) for part in x_BCHW.split(_IMAGES_AT_ONCE)])
+        return features_BCHW.flatten(1).reshape(*leading, self.num_features)
