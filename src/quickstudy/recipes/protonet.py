@@ -35,7 +35,7 @@ def omniglot_protonet(
         ways: Classes in a training episode; many ways make a sharp embedding.
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
-        downsampling: Max-pooling as in the paper, or strides at a sixth of the cost.
+        downsampling: Max-pooling as in the paper, or strides at a third of the cost.
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too, as the paper's last run does; leave it out to tune.
         tasks_per_step: Episodes in one optimiser step.
@@ -75,7 +75,7 @@ def glyphs_protonet(
         ways: Classes in a training episode.
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
-        downsampling: Max-pooling as in the paper, or strides at a sixth of the cost.
+        downsampling: Max-pooling as in the paper, or strides at a third of the cost.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
