@@ -8,6 +8,12 @@ from quickstudy.tasks import Episodes, Layout
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def same_initial_weights() -> None:
+    """So that no test's outcome depends on which tests ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)

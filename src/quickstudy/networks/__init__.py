@@ -3,17 +3,8 @@
 from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock
 from quickstudy.networks.class_means import class_means, mask_absent
 from quickstudy.networks.conv4 import Conv4, Downsampling
-from quickstudy.networks.memory import (
-    LateLabels,
-    LateLabelState,
-    LSTMState,
-    MemoryState,
-    OneHotLabels,
-    StringLabels,
-    access,
-    empty_memory,
-    lstm_step,
-)
+from quickstudy.networks.late_labels import LateLabels, LateLabelState, OneHotLabels, StringLabels
+from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_step
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 from quickstudy.networks.temporal import CausalBlock, CausalChain, CausalConvolution, DenseBlock, TCBlock
 

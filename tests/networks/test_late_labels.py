@@ -1,0 +1,95 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.distributions import Categorical
+
+from quickstudy.networks.late_labels import LateLabels, OneHotLabels, StringLabels
+
+FLOAT64 = torch.zeros((), dtype=torch.float64)
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_a_one_hot_label_is_one_number_of_many():
+    encoded = OneHotLabels(4).encode(torch.tensor([[2, 0]]), like=FLOAT64)
+    assert encoded.tolist() == [[[0, 0, 1, 0], [1, 0, 0, 0]]]
+
+
+def test_a_string_is_five_ones_among_twenty_five():
+    labels = StringLabels()
+    encoded = labels.encode(torch.tensor([[[4, 0, 1, 1, 3]]]), like=FLOAT64)
+    assert encoded.shape == (1, 1, 25)
+    assert encoded.nonzero()[:, 2].tolist() == [4, 5, 11, 16, 23]
+    assert labels.prediction(100 * encoded).mode.tolist() == [[[4, 0, 1, 1, 3]]]
+
+
+def test_a_strings_likelihood_is_that_of_its_five_characters():
+    logits, answer = random(1, 2, 25), torch.tensor([[[4, 0, 1, 1, 3], [0, 1, 2, 3, 4]]])
+    by_character = [
+        Categorical(logits=logits[..., 5 * place : 5 * place + 5]).log_prob(answer[..., place]) for place in range(5)
+    ]
+    assert torch.allclose(StringLabels().prediction(logits).log_prob(answer), sum(by_character), atol=1e-12)
+
+
+def test_an_unlearnt_string_is_one_of_3125():
+    prediction = StringLabels().prediction(torch.zeros(1, 1, 25))
+    assert float(prediction.log_prob(torch.zeros(1, 1, 5)).exp()) == pytest.approx(1 / 3125)
+
+
+def test_labels_are_thrown_into_slots_by_one_shuffle_for_each_task():
+    torch.manual_seed(0)
+    support, query = torch.arange(4).expand(300, 4), torch.tensor([[3, 1]]).expand(300, 2)
+    thrown, asked = OneHotLabels(6).shuffled(support, query)
+    assert torch.equal(asked, thrown[:, [3, 1]])
+    assert (thrown.sort(dim=1).values.diff(dim=1) > 0).all()
+    shares = F.one_hot(thrown, 6).double().mean(dim=0)
+    assert torch.allclose(shares, torch.full_like(shares, 1 / 6), atol=0.1)
+
+
+def test_labels_not_seen_are_ruled_out_and_where_none_was_all_are_open():
+    is_seen = torch.tensor([[True, False, True], [False, False, False]])
+    found = OneHotLabels(3).prediction(torch.zeros(2, 1, 3), is_seen).probs[:, 0]
+    assert torch.allclose(found, torch.tensor([[0.5, 0.0, 0.5], [1 / 3, 1 / 3, 1 / 3]]))
+
+
+class Listener(nn.Module):
+    """A cell that notes what it is given, and remembers how often."""
+
+    num_outputs = 1
+
+    def prior(self, num_tasks):
+        return torch.zeros(num_tasks, 1)
+
+    def drive(self, inputs):
+        self.heard = inputs
+        return inputs
+
+    def step(self, drive, carried):
+        return carried, carried + 1
+
+
+def test_each_label_is_read_with_the_next_input():
+    network = LateLabels(2, None, Listener(), OneHotLabels(3))
+    x, y = torch.arange(8.0).view(1, 4, 2), torch.tensor([[2, 0, 1, 1]])
+    _, state = network.read(network.prior(1), x, y)
+    assert torch.equal(network.cell.heard[..., :2], x)
+    assert network.cell.heard[0, :, 2:].tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
+    assert state.pending.tolist() == [[0, 1, 0]]
+    network.ahead(state, torch.zeros(1, 2))
+    assert network.cell.heard.tolist() == [[[0, 0, 0, 1, 0]]]
+
+
+def test_the_labels_read_so_far_are_recorded():
+    network = LateLabels(2, None, Listener(), OneHotLabels(4))
+    _, state = network.read(network.prior(2), torch.zeros(2, 2, 2), torch.tensor([[2, 2], [0, 3]]))
+    _, state = network.read(state, torch.zeros(2, 1, 2), torch.tensor([[1], [3]]))
+    assert state.is_seen.tolist() == [[False, True, True, False], [True, False, False, True]]
+
+
+def test_inputs_of_another_size_are_refused():
+    network = LateLabels(9, None, Listener(), OneHotLabels(3))
+    with pytest.raises(ValueError, match=r"16 features each.*built for 9"):
+        network.encode(torch.zeros(1, 2, 4, 4))
