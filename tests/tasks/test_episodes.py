@@ -4,7 +4,7 @@ import torch
 
 from quickstudy.core import UserError
 from quickstudy.tasks import Episodes, GeneratedEpisodes, Jitter, Layout, rotated_classes
-from quickstudy.tasks.episodes import draw_count, draw_distinct
+from quickstudy.tasks.dealing import draw_count, draw_distinct
 
 SMALL = Layout(ways=3, shots=2, queries=4)
 

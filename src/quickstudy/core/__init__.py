@@ -3,22 +3,38 @@
 from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
 from quickstudy.core.distributions import categorical, unchecked_distributions
 from quickstudy.core.errors import UserError
-from quickstudy.core.experiment import Experiment, TaskSource
+from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
-from quickstudy.core.tasks import TaskDistribution, Tasks, check_query, check_support, count_ways, in_random_slots
+from quickstudy.core.tasks import (
+    SharedTasks,
+    TaskDistribution,
+    Tasks,
+    TrainingDistribution,
+    TrainingTasks,
+    check_query,
+    check_support,
+    check_tasks,
+    count_ways,
+    in_random_slots,
+)
 
 __all__ = [
     "Experiment",
     "Learner",
     "OnlineLearner",
+    "SharedTasks",
     "TaskDistribution",
     "TaskSource",
     "Tasks",
+    "TrainingDistribution",
+    "TrainingSource",
+    "TrainingTasks",
     "UserError",
     "categorical",
     "check_query",
     "check_support",
+    "check_tasks",
     "count_ways",
     "in_random_slots",
     "leaves",

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quickstudy.core.learner import Learner
-from quickstudy.core.tasks import TaskDistribution
+from quickstudy.core.tasks import TaskDistribution, TrainingDistribution
 
 TaskSource = Callable[[Path | None], TaskDistribution]
 """Makes a task distribution from the data root. Called late: loading weights must not load data."""
+
+TrainingSource = Callable[[Path | None], TrainingDistribution]
+"""The same of what a training draws from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +19,7 @@ class Experiment:
     """A learner, the tasks it is trained, validated and tested on, and how it is trained."""
 
     learner: Learner
-    train: TaskSource
+    train: TrainingSource
     validation: TaskSource
     test: Mapping[str, TaskSource]
     """By title: the rows of the table printed at the end of a training."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, final
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from quickstudy.core.tasks import Tasks
+from quickstudy.core.tasks import TrainingTasks
 
 
 class Learner(nn.Module, ABC):
@@ -31,16 +31,17 @@ class Learner(nn.Module, ABC):
     def predict(self, state: Any, query_x: Tensor) -> Distribution:
         """Answer queries (T, Q, *input): a distribution over (T, Q) answers."""
 
-    def meta_loss(self, tasks: Tasks) -> Tensor:
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """What training lowers: the mean negative log-likelihood of the queries' answers.
 
         The one method a paper may override.
         """
+        tasks = tasks.gathered()
         state = self.adapt(tasks.support_x, tasks.support_y)
         return -self.predict(state, tasks.query_x).log_prob(tasks.query_y).mean()
 
     @final  # type: ignore[misc]
-    def forward(self, tasks: Tasks) -> Tensor:
+    def forward(self, tasks: TrainingTasks) -> Tensor:
         """The only door for training: distributed wrappers hook `forward` and nothing else."""
         return self.meta_loss(tasks)
 

@@ -1,5 +1,6 @@
 """What a task is: a few labelled examples, and queries to be answered with their help."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -24,6 +25,44 @@ class Tasks(NamedTuple):
         """The same tasks on another device, and their floating point fields in another precision."""
         return Tasks(*(field.to(device, dtype if field.is_floating_point() else None) for field in self))
 
+    def embedded(self, encoder: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Features (T, S, D) and (T, Q, D) of support and queries, which share their batch statistics."""
+        num_support = self.support_x.shape[1]
+        z_TED = encoder(torch.cat([self.support_x, self.query_x], dim=1))
+        return z_TED[:, :num_support], z_TED[:, num_support:]
+
+    def gathered(self) -> "Tasks":
+        """Themselves: each task has its examples already."""
+        return self
+
+
+class SharedTasks(NamedTuple):
+    """Tasks whose examples come from one pool: in training each is embedded once, however many tasks it is in."""
+
+    pool_x: Tensor
+    """(P, *input): all examples."""
+    support_index: Tensor
+    """(T, S): where in the pool the examples to learn from are."""
+    support_y: Tensor
+    """As in `Tasks`."""
+    query_index: Tensor
+    """(T, Q)."""
+    query_y: Tensor
+    """As in `Tasks`."""
+
+    def embedded(self, encoder: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Features (T, S, D) and (T, Q, D), as `Tasks.embedded`, at the cost of P examples."""
+        z_PD = encoder(self.pool_x[None]).squeeze(0)
+        return z_PD[self.support_index], z_PD[self.query_index]
+
+    def gathered(self) -> Tasks:
+        """The same tasks, each with examples of its own."""
+        return Tasks(self.pool_x[self.support_index], self.support_y, self.pool_x[self.query_index], self.query_y)
+
+
+TrainingTasks = Tasks | SharedTasks
+"""What `Learner.meta_loss` reads."""
+
 
 class TaskDistribution(Protocol):
     """Anything tasks can be drawn from: the same generator state draws the same tasks."""
@@ -37,6 +76,20 @@ class TaskDistribution(Protocol):
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw a batch of independent tasks."""
+
+
+class TrainingDistribution(Protocol):
+    """What a training draws from: a `TaskDistribution`, or one whose tasks share their examples."""
+
+    @property
+    def device(self) -> torch.device:
+        """As a `TaskDistribution`'s."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """As a `TaskDistribution`'s."""
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> TrainingTasks:
+        """Draw a batch of tasks."""
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -81,6 +134,19 @@ def check_support(support_x: Tensor, support_y: Tensor, max_ways: int | None = N
         )
 
 
+def check_tasks(tasks: TrainingTasks, max_ways: int | None = None) -> None:
+    """Refuse tasks that cannot be trained on, as `check_support` does.
+
+    Raises:
+        UserError: saying what came, what was expected and what to do.
+    """
+    if isinstance(tasks, SharedTasks):  # The shapes that gathering would give, without gathering.
+        support_x = tasks.pool_x[:1].expand(*tasks.support_index.shape, *tasks.pool_x.shape[1:])
+    else:
+        support_x = tasks.support_x
+    check_support(support_x, tasks.support_y, max_ways)
+
+
 def check_query(query_x: Tensor, num_tasks: int, example_shape: torch.Size | None = None) -> None:
     """Refuse queries that do not belong to a state of `num_tasks` tasks; query_x is (T, Q, *input).
 
@@ -100,7 +166,7 @@ def check_query(query_x: Tensor, num_tasks: int, example_shape: torch.Size | Non
         )
 
 
-def in_random_slots(tasks: Tasks, max_ways: int) -> Tasks:
+def in_random_slots(tasks: TrainingTasks, max_ways: int) -> TrainingTasks:
     """The same tasks with their classes called by other labels, drawn from all slots of a learner that has slots.
 
     So trained, one set of weights serves any number of classes up to `max_ways`, and no slot means a place.

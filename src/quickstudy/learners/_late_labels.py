@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from quickstudy.core import OnlineLearner, Tasks, check_query, check_support, map_state
+from quickstudy.core import (
+    OnlineLearner,
+    TrainingTasks,
+    check_query,
+    check_support,
+    check_tasks,
+    map_state,
+)
 from quickstudy.networks.late_labels import LateLabels, LateLabelState, OneHotLabels, StringLabels
 
 Labels = Literal["one-hot", "strings"]
@@ -72,20 +79,20 @@ class LateLabelLearner(OnlineLearner):
         logits_TLN, _ = self.network.read(self.prior(x.shape[0]), self.network.encode(x), y)
         return self.labels.prediction(logits_TLN)
 
-    def meta_loss(self, tasks: Tasks) -> Tensor:
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the answers, at every step of the support and for every query.
 
         So a task of one query is the paper's sequence, its last item the query. In training, labels are thrown at
         random into the slots.
         """
-        self._check(tasks.support_x, tasks.support_y)
+        extremes = self.labels.extremes(tasks.support_y)
+        check_tasks(tasks._replace(support_y=extremes), self.labels.num_symbols)
         support_y, query_y = tasks.support_y, tasks.query_y
         if self.training:
             support_y, query_y = self.labels.shuffled(support_y, query_y)
-        num_support = tasks.support_x.shape[1]
-        z_TED = self.network.encode(torch.cat([tasks.support_x, tasks.query_x], dim=1))
-        told_TSN, state = self.network.read(self.prior(len(support_y)), z_TED[:, :num_support], support_y)
-        logits, answers = self._ask(state, z_TED[:, num_support:]), query_y
+        z_TSD, z_TQD = tasks.embedded(self.network.encode)
+        told_TSN, state = self.network.read(self.prior(len(support_y)), z_TSD, support_y)
+        logits, answers = self._ask(state, z_TQD), query_y
         if self.learns_from_support:
             logits, answers = torch.cat([told_TSN, logits], dim=1), torch.cat([support_y, query_y], dim=1)
         return -self.labels.prediction(logits).log_prob(answers).mean()

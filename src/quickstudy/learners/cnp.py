@@ -15,7 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, Tasks, categorical, check_query, check_support, count_ways
+from quickstudy.core import (
+    Learner,
+    TrainingTasks,
+    categorical,
+    check_query,
+    check_support,
+    check_tasks,
+    count_ways,
+)
 from quickstudy.networks import class_means, mask_absent
 
 Decoder = Literal["concatenated", "shared"]
@@ -73,16 +81,15 @@ class CNPClassifier(Learner):
         check_query(query_x, state.representations.shape[0])
         return self._decode(state, self.encoder(query_x))
 
-    def meta_loss(self, tasks: Tasks) -> Tensor:
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries.
 
         Support and queries are encoded together, so that they share their batch statistics.
         """
-        check_support(tasks.support_x, tasks.support_y, self.num_ways)
-        num_support = tasks.support_x.shape[1]
-        r_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
-        state = self._aggregate(r_TED[:, :num_support], tasks.support_y)
-        return -self._decode(state, r_TED[:, num_support:]).log_prob(tasks.query_y).mean()
+        check_tasks(tasks, self.num_ways)
+        r_TSD, z_TQD = tasks.embedded(self.encoder)
+        state = self._aggregate(r_TSD, tasks.support_y)
+        return -self._decode(state, z_TQD).log_prob(tasks.query_y).mean()
 
     def _aggregate(self, r_TSD: Tensor, support_y: Tensor) -> CNPClassifierState:
         num_ways = self.num_ways or count_ways(support_y)

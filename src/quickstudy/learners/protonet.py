@@ -6,11 +6,18 @@ Equation numbers are the paper's.
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, Tasks, categorical, check_query, check_support, count_ways
+from quickstudy.core import (
+    Learner,
+    TrainingTasks,
+    categorical,
+    check_query,
+    check_support,
+    check_tasks,
+    count_ways,
+)
 from quickstudy.networks import class_means, mask_absent
 
 
@@ -44,16 +51,15 @@ class ProtoNet(Learner):
         check_query(query_x, state.prototypes.shape[0])
         return _nearest_prototype(state, self.encoder(query_x))
 
-    def meta_loss(self, tasks: Tasks) -> Tensor:
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries (Algorithm 1).
 
         Support and queries are embedded together, so that they share their batch statistics.
         """
-        check_support(tasks.support_x, tasks.support_y)
-        num_support = tasks.support_x.shape[1]
-        z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
-        state = _prototypes(z_TED[:, :num_support], tasks.support_y)
-        return -_nearest_prototype(state, z_TED[:, num_support:]).log_prob(tasks.query_y).mean()
+        check_tasks(tasks)
+        z_TSD, z_TQD = tasks.embedded(self.encoder)
+        state = _prototypes(z_TSD, tasks.support_y)
+        return -_nearest_prototype(state, z_TQD).log_prob(tasks.query_y).mean()
 
 
 def _prototypes(z_TSD: Tensor, support_y: Tensor) -> ProtoNetState:

@@ -17,7 +17,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import OnlineLearner, Tasks, UserError, categorical, check_query, check_support, in_random_slots
+from quickstudy.core import (
+    OnlineLearner,
+    TrainingTasks,
+    UserError,
+    categorical,
+    check_query,
+    check_support,
+    check_tasks,
+    in_random_slots,
+)
 from quickstudy.networks.attention import CausalAttention
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
@@ -87,7 +96,8 @@ class SNAIL(OnlineLearner):
         Raises:
             UserError: if there are then more than the learner was built for.
         """
-        self._check(support_x, support_y, state.num_examples)
+        check_support(support_x, support_y, self.max_ways)
+        self._refuse_too_many(state.num_examples + support_y.shape[1])
         return self._extend(state, self.encoder(support_x), support_y)
 
     def predict(self, state: SNAILState, query_x: Tensor) -> Categorical:
@@ -95,26 +105,27 @@ class SNAIL(OnlineLearner):
         check_query(query_x, state.is_present.shape[0])
         return self._answer(state, self.encoder(query_x))
 
-    def meta_loss(self, tasks: Tasks) -> Tensor:
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries.
 
         In training every task's classes are thrown at random into the label slots. Support and queries are embedded
         together, so that they share their batch statistics.
         """
-        self._check(tasks.support_x, tasks.support_y)
+        check_tasks(tasks, self.max_ways)
+        self._refuse_too_many(tasks.support_y.shape[1])
         if self.training:
             tasks = in_random_slots(tasks, self.max_ways)
-        num_tasks, num_support = tasks.support_y.shape
-        z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
-        state = self._extend(self.prior(num_tasks), z_TED[:, :num_support], tasks.support_y)
-        return -self._answer(state, z_TED[:, num_support:]).log_prob(tasks.query_y).mean()
+        z_TSD, z_TQD = tasks.embedded(self.encoder)
+        state = self._extend(self.prior(len(tasks.support_y)), z_TSD, tasks.support_y)
+        return -self._answer(state, z_TQD).log_prob(tasks.query_y).mean()
 
     def predict_naively(self, support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Categorical:
         """What `adapt` and `predict` give, the usual way: each query ends a sequence of its own, embedded anew.
 
         Costs Q times the support; kept for tests and benchmarks.
         """
-        self._check(support_x, support_y)
+        check_support(support_x, support_y, self.max_ways)
+        self._refuse_too_many(support_y.shape[1])
         num_tasks, num_queries = query_x.shape[:2]
         repeated_x = support_x[:, None].expand(-1, num_queries, *support_x.shape[1:])
         z_BLD = self.encoder(torch.cat([repeated_x, query_x[:, :, None]], dim=2).flatten(0, 1))
@@ -137,9 +148,7 @@ class SNAIL(OnlineLearner):
     def _slots(self, support_y: Tensor, like: Tensor) -> Tensor:
         return F.one_hot(support_y.long(), self.max_ways).to(like.dtype)
 
-    def _check(self, support_x: Tensor, support_y: Tensor, num_read: int = 0) -> None:
-        check_support(support_x, support_y, self.max_ways)
-        num_examples = num_read + support_y.shape[1]
+    def _refuse_too_many(self, num_examples: int) -> None:
         if num_examples > self.max_examples:
             raise UserError(
                 f"The support would hold {num_examples} examples of a task, but the learner was built for "

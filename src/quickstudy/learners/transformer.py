@@ -15,12 +15,19 @@ Letters: T tasks, S support examples, Q queries, N label slots, C channels, D fe
 from itertools import pairwise
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, Tasks, categorical, check_query, check_support, in_random_slots
+from quickstudy.core import (
+    Learner,
+    TrainingTasks,
+    categorical,
+    check_query,
+    check_support,
+    check_tasks,
+    in_random_slots,
+)
 from quickstudy.networks.attention import KeysValues, TransformerBlock
 from quickstudy.networks.class_means import mask_absent
 
@@ -73,19 +80,18 @@ class InContextTransformer(Learner):
         check_query(query_x, state.is_present.shape[0])
         return self._answer(state, self.encoder(query_x))
 
-    def meta_loss(self, tasks: Tasks) -> Tensor:
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries.
 
         In training every task's classes are thrown at random into the label slots. Support and queries are embedded
         together, so that they share their batch statistics.
         """
-        check_support(tasks.support_x, tasks.support_y, self.max_ways)
+        check_tasks(tasks, self.max_ways)
         if self.training:
             tasks = in_random_slots(tasks, self.max_ways)
-        num_support = tasks.support_x.shape[1]
-        z_TED = self.encoder(torch.cat([tasks.support_x, tasks.query_x], dim=1))
-        state = self._read(z_TED[:, :num_support], tasks.support_y)
-        return -self._answer(state, z_TED[:, num_support:]).log_prob(tasks.query_y).mean()
+        z_TSD, z_TQD = tasks.embedded(self.encoder)
+        state = self._read(z_TSD, tasks.support_y)
+        return -self._answer(state, z_TQD).log_prob(tasks.query_y).mean()
 
     def _read(self, z_TSD: Tensor, support_y: Tensor) -> InContextTransformerState:
         x_TSC = self.token(z_TSD) + self.label(support_y.long())

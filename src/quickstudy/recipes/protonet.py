@@ -5,8 +5,10 @@ from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4, Downsampling
 from quickstudy.recipes.sources import (
     TEST_LAYOUTS,
+    Pool,
     Split,
     glyph_episodes,
+    glyph_training,
     omniglot_episodes,
     omniglot_training,
     omniglot_validation,
@@ -23,10 +25,11 @@ def omniglot_protonet(
     downsampling: Downsampling = "pool",
     jitter: bool = True,
     final: bool = True,
-    tasks_per_step: int = 1,
+    pool: Pool | None = (60, 6),
+    tasks_per_step: int = 6,
     learning_rate: float = 2e-3,
     average_decay: float | None = 0.999,
-    steps: int = 3_600,
+    steps: int = 9_000,
 ) -> Experiment:
     """Prototypical Networks on Omniglot, 60-way episodes over characters in four rotations.
 
@@ -38,6 +41,7 @@ def omniglot_protonet(
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too, as the paper's last run does; leave it out to tune.
+        pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -47,7 +51,7 @@ def omniglot_protonet(
     encoder = Conv4(downsampling=downsampling)
     return Experiment(
         learner=ProtoNet(encoder),
-        train=omniglot_training(split, final, layout),
+        train=omniglot_training(split, final, layout, pool),
         validation=omniglot_validation(split, final, Layout(20, 1, 5)),
         test={name: omniglot_episodes(split, "test", layout) for name, layout in TEST_LAYOUTS.items()},
         steps=steps,
@@ -64,7 +68,8 @@ def glyphs_protonet(
     shots: int = 1,
     queries: int = 5,
     downsampling: Downsampling = "stride",
-    tasks_per_step: int = 1,
+    pool: Pool | None = (60, 6),
+    tasks_per_step: int = 6,
     learning_rate: float = 2e-3,
     average_decay: float | None = 0.999,
     steps: int = 10_000,
@@ -76,6 +81,7 @@ def glyphs_protonet(
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
+        pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -84,7 +90,7 @@ def glyphs_protonet(
     encoder = Conv4(downsampling=downsampling)
     return Experiment(
         learner=ProtoNet(encoder),
-        train=glyph_episodes("train", Layout(ways, shots, queries)),
+        train=glyph_training(Layout(ways, shots, queries), pool),
         validation=glyph_episodes("validation", Layout(20, 1, 5)),
         test={name: glyph_episodes("test", layout) for name, layout in TEST_LAYOUTS.items()},
         steps=steps,

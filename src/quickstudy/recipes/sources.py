@@ -4,20 +4,24 @@ Nothing is read before the tasks are asked for, so weights load without their da
 """
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.core import TaskSource, UserError
+from quickstudy.core import TaskSource, TrainingSource, UserError
 from quickstudy.datasets import glyphs, image_folder, omniglot
-from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout, rotated_classes
+from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout, SharedEpisodes, rotated_classes
 
 Split = Literal["lake", "vinyals"]
 Part = Literal["train", "validation", "test"]
 Parts = Part | Literal["train and validation"]
+
+Pool = tuple[int, int]
+"""Classes, and drawings of each, that all tasks of a step share."""
 
 TEST_LAYOUTS = {f"{ways}-way {shots}-shot": Layout(ways, shots) for ways in (5, 20) for shots in (1, 5)}
 """The field's four settings, 15 queries a class."""
@@ -47,14 +51,34 @@ def omniglot_episodes(
     return source
 
 
-def omniglot_training(split: Split, final: bool, layout: Layout) -> TaskSource:
+def omniglot_training(split: Split, final: bool, layout: Layout, pool: Pool | None = None) -> TrainingSource:
     """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training."""
-    return omniglot_episodes(split, "train and validation" if final else "train", layout, rotations=True)
+    part: Parts = "train and validation" if final else "train"
+    return _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True), layout, pool)
 
 
 def omniglot_validation(split: Split, final: bool, layout: Layout) -> TaskSource:
     """Episodes to look at meanwhile: the validation alphabets, or glyphs if those are being trained on."""
     return glyph_episodes("validation", layout) if final else omniglot_episodes(split, "validation", layout)
+
+
+def glyph_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:
+    """Episodes over new generated characters all the time."""
+    return _sharing(lambda inner: glyph_episodes("train", inner), layout, pool)
+
+
+def _sharing(episodes: Callable[[Layout], TaskSource], layout: Layout, pool: Pool | None) -> TrainingSource:
+    """These episodes themselves, or of each step's pool of them as many tasks as that step wants."""
+    if pool is None:
+        return episodes(layout)
+    classes, drawings = pool
+    whole = episodes(Layout(classes, 1, drawings - 1, jitter=layout.jitter))
+
+    def source(data_root: Path | None) -> SharedEpisodes:
+        drawn: Any = whole(data_root)
+        return SharedEpisodes(drawn, layout._replace(jitter=None))
+
+    return source
 
 
 def glyph_episodes(part: Part, layout: Layout) -> TaskSource:

@@ -1,8 +1,10 @@
 """Distributions over tasks: they take arrays and give `Tasks`."""
 
-from quickstudy.tasks.episodes import Count, Episodes, GeneratedEpisodes, Layout, rotated_classes
+from quickstudy.tasks.dealing import Count, Layout
+from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
+from quickstudy.tasks.shared import SharedEpisodes
 
 __all__ = [
     "Count",
@@ -12,5 +14,6 @@ __all__ = [
     "Jitter",
     "Layout",
     "SequenceLayout",
+    "SharedEpisodes",
     "rotated_classes",
 ]

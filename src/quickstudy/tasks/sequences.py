@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.episodes import Count, draw_count, draw_distinct, gather_images
+from quickstudy.tasks.dealing import Count, draw_count, draw_distinct, gather_images
 from quickstudy.tasks.jitter import Jitter
 
 STRING_LENGTH = 5

@@ -10,6 +10,7 @@ import torch
 from quickstudy.core import (
     Learner,
     OnlineLearner,
+    SharedTasks,
     Tasks,
     leaves,
     load_checkpoint,
@@ -124,6 +125,16 @@ def every_parameter_gets_a_gradient(learner: Learner, tasks: Tasks) -> None:
         demand(parameter.grad is not None, f"no gradient reaches the parameter {name}")
 
 
+def tasks_that_share_their_examples_are_learnt_alike(learner: Learner, tasks: Tasks) -> None:
+    pool_x = torch.cat([tasks.support_x, tasks.query_x], dim=1)
+    place_TE = torch.arange(pool_x.shape[0] * pool_x.shape[1]).view(pool_x.shape[:2])
+    support_index, query_index = place_TE.split([tasks.support_x.shape[1], tasks.query_x.shape[1]], dim=1)
+    shared = SharedTasks(pool_x.flatten(0, 1), support_index, tasks.support_y, query_index, tasks.query_y)
+    with torch.no_grad():
+        one, other = learner(tasks), learner(shared)
+    demand_equal(one, other, "the meta-loss depends on whether tasks share their examples")
+
+
 def relabelling_the_classes_relabels_the_prediction(learner: Learner, tasks: Tasks) -> None:
     # Where labels are slots this holds only on average: that is tested after training.
     if not is_classification(tasks) or learner.labels_are_slots:
@@ -195,6 +206,7 @@ LAWS: tuple[Callable[[Learner, Tasks], None], ...] = (
     the_order_of_the_support_does_not_matter,
     a_sliced_state_predicts_the_same,
     every_parameter_gets_a_gradient,
+    tasks_that_share_their_examples_are_learnt_alike,
     relabelling_the_classes_relabels_the_prediction,
     the_query_answers_stay_unseen,
     saved_and_loaded_it_predicts_the_same,

@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch.optim import AdamW, Optimizer
 
-from quickstudy.core import Experiment, Learner, TaskDistribution, save_checkpoint, unchecked_distributions
+from quickstudy.core import Experiment, Learner, TrainingDistribution, save_checkpoint, unchecked_distributions
 from quickstudy.evaluation import Interval, evaluate
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog
 from quickstudy.training.run import BEST, LAST, METRICS, Position, averaged, load_last, save_last
@@ -214,7 +214,7 @@ def learning_rate(experiment: Experiment, step: int, fraction: float) -> float:
     return experiment.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * fraction))
 
 
-def step_generator(tasks: TaskDistribution, seed: int, process: int, step: int) -> torch.Generator:
+def step_generator(tasks: TrainingDistribution, seed: int, process: int, step: int) -> torch.Generator:
     """The generator of one step's tasks, on the tasks' own device."""
     # Hashed into 32 bits, as torch's CPU generator reads no more of a seed.
     hashed = int(np.random.SeedSequence([seed, process, step]).generate_state(1)[0])

@@ -1,0 +1,73 @@
+"""Many tasks from one pool of examples: an encoder, by far the dearest part of a training step, sees each only once.
+
+A pool of 60 classes with 6 examples each is 360 images to embed, whether one task is made of them or a hundred.
+Tasks of a batch are then no longer independent, which a training minds little and an evaluation must not have.
+"""
+
+from typing import Self
+
+import torch
+
+from quickstudy.core import SharedTasks, UserError
+from quickstudy.tasks.dealing import Layout, deal, draw_count, draw_distinct, highest, refuse_layout
+from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes
+
+
+class SharedEpisodes:
+    """N-way K-shot tasks whose examples all come from one pool, a new one for each batch.
+
+    The pool is a single task of `pool`: its ways are the classes, its shots and queries the examples of each, moved
+    as its layout says. `layout` says what the tasks made of it are.
+
+    Raises:
+        UserError: if the pool has too few classes or examples for the tasks asked for.
+    """
+
+    def __init__(self, pool: Episodes | GeneratedEpisodes, layout: Layout) -> None:
+        self.pool, self.layout = pool, layout
+        refuse_layout(layout)
+        self._refuse_impossible()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pool is, and so where the tasks are made."""
+        return self.pool.device
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same episodes, made on another device."""
+        return type(self)(self.pool.to(device), self.layout)
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> SharedTasks:
+        """Draw a pool, and tasks from it; within each task the examples come in random order."""
+        drawn = self.pool.sample(1, generator)
+        pool_x = torch.cat([drawn.support_x[0], drawn.query_x[0]])
+        pool_y = torch.cat([drawn.support_y[0], drawn.query_y[0]])
+        num_classes = int(self.pool.layout.ways)  # type: ignore[arg-type]
+        members_CE = pool_y.argsort(stable=True).view(num_classes, -1)
+        ways = draw_count(self.layout.ways, generator)
+        shots = draw_count(self.layout.shots, generator)
+        classes_TN = draw_distinct(num_tasks, ways, num_classes, generator)
+        each = shots + self.layout.queries
+        examples_TNE = draw_distinct(num_tasks * ways, each, members_CE.shape[1], generator).view(num_tasks, ways, each)
+        index_TNE = members_CE[classes_TN].gather(2, examples_TNE)
+        return SharedTasks(pool_x, *deal(index_TNE, shots, self.layout, generator))
+
+    def _refuse_impossible(self) -> None:
+        classes, shots, queries = self.pool.layout.ways, self.pool.layout.shots, self.pool.layout.queries
+        if not isinstance(classes, int) or not isinstance(shots, int):
+            raise UserError(
+                f"The pool has {classes} ways and {shots} shots, but it needs a number of each that does not vary."
+            )
+        if self.layout.jitter is not None:
+            raise UserError("The tasks of a pool cannot be moved one by one. Give the jitter to the pool's layout.")
+        if highest(self.layout.ways) > classes:
+            raise UserError(
+                f"{highest(self.layout.ways)} ways need as many classes, but the pool has {classes}. "
+                "Lower the ways, or enlarge the pool."
+            )
+        asked = highest(self.layout.shots) + self.layout.queries
+        if asked > shots + queries:
+            raise UserError(
+                f"{highest(self.layout.shots)} shots and {self.layout.queries} queries need {asked} examples of every "
+                f"class, but the pool has {shots + queries}. Lower the shots or the queries, or enlarge the pool."
+            )
