@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from quickstudy.core.learner import Learner
 from quickstudy.core.tasks import TaskDistribution, TrainingDistribution
@@ -27,9 +28,11 @@ class Experiment:
     steps: int
     """Optimiser steps."""
     tasks_per_step: int
+    optimiser: Literal["adam", "rmsprop"] = "adam"
+    """RMSProp with decay 0.95 and momentum 0.9, as recurrent networks were once trained."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    """Decoupled from the gradient (AdamW)."""
+    """Decoupled from Adam's gradient (AdamW)."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises from zero; afterwards it falls along a cosine."""
     gradient_clip: float | None = None
@@ -39,3 +42,5 @@ class Experiment:
     validate_every: int = 500
     """Steps between looks at the validation classes."""
     validation_tasks: int = 200
+    validate_by: Literal["queries", "instances"] = "queries"
+    """Ask the queries of a task, or all along a sequence for the 1st, 2nd, … example of each class."""

@@ -37,6 +37,11 @@ class InstanceTable:
     by_sequence: Tensor
     """(T, I): of each sequence, the mean over its classes; not a number where none comes as often."""
 
+    @property
+    def after_first(self) -> Interval:
+        """Over all but the first of each class, whose answer nobody could know."""
+        return _over_existing(self.by_sequence[:, 1:].nanmean(dim=1))
+
 
 def evaluate_instances(
     learner: Learner,

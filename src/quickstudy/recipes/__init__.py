@@ -10,6 +10,8 @@ from typing import Any
 
 from quickstudy.core import Experiment, UserError
 from quickstudy.recipes.cnp import omniglot_cnp, omniglot_cnp_paper
+from quickstudy.recipes.lstm import omniglot_lstm
+from quickstudy.recipes.mann import omniglot_mann_sequences
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_nearest
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 
@@ -20,6 +22,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         glyphs_protonet,
         omniglot_cnp,
         omniglot_cnp_paper,
+        omniglot_lstm,
+        omniglot_mann_sequences,
         omniglot_nearest,
         omniglot_protonet,
     )

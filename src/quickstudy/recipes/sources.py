@@ -14,7 +14,15 @@ from torch import Tensor
 
 from quickstudy.core import TaskSource, TrainingSource, UserError
 from quickstudy.datasets import glyphs, image_folder, omniglot
-from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout, SharedEpisodes, rotated_classes
+from quickstudy.tasks import (
+    Episodes,
+    GeneratedEpisodes,
+    InstanceSequences,
+    Layout,
+    SequenceLayout,
+    SharedEpisodes,
+    rotated_classes,
+)
 
 Split = Literal["lake", "vinyals"]
 Part = Literal["train", "validation", "test"]
@@ -47,6 +55,19 @@ def omniglot_episodes(
         chosen = rotated_classes(images[classes]) if rotations else images[classes]
         groups = np.tile(omniglot.alphabets(names)[classes], 4 if rotations else 1) if within_alphabet else None
         return Episodes(chosen, layout, groups=groups)
+
+    return source
+
+
+def omniglot_sequences(
+    split: Split, part: Part, layout: SequenceLayout, *, rotations: bool = False, size: int = 20
+) -> TaskSource:
+    """Sequences over the characters of one part of a split; with rotations, four classes for each character."""
+
+    def source(data_root: Path | None) -> InstanceSequences:
+        images, _ = omniglot.load(data_root, size)
+        chosen = images[getattr(omniglot.split(split), part)]
+        return InstanceSequences(rotated_classes(chosen) if rotations else chosen, layout)
 
     return source
 

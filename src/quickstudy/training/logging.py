@@ -1,7 +1,7 @@
 """What a training says while it runs: a CSV file always, TensorBoard where it is asked for."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,15 +24,16 @@ class CSVLog:
     """A row for each note; a figure that was not taken is left empty.
 
     When a training goes on from `first_step`, later rows are of a past that will be lived again, and go.
+    `details` are columns beside the usual ones.
     """
 
-    def __init__(self, path: Path, first_step: int) -> None:
+    def __init__(self, path: Path, first_step: int, details: Sequence[str] = ()) -> None:
         kept = []
         if first_step > 0 and path.exists():
             with path.open(newline="") as file:
                 kept = [row for row in csv.DictReader(file) if int(row["step"]) <= first_step]
         self._file = path.open("w", newline="")
-        self._writer = csv.DictWriter(self._file, _COLUMNS)
+        self._writer = csv.DictWriter(self._file, (*_COLUMNS, *details))
         self._writer.writeheader()
         self._writer.writerows(kept)
 

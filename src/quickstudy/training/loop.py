@@ -9,20 +9,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW, Optimizer, RMSprop
 
 from quickstudy.core import Experiment, Learner, TrainingDistribution, save_checkpoint, unchecked_distributions
-from quickstudy.evaluation import Interval, evaluate
+from quickstudy.evaluation import Interval, evaluate, evaluate_instances
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog
 from quickstudy.training.run import BEST, LAST, METRICS, Position, averaged, load_last, save_last
 
 _SECONDS_BETWEEN_SAVES = 30.0
 _STEPS_BETWEEN_NOTES = 50
+INSTANCE_NAMES = tuple(f"instance_{number}" for number in range(1, 11))
+"""Columns of the log of a training that is validated by instances."""
 _VALIDATION_SEED = 1_000_000_007  # Any number: the same validation tasks at every look.
 
 
@@ -40,6 +42,13 @@ class Progress:
     tasks_per_second: float
     seconds: float
     validation: Interval | None = None
+
+
+class _Look(NamedTuple):
+    """What was seen on the validation classes."""
+
+    accuracy: Interval
+    details: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +88,7 @@ class _Training:
         self.tasks = experiment.train(run.data_root).to(fabric.device)
         self.validation = experiment.validation(run.data_root).to(fabric.device)
         self.learner = experiment.learner.to(fabric.device)
-        self.optimiser: Optimizer = AdamW(
-            self.learner.parameters(), lr=experiment.learning_rate, weight_decay=experiment.weight_decay
-        )
+        self.optimiser = _optimiser(experiment)
         compiled: Any = torch.compile(self.learner) if run.compile else self.learner
         self.model, self.stepper = fabric.setup(compiled, self.optimiser)
         # After the set-up, which may have changed the weights' precision.
@@ -93,7 +100,8 @@ class _Training:
         self.own_tasks = max(1, experiment.tasks_per_step // fabric.world_size)
         self.logs: list[Log] = []
         if fabric.is_global_zero:
-            self.logs.append(CSVLog(run.folder / METRICS, self.position.step))
+            details = INSTANCE_NAMES if experiment.validate_by == "instances" else ()
+            self.logs.append(CSVLog(run.folder / METRICS, self.position.step, details))
             if run.tensorboard:
                 self.logs.append(TensorBoardLog(run.folder, self.position.step))
 
@@ -159,34 +167,42 @@ class _Training:
         self.position.step += 1
         return value
 
-    def _validate(self) -> Interval | None:
+    def _validate(self) -> _Look | None:
         """Look at the validation classes, and keep the weights if they are the best so far."""
-        accuracy = None
+        look = None
         if self.fabric.is_global_zero:
             learner = self._kept()
-            accuracy = evaluate(
-                learner, self.validation, self.experiment.validation_tasks, seed=_VALIDATION_SEED
-            ).accuracy
+            look = self._look(learner)
+            accuracy = look.accuracy
             if accuracy.mean > self.position.best_accuracy:
                 self.position.best_accuracy, self.position.best_step = accuracy.mean, self.position.step
                 header = {**self.run.header, "step": self.position.step, "validation_accuracy": accuracy.mean}
                 save_checkpoint(self.run.folder / BEST, learner.state_dict(), header)
         self.fabric.barrier()
-        return accuracy
+        return look
+
+    def _look(self, learner: Learner) -> _Look:
+        count = self.experiment.validation_tasks
+        if self.experiment.validate_by == "queries":
+            return _Look(evaluate(learner, self.validation, count, seed=_VALIDATION_SEED).accuracy, {})
+        table = evaluate_instances(learner, self.validation, count, seed=_VALIDATION_SEED)
+        by_instance = zip(INSTANCE_NAMES, table.accuracy, strict=True)
+        return _Look(table.after_first, {name: accuracy.mean for name, accuracy in by_instance})
 
     def _kept(self) -> Learner:
         """The weights that count: the average where there is one."""
         kept: Any = self.learner if self.average is None else self.average.module
         return kept
 
-    def _note(self, losses: list[float], rate: float, validation: Interval | None) -> None:
+    def _note(self, losses: list[float], rate: float, look: _Look | None) -> None:
         if not self.fabric.is_global_zero:
             return
         loss = sum(losses) / len(losses)
         figures = {"loss": loss, "tasks_per_second": rate, "seconds": self.position.seconds}
         figures["learning_rate"] = self.optimiser.param_groups[0]["lr"]
-        if validation is not None:
-            figures |= {"accuracy": validation.mean, "interval95": validation.interval95}
+        validation = None if look is None else look.accuracy
+        if look is not None:
+            figures |= {"accuracy": look.accuracy.mean, "interval95": look.accuracy.interval95, **look.details}
         for log in self.logs:
             log.write(self.position.step, figures)
         self.run.show(
@@ -206,6 +222,13 @@ class _Training:
         self.saved_step = self.position.step
         if self.fabric.is_global_zero:
             save_last(self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header)
+
+
+def _optimiser(experiment: Experiment) -> Optimizer:
+    parameters, rate, decay = experiment.learner.parameters(), experiment.learning_rate, experiment.weight_decay
+    if experiment.optimiser == "rmsprop":
+        return RMSprop(parameters, lr=rate, alpha=0.95, momentum=0.9, weight_decay=decay)
+    return AdamW(parameters, lr=rate, weight_decay=decay)
 
 
 def learning_rate(experiment: Experiment, step: int, fraction: float) -> float:

@@ -1,0 +1,43 @@
+"""The training that the learners of Santoro et al. (2016) share: sequences of drawings, each named one step late."""
+
+from typing import Literal
+
+from quickstudy.core import Experiment, Learner
+from quickstudy.recipes.sources import Split, omniglot_sequences
+from quickstudy.tasks import Jitter, SequenceLayout
+
+Labels = Literal["one-hot", "strings"]
+Optimiser = Literal["adam", "rmsprop"]
+
+PIXELS = 20
+"""Side of an image, as in the paper."""
+
+
+def sequence_experiment(
+    learner: Learner,
+    *,
+    split: Split,
+    classes: int,
+    labels: Labels,
+    jitter: bool,
+    tasks_per_step: int,
+    optimiser: Optimiser,
+    learning_rate: float,
+    steps: int,
+) -> Experiment:
+    """Train on sequences of ten drawings of each class, of characters in four rotations."""
+    layout = SequenceLayout(classes, labels="indices" if labels == "one-hot" else "strings")
+    training = layout._replace(jitter=Jitter(shift=1.5) if jitter else None)
+    return Experiment(
+        learner=learner,
+        train=omniglot_sequences(split, "train", training, rotations=True, size=PIXELS),
+        validation=omniglot_sequences(split, "validation", layout, size=PIXELS),
+        test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=PIXELS)},
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        optimiser=optimiser,
+        learning_rate=learning_rate,
+        gradient_clip=10.0,
+        validate_by="instances",
+        validate_every=250,
+    )

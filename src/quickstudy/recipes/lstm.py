@@ -1,0 +1,44 @@
+"""Baselines of Santoro et al. (2016), section 4.1: the sequence task without a memory."""
+
+from quickstudy.core import Experiment
+from quickstudy.learners import LSTM
+from quickstudy.recipes._late_labels import PIXELS, Labels, Optimiser, sequence_experiment
+from quickstudy.recipes.sources import Split
+
+
+def omniglot_lstm(
+    *,
+    split: Split = "vinyals",
+    classes: int = 5,
+    labels: Labels = "one-hot",
+    is_recurrent: bool = True,
+    jitter: bool = True,
+    tasks_per_step: int = 16,
+    optimiser: Optimiser = "adam",
+    learning_rate: float = 1e-3,
+    steps: int = 6_250,
+) -> Experiment:
+    """An LSTM, or a feed-forward network, on the sequences of `omniglot-mann-sequences`.
+
+    Args:
+        split: Characters to train on.
+        classes: Classes in a sequence.
+        labels: One place for each class, or strings of five letters, fresh in every sequence.
+        is_recurrent: An LSTM; without, a network that carries nothing from one drawing to the next.
+        jitter: Turn, shift and scale every training image a little.
+        tasks_per_step: Sequences in one optimiser step; times the steps, the paper's 100,000 episodes.
+        optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
+        learning_rate: At its highest.
+        steps: Optimiser steps.
+    """
+    return sequence_experiment(
+        LSTM(PIXELS**2, labels=labels, max_ways=classes, is_recurrent=is_recurrent),
+        split=split,
+        classes=classes,
+        labels=labels,
+        jitter=jitter,
+        tasks_per_step=tasks_per_step,
+        optimiser=optimiser,
+        learning_rate=learning_rate,
+        steps=steps,
+    )
