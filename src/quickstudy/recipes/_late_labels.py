@@ -9,16 +9,13 @@ from quickstudy.tasks import Jitter, SequenceLayout
 Labels = Literal["one-hot", "strings"]
 Optimiser = Literal["adam", "rmsprop"]
 
-PIXELS = 20
-"""Side of an image, as in the paper."""
-
-
 def sequence_experiment(
     learner: Learner,
     *,
     split: Split,
     classes: int,
     labels: Labels,
+    size: int,
     jitter: bool,
     tasks_per_step: int,
     optimiser: Optimiser,
@@ -30,9 +27,9 @@ def sequence_experiment(
     training = layout._replace(jitter=Jitter(shift=1.5) if jitter else None)
     return Experiment(
         learner=learner,
-        train=omniglot_sequences(split, "train", training, rotations=True, size=PIXELS),
-        validation=omniglot_sequences(split, "validation", layout, size=PIXELS),
-        test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=PIXELS)},
+        train=omniglot_sequences(split, "train", training, rotations=True, size=size),
+        validation=omniglot_sequences(split, "validation", layout, size=size),
+        test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,

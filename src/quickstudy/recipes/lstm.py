@@ -2,7 +2,7 @@
 
 from quickstudy.core import Experiment
 from quickstudy.learners import LSTM
-from quickstudy.recipes._late_labels import PIXELS, Labels, Optimiser, sequence_experiment
+from quickstudy.recipes._late_labels import Labels, Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Split
 
 
@@ -11,6 +11,7 @@ def omniglot_lstm(
     split: Split = "vinyals",
     classes: int = 5,
     labels: Labels = "one-hot",
+    size: int = 20,
     is_recurrent: bool = True,
     jitter: bool = True,
     tasks_per_step: int = 16,
@@ -25,6 +26,7 @@ def omniglot_lstm(
         classes: Classes in a sequence.
         labels: One place for each class, or strings of five letters, fresh in every sequence.
         is_recurrent: An LSTM; without, a network that carries nothing from one drawing to the next.
+        size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
         tasks_per_step: Sequences in one optimiser step; times the steps, the paper's 100,000 episodes.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
@@ -32,10 +34,11 @@ def omniglot_lstm(
         steps: Optimiser steps.
     """
     return sequence_experiment(
-        LSTM(PIXELS**2, labels=labels, max_ways=classes, is_recurrent=is_recurrent),
+        LSTM(size**2, labels=labels, max_ways=classes, is_recurrent=is_recurrent),
         split=split,
         classes=classes,
         labels=labels,
+        size=size,
         jitter=jitter,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,

@@ -3,7 +3,7 @@
 from quickstudy.core import Experiment
 from quickstudy.learners import MANN
 from quickstudy.learners.mann import Controller
-from quickstudy.recipes._late_labels import PIXELS, Labels, Optimiser, sequence_experiment
+from quickstudy.recipes._late_labels import Labels, Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Split
 
 
@@ -12,6 +12,7 @@ def omniglot_mann_sequences(
     split: Split = "vinyals",
     classes: int = 5,
     labels: Labels = "one-hot",
+    size: int = 20,
     controller: Controller = "lstm",
     sharpens: bool = False,
     jitter: bool = True,
@@ -28,18 +29,20 @@ def omniglot_mann_sequences(
         labels: One place for each class, or strings of five letters, fresh in every sequence.
         controller: What drives the memory.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can.
+        size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
         tasks_per_step: Sequences in one optimiser step; times the steps, the paper's 100,000 episodes.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
         steps: Optimiser steps.
     """
-    learner = MANN(PIXELS**2, labels=labels, max_ways=classes, controller=controller, sharpens=sharpens)
+    learner = MANN(size**2, labels=labels, max_ways=classes, controller=controller, sharpens=sharpens)
     return sequence_experiment(
         learner,
         split=split,
         classes=classes,
         labels=labels,
+        size=size,
         jitter=jitter,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
