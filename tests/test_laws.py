@@ -3,7 +3,16 @@
 import pytest
 
 from quickstudy.core import Learner, Tasks
-from quickstudy.learners import LSTM, MANN, SNAIL, CNPClassifier, InContextTransformer, Nearest, ProtoNet
+from quickstudy.learners import (
+    LSTM,
+    MANN,
+    SNAIL,
+    AutoencoderNearest,
+    CNPClassifier,
+    InContextTransformer,
+    Nearest,
+    ProtoNet,
+)
 from quickstudy.networks import Conv4
 from quickstudy.testing import check_learner
 
@@ -32,6 +41,7 @@ def _transformer(max_ways: int = 3) -> InContextTransformer:
 
 LEARNERS = {
     "nearest": Nearest,
+    "nearest by code": lambda: AutoencoderNearest(784, hidden=64),
     "protonet": lambda: ProtoNet(_encoder()),
     "protonet with max-pooling": lambda: ProtoNet(_encoder(downsampling="pool")),
     "protonet with group normalisation": lambda: ProtoNet(_encoder(normalisation="group")),

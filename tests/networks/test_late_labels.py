@@ -72,7 +72,7 @@ class Listener(nn.Module):
 
 
 def test_each_label_is_read_with_the_next_input():
-    network = LateLabels(2, None, Listener(), OneHotLabels(3))
+    network = LateLabels(Listener(), OneHotLabels(3))
     x, y = torch.arange(8.0).view(1, 4, 2), torch.tensor([[2, 0, 1, 1]])
     _, state = network.read(network.prior(1), x, y)
     assert torch.equal(network.cell.heard[..., :2], x)
@@ -83,13 +83,7 @@ def test_each_label_is_read_with_the_next_input():
 
 
 def test_the_labels_read_so_far_are_recorded():
-    network = LateLabels(2, None, Listener(), OneHotLabels(4))
+    network = LateLabels(Listener(), OneHotLabels(4))
     _, state = network.read(network.prior(2), torch.zeros(2, 2, 2), torch.tensor([[2, 2], [0, 3]]))
     _, state = network.read(state, torch.zeros(2, 1, 2), torch.tensor([[1], [3]]))
     assert state.is_seen.tolist() == [[False, True, True, False], [True, False, False, True]]
-
-
-def test_inputs_of_another_size_are_refused():
-    network = LateLabels(9, None, Listener(), OneHotLabels(3))
-    with pytest.raises(ValueError, match=r"16 features each.*built for 9"):
-        network.encode(torch.zeros(1, 2, 4, 4))

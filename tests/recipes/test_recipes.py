@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from quickstudy.core import Experiment, UserError
+from quickstudy.core import Experiment, SharedTasks, Tasks, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.recipes.sources import glyph_episodes
@@ -52,6 +52,24 @@ def test_glyphs_for_training_never_come_twice() -> None:
     generator = torch.Generator().manual_seed(0)
     first, second = (episodes.sample(2, generator).support_x for _ in range(2))
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("pool", [(6, 5), [6, 5]], ids=["given", "stored"])
+def test_the_tasks_of_a_training_step_share_a_pool_of_the_size_asked_for(pool) -> None:
+    experiment = build("glyphs-protonet", {"ways": 4, "queries": 2, "pool": pool})
+    generator = torch.Generator().manual_seed(0)
+    drawn = experiment.train(None).sample(3, generator)
+    assert isinstance(drawn, SharedTasks)
+    assert drawn.pool_x.shape == (30, 1, 28, 28)
+    assert (drawn.support_y.shape, drawn.query_y.shape) == ((3, 4), (3, 8))
+    assert isinstance(experiment.validation(None).sample(3, generator), Tasks)
+
+
+def test_without_a_pool_every_task_has_examples_of_its_own() -> None:
+    experiment = build("glyphs-protonet", {"ways": 4, "queries": 2, "pool": None})
+    drawn = experiment.train(None).sample(3, torch.Generator().manual_seed(0))
+    assert isinstance(drawn, Tasks)
+    assert drawn.support_x.shape == (3, 4, 1, 28, 28)
 
 
 def test_the_concatenated_cnp_is_tested_only_at_ways_it_can_read() -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, Normal
 
-from quickstudy.core import Learner, OnlineLearner, Tasks, categorical
+from quickstudy.core import Learner, OnlineLearner, SharedTasks, Tasks, categorical
 from quickstudy.learners import Nearest, ProtoNet
 from quickstudy.learners.protonet import ProtoNetState
 from quickstudy.networks import Conv4
@@ -101,7 +101,22 @@ class KeepsItsWeightsToItself(ProtoNet):
         return categorical(super().predict(state, query_x).logits * self.scale)
 
     def meta_loss(self, tasks):
-        return -self.predict(self.adapt(tasks.support_x, tasks.support_y), tasks.query_x).log_prob(tasks.query_y).mean()
+        return Learner.meta_loss(self, tasks)
+
+
+class CentresTheWholePool(ProtoNet):
+    def meta_loss(self, tasks):
+        if isinstance(tasks, SharedTasks):
+            tasks = tasks._replace(pool_x=tasks.pool_x - tasks.pool_x.mean(dim=0))
+        return super().meta_loss(tasks)
+
+
+class ReadsThePoolInOrder(ProtoNet):
+    def meta_loss(self, tasks):
+        if isinstance(tasks, SharedTasks):
+            in_order = torch.arange(tasks.support_index.numel()).view_as(tasks.support_index)
+            tasks = tasks._replace(support_index=in_order)
+        return super().meta_loss(tasks)
 
 
 def _encoder() -> Conv4:
@@ -119,6 +134,8 @@ BROKEN = {
     "favours a label": (FavoursALabel, "other labels"),
     "depends on the order of the support": (DependsOnTheOrderOfTheSupport, "order of the support"),
     "has a dead parameter": (lambda: HasADeadParameter(_encoder()), "no gradient reaches the parameter unused"),
+    "centres the whole pool": (lambda: CentresTheWholePool(_encoder()), "share their examples"),
+    "reads the pool in order": (lambda: ReadsThePoolInOrder(_encoder()), "share their examples"),
     "puts tasks last": (PutsTasksLast, "leaf of the state"),
     "keeps its weights to itself": (lambda: KeepsItsWeightsToItself(_encoder()), "do not load"),
 }

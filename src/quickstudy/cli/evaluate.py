@@ -8,10 +8,10 @@ import torch
 import tyro
 
 from quickstudy.cli.display import EvaluationBar
-from quickstudy.cli.options import parse, print_evaluations, print_json
-from quickstudy.cli.report import evaluation_record
+from quickstudy.cli.options import parse, print_evaluations, print_instances, print_json
+from quickstudy.cli.report import evaluation_record, instances_record
 from quickstudy.core import TaskSource, UserError
-from quickstudy.evaluation import evaluate, provenance
+from quickstudy.evaluation import evaluate, evaluate_instances, provenance
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes.sources import (
     Part,
@@ -19,9 +19,11 @@ from quickstudy.recipes.sources import (
     folder_episodes,
     glyph_episodes,
     omniglot_episodes,
+    omniglot_sequences,
     refuse_leak,
+    sequence_labels,
 )
-from quickstudy.tasks import Layout
+from quickstudy.tasks import Layout, SequenceLayout
 
 _NAME_HELP = "Name of trained weights (see quickstudy list), or a run folder."
 
@@ -46,6 +48,11 @@ class EvaluateOptions:
     """Tasks; the interval shrinks with the root of their number."""
     within_alphabet: bool = False
     """Take all classes of a task from one alphabet."""
+    instances: bool = False
+    """Read sequences of as many classes as there are ways, ten drawings of each, and ask at every step: the accuracy
+    at the 1st, 2nd, … 10th drawing of a class. For learners that read sequences."""
+    size: int | None = None
+    """Side of Omniglot's images in pixels; by default that of the training."""
     shuffled_labels: bool = False
     """The control: support labels that say nothing; the accuracy must be chance."""
     seed: int = 0
@@ -71,36 +78,49 @@ def run(arguments: list[str]) -> int:
     learner = load(name)
     header = describe(name)
     data = options.data or header["recipe"].split("-")[0]
-    tasks = _source(data, options, header)(options.data_root)
+    tasks: Any = _source(data, options, header)(options.data_root)
     try:
         learner = learner.to(options.device)
         tasks = tasks.to(options.device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"No device '{options.device}' here ({error}). Leave --device out.") from None
-    title = f"{options.ways}-way {options.shots}-shot"
-    with EvaluationBar(title, options.tasks) as bar:
-        evaluation = evaluate(learner, tasks, options.tasks, options.seed, bar.show)
-    record = {
-        **evaluation_record(evaluation, learner, header["recipe"], options.seed),
-        **_protocol(data, options),
-        "weights": name,
-        **provenance(),
-    }
+    where = f"{data} {options.split}" if data == "omniglot" else data
+    title = f"{name} on {where}, {options.part} classes"
+    setting = f"{options.ways} classes" if options.instances else f"{options.ways}-way {options.shots}-shot"
+    with EvaluationBar(setting, options.tasks) as bar:
+        asked = (learner, tasks, options.tasks)
+        if options.instances:
+            table = evaluate_instances(*asked, seed=options.seed, progress=bar.show)
+            record = instances_record(table, learner, header["recipe"], options.seed, options.ways)
+        else:
+            evaluation = evaluate(*asked, options.seed, bar.show)
+            record = evaluation_record(evaluation, learner, header["recipe"], options.seed)
     if options.json:
-        print_json(record)
+        print_json({**record, **_protocol(data, options, header), "weights": name, **provenance()})
+    elif options.instances:
+        print_instances(title, {setting: table})
     else:
-        where = f"{data} {options.split}" if data == "omniglot" else data
-        print_evaluations(f"{name} on {where}, {options.part} classes", {title: evaluation})
+        print_evaluations(title, {setting: evaluation})
     return 0
 
 
 def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> TaskSource:
     layout = Layout(options.ways, options.shots, options.queries, shuffled_labels=options.shuffled_labels)
+    if options.instances and data != "omniglot":
+        raise UserError(f"--instances was given, but sequences are of omniglot, not of '{data}'. Leave it out.")
     if data == "omniglot":
-        trained_on = header["arguments"].get("split")
+        trained_on, size = header["arguments"].get("split"), _size(options, header)
         if trained_on is not None and options.part == "test":
             refuse_leak(trained_on, options.split)
-        return omniglot_episodes(options.split, options.part, layout, within_alphabet=options.within_alphabet)
+        if options.instances:
+            _refuse_beside_instances(options)
+            sequences = SequenceLayout(
+                options.ways, labels=sequence_labels(header["arguments"].get("labels", "one-hot"))
+            )
+            return omniglot_sequences(options.split, options.part, sequences, size=size)
+        return omniglot_episodes(
+            options.split, options.part, layout, within_alphabet=options.within_alphabet, size=size
+        )
     if options.within_alphabet:
         raise UserError(f"--within-alphabet was given, but '{data}' has no alphabets. Leave it out.")
     if data == "glyphs":
@@ -110,16 +130,37 @@ def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> Task
     raise UserError(f"'{data}' is neither omniglot nor glyphs nor a folder. Give one of them as --data.")
 
 
-def _protocol(data: str, options: EvaluateOptions) -> dict[str, Any]:
+def _size(options: EvaluateOptions, header: dict[str, Any]) -> int:
+    size: int = options.size or header["arguments"].get("size", 28)
+    return size
+
+
+def _refuse_beside_instances(options: EvaluateOptions) -> None:
+    for option, is_given in (
+        ("--within-alphabet", options.within_alphabet),
+        ("--shuffled-labels", options.shuffled_labels),
+        ("--shots", options.shots != EvaluateOptions.shots),
+    ):
+        if is_given:
+            raise UserError(f"{option} and --instances were given, but a sequence has no such thing. Leave one out.")
+
+
+def _protocol(data: str, options: EvaluateOptions, header: dict[str, Any]) -> dict[str, Any]:
     is_omniglot = data == "omniglot"
-    return {
+    where = {
         "data": data,
         "split": options.split if is_omniglot else None,
         "part": options.part,
+        "size": _size(options, header) if is_omniglot else None,
+        "device": str(torch.device(options.device)),
+    }
+    if options.instances:
+        return where
+    return {
+        **where,
         "sampling": "within one alphabet" if options.within_alphabet else "across all classes",
         "ways": options.ways,
         "shots": options.shots,
         "queries": options.queries,
         "shuffled_labels": options.shuffled_labels,
-        "device": str(torch.device(options.device)),
     }

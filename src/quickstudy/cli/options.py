@@ -9,7 +9,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from quickstudy.evaluation import Evaluation
+from quickstudy.evaluation import Evaluation, InstanceTable
 
 
 def parse(function: Callable[..., Any], program: str, arguments: list[str]) -> Any:
@@ -39,7 +39,8 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_evaluations(title: str, rows: Mapping[str, Evaluation]) -> None:
     """A table on standard output: a row for each setting."""
-    table = Table(title=title, title_justify="left")
+    Console().print(title, soft_wrap=True, highlight=False)
+    table = Table()
     for heading in ("setting", "accuracy", "neg. log-likelihood", "calibration error", "tasks"):
         table.add_column(heading, justify="left" if heading == "setting" else "right")
     for name, row in rows.items():
@@ -50,4 +51,16 @@ def print_evaluations(title: str, rows: Mapping[str, Evaluation]) -> None:
             f"{100 * row.calibration_error:.2f} %",
             f"{row.tasks:,}",
         )
+    Console().print(table)
+
+
+def print_instances(title: str, rows: Mapping[str, InstanceTable]) -> None:
+    """A table on standard output: a row for each instance, a column for each setting."""
+    Console().print(title, soft_wrap=True, highlight=False)
+    table = Table()
+    table.add_column("drawing of its class", justify="right")
+    for name in rows:
+        table.add_column(name, justify="right")
+    for number in range(max(len(row.accuracy) for row in rows.values())):
+        table.add_row(str(number + 1), *(str(row.accuracy[number]) for row in rows.values()))
     Console().print(table)

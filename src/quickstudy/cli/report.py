@@ -1,19 +1,37 @@
-"""An evaluation as a record: the figures with the protocol they were made by."""
+"""Evaluations as records: the figures with the protocol they were made by."""
 
 from typing import Any
 
 from quickstudy.core import Learner
-from quickstudy.evaluation import Evaluation
+from quickstudy.evaluation import Evaluation, InstanceTable, Interval, first_instance_ceiling
 
 
 def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed: int) -> dict[str, Any]:
     """What `--json` prints of an evaluation, without the protocol's own options."""
     return {
         "learner": name,
-        "accuracy": {"mean": evaluation.accuracy.mean, "interval95": evaluation.accuracy.interval95},
+        "accuracy": _interval(evaluation.accuracy),
         "negative_log_likelihood": evaluation.negative_log_likelihood,
         "calibration_error": evaluation.calibration_error,
         "tasks": evaluation.tasks,
         "seed": seed,
         "transductive": learner.is_transductive,
     }
+
+
+def instances_record(table: InstanceTable, learner: Learner, name: str, seed: int, classes: int) -> dict[str, Any]:
+    """The same of an accuracy by instance."""
+    return {
+        "learner": name,
+        "accuracy_by_instance": [_interval(accuracy) for accuracy in table.accuracy],
+        "accuracy_after_first": _interval(table.after_first),
+        "first_instance_ceiling": first_instance_ceiling(classes),
+        "classes": classes,
+        "sequences": table.sequences,
+        "seed": seed,
+        "transductive": learner.is_transductive,
+    }
+
+
+def _interval(interval: Interval) -> dict[str, float]:
+    return {"mean": interval.mean, "interval95": interval.interval95}

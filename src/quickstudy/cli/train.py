@@ -10,20 +10,23 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 from lightning_fabric import Fabric
-from rich.console import Console
 
-from quickstudy.cli.display import EvaluationBar, TrainingBar
-from quickstudy.cli.options import captured, parse, print_evaluations, print_json
-from quickstudy.cli.report import evaluation_record
-from quickstudy.core import Experiment, UserError, read_header, unchecked_distributions
-from quickstudy.evaluation import Evaluation, evaluate, provenance
-from quickstudy.evaluation.pictures import save_episode
-from quickstudy.pretrained import load
+from quickstudy.cli.display import TrainingBar
+from quickstudy.cli.options import captured, parse
+from quickstudy.cli.testing import FinalTest
+from quickstudy.core import Experiment, UserError, read_header
+from quickstudy.evaluation import provenance
+from quickstudy.pretrained import adopt
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.training import Run, train
 from quickstudy.training.run import LAST
 
-_RULED_BY_RUN = ("seed", "minutes", "precision")  # What decides the outcome, and so stays as it was on resuming.
+_RULED_BY_RUN = (
+    "seed",
+    "minutes",
+    "precision",
+    "start_from",
+)  # What decides the outcome, and so stays as it was on resuming.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class TrainOptions:
     """Train for this long instead of a number of steps; the learning rate falls with the clock."""
     seed: int = 0
     """Decides the first weights and every task."""
+    start_from: str | None = None
+    """Begin with these weights, a name or a run folder, wherever name and shape agree: such as a trained encoder."""
     out: Path | None = None
     """Folder for weights, logs and pictures; by default a new one in runs/."""
     resume: Path | None = None
@@ -89,6 +94,10 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     torch.manual_seed(header["seed"])
     experiment = build(name, header["arguments"])
     _refuse_pointless(name, experiment, header)
+    if header["start_from"] is not None and not resume:
+        taken = adopt(experiment.learner, header["start_from"])
+        parts = ", ".join(sorted({key.split(".")[0] for key in taken}))
+        print(f"started from {header['start_from']}: {len(taken)} tensors of {parts}", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     with TrainingBar(quiet=not fabric.is_global_zero, title=f"{name} → {folder}") as bar:
         train(
@@ -107,7 +116,8 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
             fabric,
         )
     if fabric.is_global_zero and options.test_tasks > 0:
-        _test(name, folder, experiment, options)
+        test = FinalTest(name, folder, experiment, options.test_tasks, options.seed, options.data_root)
+        test.go(as_json=options.json)
 
 
 def _fabric(options: TrainOptions) -> Fabric:
@@ -167,7 +177,8 @@ def _header(name: str, setting: Mapping[str, Any], options: TrainOptions) -> dic
 
 def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str, Any]:
     """The stored settings, which rule; a given one that contradicts them is refused."""
-    stored = {key: value for key, value in read_header(folder / LAST).items() if key != "position"}
+    stored = {"start_from": None, **read_header(folder / LAST)}
+    del stored["position"]
     if stored["recipe"] != name:
         raise UserError(f"{folder} holds a training of '{stored['recipe']}', not of '{name}'. Resume that one.")
     plain = _header(name, default_arguments(name), TrainOptions())
@@ -186,28 +197,3 @@ def _refuse_pointless(name: str, experiment: Experiment, header: Mapping[str, An
         raise UserError(f"'{name}' has nothing to train. Evaluate it at once: quickstudy evaluate {name}")
     if header["minutes"] is None and experiment.steps < 1:
         raise UserError(f"--steps {experiment.steps} was given, but a training needs at least one step.")
-
-
-def _test(name: str, folder: Path, experiment: Experiment, options: TrainOptions) -> None:
-    """Evaluate the best weights on the test classes, and leave the figures and a picture in the folder."""
-    learner = load(folder)
-    rows: dict[str, Evaluation] = {}
-    records = []
-    for title, source in experiment.test.items():
-        tasks = source(options.data_root)
-        with EvaluationBar(title, options.test_tasks) as bar:
-            rows[title] = evaluate(learner, tasks, options.test_tasks, options.seed, bar.show)
-        records.append({"setting": title, **evaluation_record(rows[title], learner, name, options.seed)})
-    picture = folder / "episode.png"
-    first = next(iter(experiment.test.values()))(options.data_root)
-    episode = first.sample(1, torch.Generator(first.device).manual_seed(options.seed))
-    with torch.no_grad(), unchecked_distributions():
-        answers = learner.predict(learner.adapt(episode.support_x, episode.support_y), episode.query_x)
-    save_episode(picture, episode, answers)
-    record = {"recipe": name, "folder": str(folder), "picture": str(picture), "test": records, **provenance()}
-    (folder / "evaluation.json").write_text(json.dumps(record, indent=2) + "\n")
-    if options.json:
-        print_json(record)
-        return
-    print_evaluations(f"{name} on classes it has never seen", rows)
-    Console().print(f"weights  {folder}\npicture  {picture}", soft_wrap=True, highlight=False)

@@ -141,6 +141,8 @@ def check_tasks(tasks: TrainingTasks, max_ways: int | None = None) -> None:
         UserError: saying what came, what was expected and what to do.
     """
     if isinstance(tasks, SharedTasks):  # The shapes that gathering would give, without gathering.
+        if len(tasks.pool_x) == 0:
+            raise UserError("The pool of the tasks is empty. Classes are learnt from examples.")
         support_x = tasks.pool_x[:1].expand(*tasks.support_index.shape, *tasks.pool_x.shape[1:])
     else:
         support_x = tasks.support_x

@@ -3,7 +3,7 @@
 from quickstudy.learners.cnp import CNPClassifier, CNPClassifierState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.mann import MANN, MANNCarried
-from quickstudy.learners.nearest import Nearest, NearestState
+from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.snail import SNAIL, SNAILState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
@@ -12,6 +12,7 @@ __all__ = [
     "LSTM",
     "MANN",
     "SNAIL",
+    "AutoencoderNearest",
     "CNPClassifier",
     "CNPClassifierState",
     "InContextTransformer",

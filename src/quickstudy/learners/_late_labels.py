@@ -16,6 +16,7 @@ from torch.distributions import Distribution
 from quickstudy.core import (
     OnlineLearner,
     TrainingTasks,
+    UserError,
     check_query,
     check_support,
     check_tasks,
@@ -53,7 +54,9 @@ class LateLabelLearner(OnlineLearner):
             raise ValueError(f"labels is {labels!r}, but one-hot or strings was expected.")
         self.learns_from_support = learns_from_support
         self.labels = OneHotLabels(max_ways) if labels == "one-hot" else StringLabels()
-        self.network = LateLabels(num_features, encoder, make_cell(num_features + self.labels.width), self.labels)
+        self.num_features = num_features
+        self.encoder = encoder or nn.Flatten(2)
+        self.network = LateLabels(make_cell(num_features + self.labels.width), self.labels)
 
     def prior(self, num_tasks: int) -> LateLabelState:
         """Nothing was read yet, and a memory, if any, is wiped."""
@@ -62,12 +65,12 @@ class LateLabelLearner(OnlineLearner):
     def extend(self, state: LateLabelState, support_x: Tensor, support_y: Tensor) -> LateLabelState:
         """Read examples (T, S, *input) with labels (T, S), or strings (T, S, 5); the last label stays pending."""
         self._check(support_x, support_y)
-        return self.network.read(state, self.network.encode(support_x), support_y)[1]
+        return self.network.read(state, self._encode(support_x), support_y)[1]
 
     def predict(self, state: LateLabelState, query_x: Tensor) -> Distribution:
         """Labels of the queries (T, Q, *input), each the one next step; labels not yet seen are ruled out."""
         check_query(query_x, state.pending.shape[0])
-        logits_TQN = self._ask(state, self.network.encode(query_x))
+        logits_TQN = self._ask(state, self._encode(query_x))
         return self.labels.prediction(logits_TQN, state.is_seen)
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Distribution:
@@ -76,7 +79,7 @@ class LateLabelLearner(OnlineLearner):
         No label is ruled out: the first of a class is a guess.
         """
         self._check(x, y)
-        logits_TLN, _ = self.network.read(self.prior(x.shape[0]), self.network.encode(x), y)
+        logits_TLN, _ = self.network.read(self.prior(x.shape[0]), self._encode(x), y)
         return self.labels.prediction(logits_TLN)
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -90,12 +93,22 @@ class LateLabelLearner(OnlineLearner):
         support_y, query_y = tasks.support_y, tasks.query_y
         if self.training:
             support_y, query_y = self.labels.shuffled(support_y, query_y)
-        z_TSD, z_TQD = tasks.embedded(self.network.encode)
+        z_TSD, z_TQD = tasks.embedded(self._encode)
         told_TSN, state = self.network.read(self.prior(len(support_y)), z_TSD, support_y)
         logits, answers = self._ask(state, z_TQD), query_y
         if self.learns_from_support:
             logits, answers = torch.cat([told_TSN, logits], dim=1), torch.cat([support_y, query_y], dim=1)
         return -self.labels.prediction(logits).log_prob(answers).mean()
+
+    def _encode(self, x: Tensor) -> Tensor:
+        """Features (T, L, D) of inputs (T, L, *input), of all steps at once."""
+        z_TLD = self.encoder(x)
+        if z_TLD.shape[-1] != self.num_features:
+            raise UserError(
+                f"Inputs {tuple(x.shape)} have {z_TLD.shape[-1]} features each, but the learner was built for "
+                f"{self.num_features}. Resize the inputs, or build it for as many."
+            )
+        return z_TLD
 
     def _ask(self, state: LateLabelState, z_TQD: Tensor) -> Tensor:
         num_queries = z_TQD.shape[1]

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, categorical, check_query, check_support, count_ways
-from quickstudy.networks import mask_absent
+from quickstudy.core import Learner, TrainingTasks, UserError, categorical, check_query, check_support, count_ways
 
 
 class NearestState(NamedTuple):
@@ -46,6 +45,77 @@ class Nearest(Learner):
         examples_TSD = F.normalize(state.examples.flatten(2), dim=-1)
         queries_TQD = F.normalize(query_x.flatten(2), dim=-1)
         cosines_TQS = queries_TQD @ examples_TSD.transpose(1, 2)
-        elsewhere_TQSN = ~state.members[:, None].expand(-1, query_x.shape[1], -1, -1)
-        best_TQN = cosines_TQS[..., None].masked_fill(elsewhere_TQSN, -torch.inf).amax(dim=2)
-        return categorical(mask_absent(best_TQN / self.temperature, state.members.any(dim=1)))
+        return self._best(cosines_TQS, state.members[:, None].expand(-1, query_x.shape[1], -1, -1))
+
+    def predict_sequence(self, x: Tensor, y: Tensor) -> Categorical:
+        """What it says of each item of sequences (T, L, *input), having seen those before with their labels (T, L).
+
+        The kNN baseline of Santoro et al. (2016), table 2. Of the first item it says that all labels are alike.
+        """
+        check_support(x, y)
+        items_TLD = F.normalize(x.flatten(2), dim=-1)
+        is_before_LL = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril(-1)
+        members_TSN = F.one_hot(y.long(), count_ways(y)).bool()
+        return self._best(items_TLD @ items_TLD.transpose(1, 2), members_TSN[:, None] & is_before_LL[None, ..., None])
+
+    def _best(self, cosines_TQS: Tensor, members_TQSN: Tensor) -> Categorical:
+        """A class is as likely as the most similar of its members; where there are none at all, all are alike."""
+        best_TQN = cosines_TQS[..., None].masked_fill(~members_TQSN, -torch.inf).amax(dim=2)
+        knows_nothing_TQ1 = ~members_TQSN.flatten(2).any(dim=-1, keepdim=True)
+        return categorical((best_TQN / self.temperature).masked_fill(knows_nothing_TQ1, 0.0))
+
+
+class AutoencoderNearest(Learner):
+    """Nearest neighbour on the code of an autoencoder, which has never heard of a task.
+
+    The "deep features" of Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks" (2016), section 4.1:
+    two hidden layers each way, leaky ReLU. Inputs of 0 to 1 are flattened to `num_inputs` numbers.
+    """
+
+    def __init__(self, num_inputs: int, *, hidden: int = 200, code: int = 32) -> None:
+        super().__init__()
+        self.num_inputs = num_inputs
+        self.encoder = nn.Sequential(
+            nn.Linear(num_inputs, hidden),
+            nn.LeakyReLU(),
+            nn.Linear(hidden, hidden),
+            nn.LeakyReLU(),
+            nn.Linear(hidden, code),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(code, hidden),
+            nn.LeakyReLU(),
+            nn.Linear(hidden, hidden),
+            nn.LeakyReLU(),
+            nn.Linear(hidden, num_inputs),
+        )
+        self.nearest = Nearest()
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> NearestState:
+        """Keep the codes of the examples (T, S, *input) with their class indices (T, S)."""
+        check_support(support_x, support_y)
+        return self.nearest.adapt(self._encode(support_x), support_y)
+
+    def predict(self, state: NearestState, query_x: Tensor) -> Categorical:
+        """Classes of the queries (T, Q, *input)."""
+        check_query(query_x, state.examples.shape[0])
+        return self.nearest.predict(state, self._encode(query_x))
+
+    def predict_sequence(self, x: Tensor, y: Tensor) -> Categorical:
+        """As `Nearest.predict_sequence`, of codes."""
+        check_support(x, y)
+        return self.nearest.predict_sequence(self._encode(x), y)
+
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
+        """How badly inputs are drawn again from their codes: the binary cross-entropy a number; labels are unused."""
+        support_x, _, query_x, _ = tasks.gathered()
+        x_TED = torch.cat([support_x, query_x], dim=1).flatten(2)
+        return F.binary_cross_entropy_with_logits(self.decoder(self._encode(x_TED)), x_TED)
+
+    def _encode(self, x: Tensor) -> Tensor:
+        if x.shape[2:].numel() != self.num_inputs:
+            raise UserError(
+                f"An input has shape {tuple(x.shape[2:])}, but the autoencoder was built for {self.num_inputs} "
+                "numbers. Resize the inputs, or build it for as many."
+            )
+        return self.encoder(x.flatten(2))

@@ -111,16 +111,11 @@ class LateLabelState(NamedTuple):
 class LateLabels(nn.Module):
     """A recurrent network that reads each input together with the label of the input before it.
 
-    `encoder` maps inputs (T, L, *input) to `num_features` numbers each, all at once, before the steps; without one
-    they are flattened. The cell's inputs are these, then the label's.
+    The cell's inputs are an input's features, then the label's numbers.
     """
 
-    def __init__(
-        self, num_features: int, encoder: nn.Module | None, cell: nn.Module, labels: OneHotLabels | StringLabels
-    ) -> None:
+    def __init__(self, cell: nn.Module, labels: OneHotLabels | StringLabels) -> None:
         super().__init__()
-        self.num_features = num_features
-        self.encoder = encoder or nn.Flatten(2)
         self.cell: Any = cell  # A `Cell`; torch knows modules only.
         self.labels = labels
         num_outputs: int = cell.num_outputs  # type: ignore[assignment]
@@ -131,16 +126,6 @@ class LateLabels(nn.Module):
         pending_TN = self.output.weight.new_zeros(num_tasks, self.labels.width)
         nothing_TN = torch.zeros(num_tasks, self.labels.slots, dtype=torch.bool, device=pending_TN.device)
         return LateLabelState(self.cell.prior(num_tasks), pending_TN, nothing_TN)
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Features (T, L, D) of inputs (T, L, *input)."""
-        features_TLD = self.encoder(inputs)
-        if features_TLD.shape[-1] != self.num_features:
-            raise ValueError(
-                f"Inputs {tuple(inputs.shape)} have {features_TLD.shape[-1]} features each, but the network was built "
-                f"for {self.num_features}. Resize the inputs, or build it for as many."
-            )
-        return features_TLD
 
     def read(self, state: LateLabelState, features_TLD: Tensor, labels: Tensor) -> tuple[Tensor, LateLabelState]:
         """Go through a sequence: what was thought of each label before it came, logits (T, L, N); the new state."""

@@ -37,6 +37,23 @@ def load(name: str | Path) -> Learner:
     return learner.eval()
 
 
+def adopt(learner: Learner, name: str | Path) -> list[str]:
+    """Begin with other weights wherever name and shape agree, such as a trained encoder; returns what was taken.
+
+    Raises:
+        UserError: if there are no such weights, or nothing of them fits.
+    """
+    theirs, own = load(name).state_dict(), learner.state_dict()
+    taken = {key: value for key, value in theirs.items() if key in own and own[key].shape == value.shape}
+    if not taken:
+        raise UserError(
+            f"Nothing of '{name}' fits: no tensor of it has the name and shape of one of {type(learner).__name__}'s. "
+            "Start from weights with the same encoder."
+        )
+    learner.load_state_dict({**own, **taken})
+    return sorted(taken)
+
+
 def describe(name: str | Path) -> dict[str, Any]:
     """What is known of weights: the recipe, its arguments, and how the training went. Raises as `load` does."""
     path = _find(name)

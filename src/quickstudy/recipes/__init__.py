@@ -11,21 +11,28 @@ from typing import Any
 from quickstudy.core import Experiment, UserError
 from quickstudy.recipes.cnp import omniglot_cnp, omniglot_cnp_paper
 from quickstudy.recipes.lstm import omniglot_lstm
-from quickstudy.recipes.mann import omniglot_mann_sequences
-from quickstudy.recipes.nearest import glyphs_nearest, omniglot_nearest
+from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
+from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
+from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
+from quickstudy.recipes.transformer import omniglot_transformer
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         glyphs_nearest,
         glyphs_protonet,
+        omniglot_autoencoder,
         omniglot_cnp,
         omniglot_cnp_paper,
         omniglot_lstm,
+        omniglot_mann,
         omniglot_mann_sequences,
         omniglot_nearest,
         omniglot_protonet,
+        omniglot_snail,
+        omniglot_snail_paper,
+        omniglot_transformer,
     )
 }
 

@@ -3,11 +3,11 @@
 from typing import Literal
 
 from quickstudy.core import Experiment, Learner
-from quickstudy.recipes.sources import Split, omniglot_sequences
+from quickstudy.recipes.sources import Labels, Split, omniglot_sequences, sequence_labels
 from quickstudy.tasks import Jitter, SequenceLayout
 
-Labels = Literal["one-hot", "strings"]
 Optimiser = Literal["adam", "rmsprop"]
+
 
 def sequence_experiment(
     learner: Learner,
@@ -23,7 +23,7 @@ def sequence_experiment(
     steps: int,
 ) -> Experiment:
     """Train on sequences of ten drawings of each class, of characters in four rotations."""
-    layout = SequenceLayout(classes, labels="indices" if labels == "one-hot" else "strings")
+    layout = SequenceLayout(classes, labels=sequence_labels(labels))
     training = layout._replace(jitter=Jitter(shift=1.5) if jitter else None)
     return Experiment(
         learner=learner,

@@ -2,8 +2,8 @@
 
 from quickstudy.core import Experiment
 from quickstudy.learners import LSTM
-from quickstudy.recipes._late_labels import Labels, Optimiser, sequence_experiment
-from quickstudy.recipes.sources import Split
+from quickstudy.recipes._late_labels import Optimiser, sequence_experiment
+from quickstudy.recipes.sources import Labels, Split
 
 
 def omniglot_lstm(

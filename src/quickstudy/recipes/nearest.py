@@ -1,8 +1,9 @@
-"""The anchor: nearest neighbour on pixels, with nothing to train."""
+"""The anchors: nearest neighbour on pixels, with nothing to train, and on the code of an autoencoder."""
 
 from quickstudy.core import Experiment
-from quickstudy.learners import Nearest
-from quickstudy.recipes.sources import glyph_episodes, omniglot_episodes
+from quickstudy.learners import AutoencoderNearest, Nearest
+from quickstudy.recipes._late_labels import sequence_experiment
+from quickstudy.recipes.sources import Split, glyph_episodes, omniglot_episodes
 from quickstudy.tasks import Layout
 
 
@@ -27,4 +28,39 @@ def glyphs_nearest() -> Experiment:
         test={"5-way 1-shot": glyph_episodes("test", Layout())},
         steps=0,
         tasks_per_step=1,
+    )
+
+
+def omniglot_autoencoder(
+    *,
+    split: Split = "vinyals",
+    classes: int = 5,
+    size: int = 20,
+    jitter: bool = False,
+    tasks_per_step: int = 16,
+    learning_rate: float = 1e-3,
+    steps: int = 6_250,
+) -> Experiment:
+    """Nearest neighbour on the code of an autoencoder: the deep features of the MANN paper's baseline.
+
+    Args:
+        split: Characters to train on.
+        classes: Classes in a sequence, which matter to the evaluation alone.
+        size: Side of an image in pixels; all of them are read, without convolutions.
+        jitter: Turn, shift and scale every training image a little.
+        tasks_per_step: Sequences in one optimiser step.
+        learning_rate: Of Adam, at its highest.
+        steps: Optimiser steps.
+    """
+    return sequence_experiment(
+        AutoencoderNearest(size**2),
+        split=split,
+        classes=classes,
+        labels="one-hot",
+        size=size,
+        jitter=jitter,
+        tasks_per_step=tasks_per_step,
+        optimiser="adam",
+        learning_rate=learning_rate,
+        steps=steps,
     )

@@ -31,6 +31,9 @@ Parts = Part | Literal["train and validation"]
 Pool = tuple[int, int]
 """Classes, and drawings of each, that all tasks of a step share."""
 
+Labels = Literal["one-hot", "strings"]
+"""How the classes of a sequence are named: each its own place, or a string of five letters."""
+
 TEST_LAYOUTS = {f"{ways}-way {shots}-shot": Layout(ways, shots) for ways in (5, 20) for shots in (1, 5)}
 """The field's four settings, 15 queries a class."""
 
@@ -72,6 +75,11 @@ def omniglot_sequences(
     return source
 
 
+def sequence_labels(labels: Labels) -> Literal["indices", "strings"]:
+    """What a sequence must bring for its labels to be read so."""
+    return "indices" if labels == "one-hot" else "strings"
+
+
 def omniglot_training(split: Split, final: bool, layout: Layout, pool: Pool | None = None) -> TrainingSource:
     """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training."""
     part: Parts = "train and validation" if final else "train"
@@ -93,6 +101,8 @@ def _sharing(episodes: Callable[[Layout], TaskSource], layout: Layout, pool: Poo
     if pool is None:
         return episodes(layout)
     classes, drawings = pool
+    if drawings < 2:
+        raise UserError(f"A pool of {drawings} drawings of a class was asked for, but a task needs two: one to learn.")
     whole = episodes(Layout(classes, 1, drawings - 1, jitter=layout.jitter))
 
     def source(data_root: Path | None) -> SharedEpisodes:

@@ -58,6 +58,8 @@ class SharedEpisodes:
             raise UserError(
                 f"The pool has {classes} ways and {shots} shots, but it needs a number of each that does not vary."
             )
+        if self.pool.layout.shuffled_labels:
+            raise UserError("A pool needs true labels. Give shuffled_labels to the layout of the tasks made of it.")
         if self.layout.jitter is not None:
             raise UserError("The tasks of a pool cannot be moved one by one. Give the jitter to the pool's layout.")
         if highest(self.layout.ways) > classes:

@@ -20,6 +20,7 @@ from quickstudy.core import (
     select_tasks,
 )
 from quickstudy.testing.comparing import (
+    LawBrokenError,
     adapt,
     answers,
     demand,
@@ -126,12 +127,21 @@ def every_parameter_gets_a_gradient(learner: Learner, tasks: Tasks) -> None:
 
 
 def tasks_that_share_their_examples_are_learnt_alike(learner: Learner, tasks: Tasks) -> None:
-    pool_x = torch.cat([tasks.support_x, tasks.query_x], dim=1)
-    place_TE = torch.arange(pool_x.shape[0] * pool_x.shape[1]).view(pool_x.shape[:2])
+    # Every task twice, and the pool in disorder, so that only the index tells what is whose.
+    twice = Tasks(*(torch.cat([field, field]) for field in tasks))
+    examples = torch.cat([tasks.support_x, tasks.query_x], dim=1)
+    order = torch.randperm(examples.shape[:2].numel(), generator=torch.Generator().manual_seed(0))
+    place_TE = order.argsort().view(examples.shape[:2]).repeat(2, 1)
     support_index, query_index = place_TE.split([tasks.support_x.shape[1], tasks.query_x.shape[1]], dim=1)
-    shared = SharedTasks(pool_x.flatten(0, 1), support_index, tasks.support_y, query_index, tasks.query_y)
+    pool_x = examples.flatten(0, 1)[order]
+    shared = SharedTasks(pool_x, support_index, twice.support_y, query_index, twice.query_y)
     with torch.no_grad():
-        one, other = learner(tasks), learner(shared)
+        one = learner(twice)
+        try:
+            other = learner(shared)
+        except AttributeError as error:
+            advice = "Let `meta_loss` call tasks.embedded(encoder), or tasks.gathered() for tasks as they were."
+            raise LawBrokenError(f"{error}. {advice}") from error
     demand_equal(one, other, "the meta-loss depends on whether tasks share their examples")
 
 

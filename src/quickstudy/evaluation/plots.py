@@ -1,0 +1,71 @@
+"""Curves, drawn with matplotlib, which the extra `plots` brings."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from quickstudy.core import UserError
+
+_SHOWN = (1, 2, 3, 4, 5, 10)
+"""The instances that Santoro et al. (2016) show."""
+
+
+def save_instances(path: Path, metrics: Path, tasks_per_step: int) -> None:
+    """Accuracy at the 1st, 2nd, … drawing of a class over a training, as in figure 2 of Santoro et al. (2016).
+
+    `metrics` is the CSV file of a training that was watched by instance.
+
+    Raises:
+        UserError: if matplotlib is not installed, or the file has no such figures.
+    """
+    episodes, curves = read_instances(metrics, tasks_per_step)
+    figure, axes = _figure()
+    colours = _colours(len(_SHOWN))
+    for colour, number in zip(colours, _SHOWN, strict=True):
+        axes.plot(episodes, curves[number], color=colour, linewidth=1.8)
+    _name_ends(axes, episodes[-1], {_ordinal(number): curves[number][-1] for number in _SHOWN}, colours)
+    axes.set(xlabel="training episodes", ylabel="right on validation classes, %", ylim=(0, 100), xlim=(0, None))
+    axes.set_title("Accuracy by how often a class was seen", loc="left")
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+
+
+def read_instances(metrics: Path, tasks_per_step: int) -> tuple[list[int], dict[int, list[float]]]:
+    """Episodes at each look, and for each instance its percentages there."""
+    with metrics.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("instance_1")]
+    if not rows:
+        raise UserError(f"{metrics} has no accuracy by instance. Train a recipe of sequences, such as MANN's.")
+    episodes = [int(row["step"]) * tasks_per_step for row in rows]
+    return episodes, {number: [100 * float(row[f"instance_{number}"]) for row in rows] for number in _SHOWN}
+
+
+def _figure() -> tuple[Any, Any]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UserError("Curves need matplotlib, which is not installed: pip install 'quickstudy[plots]'.") from None
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="0.9")
+    return figure, axes
+
+
+def _colours(count: int) -> list[tuple[float, float, float, float]]:
+    """Dark to light, so that the order of the lines can be seen."""
+    import matplotlib
+
+    return [matplotlib.colormaps["viridis"](0.85 * index / max(1, count - 1)) for index in range(count)]
+
+
+def _name_ends(axes: Any, x: float, ends: dict[str, float], colours: list[tuple[float, float, float, float]]) -> None:
+    """Write each line's name at its end, apart from one another where the lines end close together."""
+    apart, last = 4.5, float("inf")
+    by_height = sorted(zip(ends.items(), colours, strict=True), key=lambda end: -end[0][1])
+    for (name, height), colour in by_height:
+        last = min(height, last - apart)
+        axes.annotate(name, (x, last), xytext=(5, 0), textcoords="offset points", color=colour, va="center")
+
+
+def _ordinal(number: int) -> str:
+    return {1: "1st", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")

@@ -1,0 +1,46 @@
+"""The training that learners with label slots share: one set of weights for any number of ways and shots."""
+
+from quickstudy.core import Experiment, Learner
+from quickstudy.recipes.sources import (
+    TEST_LAYOUTS,
+    Pool,
+    Split,
+    omniglot_episodes,
+    omniglot_training,
+    omniglot_validation,
+)
+from quickstudy.tasks import Count, Jitter, Layout
+
+
+def any_way_experiment(
+    learner: Learner,
+    *,
+    split: Split,
+    ways: Count,
+    shots: Count,
+    queries: int,
+    jitter: bool,
+    final: bool,
+    pool: Pool | None,
+    tasks_per_step: int,
+    learning_rate: float,
+    steps: int,
+) -> Experiment:
+    """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
+    layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
+    most = ways if isinstance(ways, int) else ways[1]
+    readable = {name: test for name, test in TEST_LAYOUTS.items() if int(test.ways) <= most}  # type: ignore[arg-type]
+    return Experiment(
+        learner=learner,
+        train=omniglot_training(split, final, layout, pool),
+        validation=omniglot_validation(split, final, Layout(min(most, 20), 1, 5)),
+        test={name: omniglot_episodes(split, "test", layout) for name, layout in readable.items()},
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=200,
+        gradient_clip=1.0,
+        average_decay=0.999,
+        validate_every=250,
+        validation_tasks=100,
+    )

@@ -1,0 +1,97 @@
+"""SNAIL: the settings of Mishra et al. (2018), section 5.1."""
+
+from quickstudy.core import Experiment
+from quickstudy.learners import SNAIL
+from quickstudy.networks import Conv4
+from quickstudy.recipes._any_way import any_way_experiment
+from quickstudy.recipes.sources import Pool, Split
+from quickstudy.tasks import Count
+
+
+def omniglot_snail(
+    *,
+    split: Split = "lake",
+    max_ways: int = 20,
+    max_shots: int = 5,
+    ways: Count = (5, 20),
+    shots: Count = (1, 5),
+    queries: int = 1,
+    jitter: bool = True,
+    final: bool = True,
+    pool: Pool | None = (60, 6),
+    tasks_per_step: int = 16,
+    learning_rate: float = 5e-4,
+    steps: int = 5_000,
+) -> Experiment:
+    """SNAIL on Omniglot, up to 20 ways and 5 shots in one set of weights.
+
+    Give it the encoder of a metric learner to begin with: `--start-from omniglot-protonet`.
+
+    Args:
+        split: Characters to train on; lake's are unseen in the test of either split.
+        max_ways: Label slots, into which a training task's classes are thrown at random.
+        max_shots: With the slots, how many examples the convolutions reach back over.
+        ways: Classes in a training episode, drawn for each step.
+        shots: Support drawings of each class in training, drawn for each step as in the paper.
+        queries: Queries of each class in training; the paper has one for the whole task.
+        jitter: Turn, shift and scale every training image a little.
+        final: Train on the validation alphabets too; leave it out to tune.
+        pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
+        tasks_per_step: Episodes in one optimiser step.
+        learning_rate: Of Adam, at its highest.
+        steps: Optimiser steps.
+    """
+    encoder = Conv4(downsampling="pool")  # 64 features, with no linear layer behind.
+    return any_way_experiment(
+        SNAIL(encoder, encoder.num_features, max_ways=max_ways, max_examples=max_ways * max_shots),
+        split=split,
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        jitter=jitter,
+        final=final,
+        pool=pool,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        steps=steps,
+    )
+
+
+def omniglot_snail_paper(
+    *,
+    split: Split = "vinyals",
+    ways: int = 5,
+    shots: Count = (1, 5),
+    queries: int = 1,
+    jitter: bool = False,
+    final: bool = True,
+    tasks_per_step: int = 32,
+    learning_rate: float = 1e-4,
+    steps: int = 100_000,
+) -> Experiment:
+    """SNAIL on Omniglot as in its paper: fixed ways, tasks with examples of their own, trained from nothing.
+
+    Args:
+        split: Characters to train on.
+        ways: Classes in an episode, in training and test alike.
+        shots: Support drawings of each class in training, drawn for each step.
+        queries: Queries of each class in training; the paper has one for the whole task.
+        jitter: Turn, shift and scale every training image a little.
+        final: Train on the validation alphabets too, as the paper does; leave it out to tune.
+        tasks_per_step: Episodes in one optimiser step; the paper does not say, ports have 32.
+        learning_rate: Of Adam; the paper does not say, ports have 1e-4.
+        steps: Optimiser steps; the paper does not say.
+    """
+    return omniglot_snail(
+        split=split,
+        max_ways=ways,
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        jitter=jitter,
+        final=final,
+        pool=None,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        steps=steps,
+    )

@@ -1,0 +1,55 @@
+"""In-context transformer on episodes of any number of ways."""
+
+from quickstudy.core import Experiment
+from quickstudy.learners import InContextTransformer
+from quickstudy.networks import Conv4
+from quickstudy.recipes._any_way import any_way_experiment
+from quickstudy.recipes.sources import Pool, Split
+from quickstudy.tasks import Count
+
+
+def omniglot_transformer(
+    *,
+    split: Split = "lake",
+    max_ways: int = 20,
+    ways: Count = (5, 20),
+    shots: Count = (1, 5),
+    queries: int = 1,
+    jitter: bool = True,
+    final: bool = True,
+    pool: Pool | None = (60, 6),
+    tasks_per_step: int = 64,
+    learning_rate: float = 1e-3,
+    steps: int = 5_000,
+) -> Experiment:
+    """In-context transformer on Omniglot, up to 20 ways and any number of shots in one set of weights.
+
+    Give it the encoder of a metric learner to begin with: `--start-from omniglot-protonet`.
+
+    Args:
+        split: Characters to train on; lake's are unseen in the test of either split.
+        max_ways: Label slots, into which a training task's classes are thrown at random.
+        ways: Classes in a training episode, drawn for each step.
+        shots: Support drawings of each class in training, drawn for each step.
+        queries: Queries of each class in training.
+        jitter: Turn, shift and scale every training image a little.
+        final: Train on the validation alphabets too; leave it out to tune.
+        pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
+        tasks_per_step: Episodes in one optimiser step.
+        learning_rate: Of Adam, at its highest.
+        steps: Optimiser steps.
+    """
+    encoder = Conv4(downsampling="pool")
+    return any_way_experiment(
+        InContextTransformer(encoder, encoder.num_features, max_ways=max_ways),
+        split=split,
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        jitter=jitter,
+        final=final,
+        pool=pool,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        steps=steps,
+    )
