@@ -112,10 +112,11 @@ class Training:
 
 
 def recipe_layout() -> tuple[Layout, int]:
-    """The recipe's training episodes, and how many make a step."""
+    """The recipe's training episodes, and how many of them have the images that a step embeds: one pool's."""
     setting = default_arguments(RECIPE)
     layout = Layout(setting["ways"], setting["shots"], setting["queries"], jitter=Jitter())
-    return layout, setting["tasks_per_step"]
+    classes, drawings = setting["pool"]
+    return layout, classes * drawings // (setting["ways"] * (setting["shots"] + setting["queries"]))
 
 
 def recipe_comparison(images: Tensor) -> Comparison:

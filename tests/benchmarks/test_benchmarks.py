@@ -1,29 +1,22 @@
-"""The benchmarks measure what they say, and the tables say what was measured."""
+"""The benchmarks measure what they say."""
 
 import json
 import shlex
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-
-import measure  # noqa: E402
-import sampler  # noqa: E402
-import snail_cache  # noqa: E402
-import tables  # noqa: E402
-import throughput  # noqa: E402
-import timing  # noqa: E402
-from quickstudy.cli import main as quickstudy_main  # noqa: E402
-from quickstudy.core import save_checkpoint  # noqa: E402
-from quickstudy.recipes import build  # noqa: E402
-from quickstudy.tasks import Episodes, Layout  # noqa: E402
+import measure
+import sampler
+import throughput
+import timing
+from quickstudy.cli import main as quickstudy_main
+from quickstudy.core import save_checkpoint
+from quickstudy.recipes import build
+from quickstudy.tasks import Episodes, Layout
 
 
 def telling_images(classes: int, examples: int) -> torch.Tensor:
@@ -165,136 +158,3 @@ def test_all_settings_of_a_learner_are_left_in_one_file(
 def test_measuring_what_is_not_there_ends_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert measure.main(["no-such-weights"], measure.Options(out=tmp_path)) == 2
     assert "no-such-weights" in capsys.readouterr().err
-
-
-def accuracy(
-    counts: tuple[int, int],
-    mean: float | None,
-    split: str = "vinyals",
-    *,
-    within_alphabet: bool = False,
-    shuffled_labels: bool = False,
-) -> dict[str, Any]:
-    result = {"accuracy": {"mean": mean, "interval95": 0.0011}, "tasks": 1000, "queries": 15}
-    return {
-        "weights": "omniglot-protonet",
-        "recipe": "omniglot-protonet",
-        "trained_on": "omniglot lake",
-        "data": "omniglot",
-        "split": split,
-        "ways": counts[0],
-        "shots": counts[1],
-        "within_alphabet": within_alphabet,
-        "shuffled_labels": shuffled_labels,
-        "result": None if mean is None else result,
-        "refusal": "No." if mean is None else None,
-    }
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with made-up results and nothing yet between the marks."""
-    results = tmp_path / "benchmarks" / "results"
-    results.mkdir(parents=True)
-    records = [
-        accuracy((5, 1), 0.98514),
-        accuracy((20, 5), None),
-        accuracy((5, 1), 0.97, "lake"),
-        accuracy((20, 1), 0.9, "lake", within_alphabet=True),
-        accuracy((5, 1), 0.2, "lake", shuffled_labels=True),
-    ]
-    (results / "accuracy-omniglot-protonet.json").write_text(json.dumps(records))
-    (results.parent / "published.json").write_text((BENCHMARKS / "published.json").read_text(encoding="utf-8"))
-    provenance = {"machine": "Linux x86_64", "threads": 1, "accelerator": "none", "torch": "2.13.0"}
-    setting = {"ways": 5, "shots": 1, "tasks_per_batch": 16}
-    setting |= {"tasks_per_second": {"ours": [2200.0, 2000.0, 1800.0], "usual way": [100.0, 90.0, 80.0]}}
-    setting |= {"ratio": {"minimum": 20.0, "median": 22.0, "maximum": 24.0}}
-    (results / "sampler.json").write_text(json.dumps({"settings": [setting], "provenance": provenance}))
-    for page in (tmp_path / "README.md", tmp_path / "docs" / "learners" / "protonet.md"):
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(f"before\n{tables.START}\n{tables.END}\nafter\n")
-    (tmp_path / "docs" / "learners" / "cnp.md").write_text("no marks here\n")
-    return tmp_path
-
-
-def test_the_tables_hold_our_figures_and_the_papers(project: Path) -> None:
-    assert tables.main(tables.Options(root=project)) == 0
-    text = (project / "README.md").read_text()
-    vinyals, lake, controls = (line for line in text.splitlines() if line.startswith("| `omniglot-protonet`"))
-    assert vinyals.endswith("| omniglot lake | omniglot vinyals | 98.51 ± 0.11 (98.8) |  |  | – (98.9) |")
-    assert lake.endswith("| omniglot lake | omniglot lake | 97.00 ± 0.11 |  |  |  |")
-    assert controls.endswith("| 90.00 ± 0.11 | 20.00 ± 0.11 |")
-    assert "| 2,000 tasks/s | usual way | 90 tasks/s | 22.0 × (20.0 to 24.0) |" in text
-    assert "Linux x86_64, 1 thread, no accelerator" in text
-    assert text.startswith("before\n")
-    assert text.endswith("\nafter\n")
-
-
-def test_a_learners_page_holds_its_accuracies_only(project: Path) -> None:
-    tables.main(tables.Options(root=project))
-    page = (project / "docs" / "learners" / "protonet.md").read_text()
-    assert "98.51 ± 0.11 (98.8)" in page
-    assert "tasks/s" not in page
-    assert (project / "docs" / "learners" / "cnp.md").read_text() == "no marks here\n"
-
-
-def test_check_notices_what_is_not_up_to_date(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check = tables.Options(root=project, check=True)
-    before = (project / "README.md").read_text()
-    assert tables.main(check) == 1
-    assert "README.md" in capsys.readouterr().err
-    assert (project / "README.md").read_text() == before
-    assert tables.main(tables.Options(root=project)) == 0
-    assert tables.main(check) == 0
-    page = project / "docs" / "learners" / "protonet.md"
-    page.write_text(page.read_text().replace("98.51", "99.51"))
-    assert tables.main(check) == 1
-    assert "protonet.md" in capsys.readouterr().err
-
-
-def test_a_readme_without_marks_is_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "README.md").write_text("nothing\n")
-    assert tables.main(tables.Options(root=project)) == 1
-    assert tables.START in capsys.readouterr().err
-
-
-def test_published_figures_are_whole() -> None:
-    published = json.loads((BENCHMARKS / "published.json").read_text(encoding="utf-8"))
-    keys = [
-        "learner",
-        "paper",
-        "table",
-        "dataset",
-        "split",
-        "ways",
-        "shots",
-        "accuracy",
-        "interval95",
-        "protocol",
-        "certainty",
-    ]
-    known = {"from the paper's text", "from the authors' code", "from a summary", "from memory"}
-    for source in published:
-        assert list(source) == keys
-        assert source["certainty"] in known
-    counts = {(source["learner"], source["ways"], source["shots"]) for source in published}
-    assert len(counts) == len(published) == 12
-
-
-def test_snail_answers_alike_in_every_way_and_queries_are_counted() -> None:
-    sizes = {"filters": 4, "attention": ((4, 4), (4, 4), (4, 4))}
-    contenders = snail_cache.Contenders(snail_cache.Setting(3, 2), **sizes)
-    assert [contenders.answering(way)() for way in (snail_cache.CACHED, snail_cache.NAIVE)] == [45, 20]
-    before = contenders.learner.classify.weight.clone()
-    naive = contenders.training(snail_cache.NAIVE)
-    assert [naive() for _ in range(3)] == [20, 20, 5]
-    assert not torch.equal(before, contenders.learner.classify.weight)
-    record = snail_cache.measure_cache(snail_cache.Setting(3, 2), 1, 0.01, **sizes)
-    assert record["difference"] < 1e-4
-    json.dumps(record)
-
-
-def test_the_growth_record_holds_every_learner_at_every_size() -> None:
-    records = snail_cache.measure_growth(1, 0.001, shots=(1, 2))
-    assert [record["support"] for record in records] == [5, 10]
-    assert all(len(record["milliseconds"]) == 6 for record in records)

@@ -1,11 +1,14 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from quickstudy.core import UserError
 from quickstudy.datasets import glyphs
+from quickstudy.recipes.sources import refuse_leak, refuse_leaking_start
 
 FACE = {
     "accuracy",
@@ -21,6 +24,7 @@ FACE = {
     "transductive",
     "learner",
 }
+INSTANCES = ("omniglot-nearest", "--instances", "--ways", 5, "--size", 20, "--tasks", 20)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,15 @@ def test_a_folder_of_images_can_be_evaluated_on(quickstudy, folder: Path) -> Non
         (["glyphs-nearest", "--device", "abacus"], "No device 'abacus'"),
         (["glyphs-nearest", "--way", "3"], "--ways"),
         (["omniglot-nearest", "--data-root", "/nowhere"], "/nowhere"),
+        (["glyphs-nearest", "--instances"], "sequences are of omniglot, not of 'glyphs'"),
+        (["omniglot-nearest", "--instances", "--data", "glyphs"], "sequences are of omniglot, not of 'glyphs'"),
+        (["omniglot-nearest", "--instances", "--shots", "5"], "--shots and --instances"),
+        (["omniglot-nearest", "--instances", "--within-alphabet"], "--within-alphabet and --instances"),
+        (["omniglot-nearest", "--instances", "--shuffled-labels"], "--shuffled-labels and --instances"),
+        (["omniglot-nearest", "--instances", "--queries", "5"], "--queries and --instances"),
+        (["omniglot-nearest", "--size", "200"], "200×200 pixels"),
+        (["omniglot-nearest", "--size", "0"], "0×0 pixels"),
+        (["glyphs-nearest", "--size", "20"], "'glyphs' comes in one size"),
     ],
 )
 def test_a_mistake_has_one_clear_message_and_exit_code_two(quickstudy, arguments: list[str], complaint: str) -> None:
@@ -87,14 +100,25 @@ def test_a_mistake_has_one_clear_message_and_exit_code_two(quickstudy, arguments
 
 
 def test_weights_are_not_evaluated_on_classes_they_were_trained_on() -> None:
-    from quickstudy.core import UserError
-    from quickstudy.recipes.sources import refuse_leak, trained_classes_among
-
-    assert trained_classes_among("lake", "vinyals") == 0
-    assert trained_classes_among("vinyals", "vinyals") == 0
-    refuse_leak("lake", "vinyals")
+    lake, vinyals = ({"split": name, "final": True} for name in ("lake", "vinyals"))
+    for split in ("lake", "vinyals"):
+        refuse_leak({"arguments": lake}, split, "test")
+    refuse_leak({"arguments": vinyals}, "vinyals", "test")
     with pytest.raises(UserError, match="include 236 of the test classes"):
-        refuse_leak("vinyals", "lake")
+        refuse_leak({"arguments": vinyals}, "lake", "test")
+    with pytest.raises(UserError, match="of the validation classes of 'lake'"):
+        refuse_leak({"arguments": lake}, "lake", "validation")
+    refuse_leak({"arguments": {**lake, "final": False}}, "lake", "validation")
+
+
+def test_what_weights_started_from_counts_as_seen() -> None:
+    plain = {"arguments": {"split": "lake"}, "before": [{"split": "vinyals", "final": True}]}
+    with pytest.raises(UserError, match="include 236 of the test classes"):
+        refuse_leak(plain, "lake", "test")
+    with pytest.raises(UserError, match="validation classes of 'lake'"):
+        refuse_leaking_start({"arguments": {"split": "lake", "final": True}}, {"split": "lake", "final": False})
+    refuse_leaking_start({"arguments": {"split": "lake", "final": True}}, {"split": "lake", "final": True})
+    refuse_leaking_start({"arguments": {"pool": None}}, {"split": "lake"})
 
 
 def test_nothing_is_printed_beside_the_json(quickstudy) -> None:
@@ -102,3 +126,47 @@ def test_nothing_is_printed_beside_the_json(quickstudy) -> None:
     _, out, _ = quickstudy("evaluate", "glyphs-nearest", "--tasks", 10, "--json")
     assert out.startswith("{")
     assert out.rstrip().endswith("}")
+
+
+def test_accuracy_by_instance_comes_with_its_ceiling_and_protocol(quickstudy, made_up_omniglot: None) -> None:
+    code, out, _ = quickstudy("evaluate", *INSTANCES, "--json")
+    record = json.loads(out)
+    assert code == 0
+    means = [accuracy["mean"] for accuracy in record["accuracy_by_instance"]]
+    assert len(means) == 10
+    assert means[0] < record["first_instance_ceiling"] == pytest.approx(137 / 300)
+    assert means[1:] == [1.0] * 9  # Made-up drawings of a class are all alike.
+    assert record["accuracy_after_first"] == {"mean": 1.0, "interval95": 0.0}
+    expected = {"classes": 5, "sequences": 20, "size": 20, "data": "omniglot", "split": "vinyals", "part": "test"}
+    assert {key: record[key] for key in expected} == expected
+    assert not {"shots", "queries", "sampling"} & set(record)
+
+
+def test_accuracy_by_instance_is_a_table_to_a_person(quickstudy, made_up_omniglot: None) -> None:
+    _, out, _ = quickstudy("evaluate", *INSTANCES)
+    assert "drawing of its class" in out
+    assert out.count("100.00") == 9
+
+
+@pytest.mark.skipif(
+    not os.environ.get("QUICKSTUDY_DATA"), reason="QUICKSTUDY_DATA names no folder with the real Omniglot"
+)
+def test_on_omniglot_the_nearest_neighbour_gets_better_with_each_drawing_seen(quickstudy) -> None:
+    _, out, _ = quickstudy("evaluate", *INSTANCES, "--json")
+    first, second, *_, tenth = (accuracy["mean"] for accuracy in json.loads(out)["accuracy_by_instance"])
+    assert first < 0.1 < 0.4 < second < tenth
+
+
+def test_a_learner_that_reads_no_sequences_is_refused(quickstudy, made_up_omniglot: None) -> None:
+    code, out, err = quickstudy("evaluate", "omniglot-protonet", "--instances")
+    assert (code, out) == (2, "")
+    assert "ProtoNet has no method predict_sequence" in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+def test_images_are_of_the_size_asked_for(quickstudy, made_up_omniglot: None) -> None:
+    sizes = [
+        json.loads(quickstudy("evaluate", "omniglot-nearest", "--tasks", 10, *size, "--json")[1])["size"]
+        for size in ((), ("--size", 14))
+    ]
+    assert sizes == [28, 14]

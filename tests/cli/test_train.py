@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 
 import quickstudy as package
-from quickstudy.core import load_checkpoint
+from quickstudy.core import load_checkpoint, read_header, save_checkpoint
+from quickstudy.recipes import build
 
 SMALL = ("--ways", 5, "--queries", 2, "--test-tasks", 10)
+SEQUENCES = ("train", "omniglot-lstm", "--steps", 2, "--tasks-per-step", 2, "--test-tasks", 5)
 
 
 def _start(*arguments: object, **options) -> subprocess.Popen:
@@ -88,6 +90,8 @@ def test_two_processes_train_one_learner(tmp_path: Path) -> None:
         (["glyphs-protonet", "--accelerator", "cuda"], "No such devices"),
         (["omniglot-protonet", "--data-root", "nowhere"], "nowhere"),
         (["glyphs-protonet", "--out", "a file"], "choose another folder"),
+        (["glyphs-protonet", "--start-from", "nowhere"], "neither a run folder nor a name"),
+        (["omniglot-lstm", "--start-from", "glyphs-protonet"], "Nothing of 'glyphs-protonet' fits"),
     ],
 )
 def test_a_mistake_has_one_clear_message_and_exit_code_two(
@@ -121,3 +125,54 @@ def test_help_tells_a_recipes_own_options(quickstudy) -> None:
     code, out, _ = quickstudy("train", "omniglot-protonet", "--help")
     assert code == 0
     assert all(option in out for option in ("--split", "--ways", "--steps", "--minutes", "--resume"))
+
+
+def test_it_starts_from_other_weights_and_remembers_which(quickstudy, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    torch.manual_seed(7)
+    began_with = build("glyphs-protonet", {}).learner
+    save_checkpoint(first / "best.safetensors", began_with.state_dict(), {"recipe": "glyphs-protonet", "arguments": {}})
+    still = ("train", "glyphs-protonet", *SMALL, "--test-tasks", 0, "--steps", 1, "--learning-rate", 0)
+    code, _, err = quickstudy(*still, "--start-from", first, "--out", second)
+    assert code == 0
+    assert f"started from {first}" in err
+    weights, header = load_checkpoint(second / "last.safetensors")
+    assert all(torch.equal(weights[f"learner.{name}"], value) for name, value in began_with.named_parameters())
+    assert header["start_from"] == read_header(second / "best.safetensors")["start_from"] == str(first)
+
+    code, _, err = quickstudy(*still, "--start-from", "glyphs-protonet", "--resume", second)
+    assert code == 2
+    assert f"begun with start_from = {first}, and glyphs-protonet was given" in " ".join(err.split())
+    code, _, err = quickstudy(*still, "--resume", second)
+    assert code == 0
+    assert "started from" not in err
+
+
+def test_a_training_on_sequences_ends_with_accuracy_by_instance_and_its_curves(
+    quickstudy, tmp_path: Path, made_up_omniglot: None
+) -> None:
+    folder = tmp_path / "run"
+    code, out, _ = quickstudy(*SEQUENCES, "--out", folder, "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert record == json.loads((folder / "evaluation.json").read_text())
+    test = record["test"][0]
+    assert (test["setting"], test["classes"], test["sequences"]) == ("5 classes, one-hot", 5, 5)
+    assert len(test["accuracy_by_instance"]) == 10
+    assert record["picture"] == str(folder / "instances.png")
+    with Image.open(folder / "instances.png") as picture:
+        assert picture.width > 400
+    again = json.loads(quickstudy("evaluate", folder, "--instances", "--tasks", 5, "--json")[1])
+    assert again["size"] == 20
+    assert again["accuracy_by_instance"] == test["accuracy_by_instance"]
+
+
+def test_without_a_library_to_draw_with_the_figures_are_kept(
+    quickstudy, tmp_path: Path, made_up_omniglot: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    code, out, err = quickstudy(*SEQUENCES, "--out", tmp_path / "run")
+    assert code == 2
+    assert "quickstudy[plots]" in " ".join(err.split())
+    assert "drawing of its class" in out
+    assert len(json.loads((tmp_path / "run/evaluation.json").read_text())["test"]) == 1

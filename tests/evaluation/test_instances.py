@@ -7,14 +7,17 @@ import torch
 from torch.distributions import Categorical, Independent
 
 from quickstudy.core import Learner, Tasks, UserError
+from quickstudy.evaluation import Interval
 from quickstudy.evaluation.instances import (
+    InstanceTable,
     accuracy_by_instance,
     appearances,
     as_sequence,
     evaluate_instances,
     first_instance_ceiling,
 )
-from quickstudy.learners import Nearest
+from quickstudy.learners import ProtoNet
+from quickstudy.networks import Conv4
 from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
 
 
@@ -134,6 +137,18 @@ def test_sequences_without_an_instance_are_left_out_of_its_mean():
     assert table.accuracy[2].mean == pytest.approx(float(third.nanmean()))
 
 
+def test_after_the_first_each_sequence_counts_once_by_the_instances_it_has():
+    nan = math.nan
+    by_sequence = torch.tensor([[0.0, 1.0, 0.5], [1.0, 0.5, nan], [1.0, nan, nan]], dtype=torch.float64)
+    table = InstanceTable((), 3, by_sequence)
+    assert table.after_first == Interval.over(torch.tensor([0.75, 0.5]))
+    assert math.isnan(InstanceTable((), 3, by_sequence[:, :1]).after_first.mean)
+
+
+def test_after_the_first_a_perfect_memory_is_always_right(sequences):
+    assert evaluate_instances(PerfectMemory(), sequences, 50, num_instances=3).after_first == Interval(1.0, 0.0)
+
+
 def test_the_seed_alone_decides_which_sequences_are_asked(sequences):
     one = evaluate_instances(PerfectMemory(), sequences, 60, num_instances=3, seed=1)
     again = evaluate_instances(PerfectMemory(), sequences, 60, num_instances=3, seed=1)
@@ -159,8 +174,8 @@ def test_the_learner_is_left_in_the_mode_it_came_in_and_progress_is_told(sequenc
 
 
 def test_a_learner_that_reads_no_sequences_is_refused(sequences):
-    with pytest.raises(UserError, match="Nearest has no method predict_sequence"):
-        evaluate_instances(Nearest(), sequences, 10)
+    with pytest.raises(UserError, match="ProtoNet has no method predict_sequence"):
+        evaluate_instances(ProtoNet(Conv4(channels=8)), sequences, 10)
 
 
 def test_an_evaluation_of_nothing_is_refused(sequences):

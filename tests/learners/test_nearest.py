@@ -4,7 +4,8 @@ import torch.nn.functional as F
 
 from quickstudy.core import UserError
 from quickstudy.evaluation import evaluate
-from quickstudy.learners import Nearest
+from quickstudy.evaluation.instances import appearances
+from quickstudy.learners import AutoencoderNearest, Nearest
 from quickstudy.tasks import Episodes, Layout
 
 
@@ -15,6 +16,13 @@ def points(*rows) -> torch.Tensor:
 
 def probabilities(learner, tasks):
     return learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x).probs
+
+
+@pytest.fixture
+def sequence(generator):
+    """Two sequences of eight vectors and their labels, in float64."""
+    x = torch.randn(2, 8, 6, generator=generator, dtype=torch.float64)
+    return x, torch.tensor([[0, 1, 2, 0, 3, 1, 2, 0], [2, 2, 1, 0, 0, 1, 3, 3]])
 
 
 def test_a_classs_logit_is_its_best_cosine_over_the_temperature(tasks):
@@ -110,3 +118,93 @@ def test_bytes_and_an_empty_support_are_refused(tasks):
         Nearest().adapt(tasks.support_x.byte(), tasks.support_y)
     with pytest.raises(UserError, match="empty"):
         Nearest().adapt(tasks.support_x[:, :0], tasks.support_y[:, :0])
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+def test_along_a_sequence_it_answers_as_if_adapted_to_what_came_before(step, sequence):
+    (x, y), learner = sequence, Nearest()
+    expected = learner.predict(learner.adapt(x[:, :step], y[:, :step]), x[:, step : step + 1]).probs[:, 0]
+    found = learner.predict_sequence(x, y).probs[:, step]
+    num_known = expected.shape[-1]
+    assert torch.allclose(found[:, :num_known], expected, atol=1e-12)
+    assert (found[:, num_known:] == 0).all()
+
+
+def test_of_the_first_item_it_says_that_all_labels_are_alike(sequence):
+    assert (Nearest().predict_sequence(*sequence).probs[:, 0] == 0.25).all()
+
+
+def test_later_items_and_labels_change_no_earlier_answer(sequence):
+    (x, y), learner = sequence, Nearest()
+    other_x, other_y = x.clone(), y.clone()
+    other_x[:, 5:], other_y[:, 4:] = -x[:, 5:], 3 - y[:, 4:]
+    expected, found = (learner.predict_sequence(*told).probs for told in ((x, y), (other_x, other_y)))
+    assert torch.allclose(found[:, :5], expected[:, :5], atol=1e-12)
+    assert not torch.allclose(found[:, 5:], expected[:, 5:])
+
+
+def test_the_first_of_a_class_is_never_named_rightly_but_where_nothing_came_before(sequence):
+    x, y = sequence
+    of_truth = Nearest().predict_sequence(x, y).probs.gather(2, y[..., None]).squeeze(2)
+    is_first = appearances(y) == 1
+    assert (of_truth[:, 1:][is_first[:, 1:]] == 0).all()
+    assert (of_truth[~is_first] > 0).all()
+
+
+@pytest.fixture
+def autoencoder() -> AutoencoderNearest:
+    return AutoencoderNearest(784, hidden=32, code=8)
+
+
+def test_by_code_it_answers_as_the_nearest_of_the_codes(autoencoder, tasks):
+    codes = tasks._replace(
+        support_x=autoencoder.encoder(tasks.support_x.flatten(2)), query_x=autoencoder.encoder(tasks.query_x.flatten(2))
+    )
+    assert torch.equal(probabilities(autoencoder, tasks), probabilities(Nearest(), codes))
+    along, along_codes = (
+        learner.predict_sequence(x, tasks.support_y).probs
+        for learner, x in ((autoencoder, tasks.support_x), (Nearest(), codes.support_x))
+    )
+    assert torch.equal(along, along_codes)
+
+
+def test_a_query_by_code_costs_no_second_look_at_the_support(autoencoder, tasks):
+    embedded = []
+    autoencoder.encoder.register_forward_hook(lambda module, inputs, codes: embedded.append(tuple(codes.shape[:2])))
+    state = autoencoder.adapt(tasks.support_x, tasks.support_y)
+    autoencoder.predict(state, tasks.query_x)
+    autoencoder.predict(state, tasks.query_x[:, :2])
+    assert embedded == [(4, 6), (4, 9), (4, 2)]
+
+
+def test_the_autoencoder_is_trained_to_draw_its_inputs_whatever_they_are_called(autoencoder, tasks):
+    x = torch.cat([tasks.support_x, tasks.query_x], dim=1).flatten(2)
+    drawn = autoencoder.decoder(autoencoder.encoder(x)).sigmoid()
+    loss = autoencoder(tasks)
+    assert torch.allclose(loss, F.binary_cross_entropy(drawn, x))
+    renamed = tasks._replace(support_y=tasks.support_y * 0, query_y=2 - tasks.query_y)
+    assert torch.equal(autoencoder(renamed), loss)
+
+
+def test_the_autoencoder_learns_to_draw(autoencoder, tasks):
+    optimiser = torch.optim.Adam(autoencoder.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(30):
+        losses.append(autoencoder(tasks))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_inputs_of_another_size_than_the_autoencoders_are_refused(autoencoder, tasks):
+    small = tasks._replace(support_x=tasks.support_x[..., ::2, ::2], query_x=tasks.query_x[..., ::2, ::2])
+    state = autoencoder.adapt(tasks.support_x, tasks.support_y)
+    for ask in (
+        lambda: autoencoder.adapt(small.support_x, small.support_y),
+        lambda: autoencoder.predict(state, small.query_x),
+        lambda: autoencoder.predict_sequence(small.support_x, small.support_y),
+        lambda: autoencoder(small),
+    ):
+        with pytest.raises(UserError, match="built for 784 numbers"):
+            ask()

@@ -7,7 +7,9 @@ import quickstudy
 from quickstudy.core import UserError, save_checkpoint
 from quickstudy.datasets import glyphs
 from quickstudy.evaluation import evaluate
-from quickstudy.pretrained import describe
+from quickstudy.learners import LSTM, InContextTransformer, ProtoNet
+from quickstudy.networks import Conv4
+from quickstudy.pretrained import adopt, describe
 from quickstudy.recipes import build
 from quickstudy.tasks import Episodes, Layout
 
@@ -66,3 +68,35 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     save_checkpoint(path, weights, {"recipe": "glyphs-protonet", "arguments": {}})
     with pytest.raises(UserError, match="do not fit"):
         quickstudy.load(path)
+
+
+def _copied(learner: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in learner.state_dict().items()}
+
+
+def test_a_learner_begins_with_another_ones_encoder_and_keeps_the_rest_of_its_own() -> None:
+    encoder = Conv4(downsampling="pool")
+    learner = InContextTransformer(encoder, encoder.num_features)
+    before, theirs = _copied(learner), quickstudy.load("omniglot-protonet").state_dict()
+    taken = adopt(learner, "omniglot-protonet")
+    assert taken == sorted(theirs)
+    after = learner.state_dict()
+    assert all(torch.equal(after[key], theirs[key]) for key in taken)
+    assert all(torch.equal(after[key], before[key]) for key in before.keys() - taken)
+
+
+def test_what_has_another_shape_is_left_as_it_was() -> None:
+    learner = ProtoNet(Conv4(in_channels=3))
+    before = _copied(learner)
+    taken = adopt(learner, "glyphs-protonet")
+    assert before.keys() - taken == {"encoder.blocks.0.weight"}
+    assert torch.equal(learner.encoder.blocks[0].weight, before["encoder.blocks.0.weight"])
+
+
+@pytest.mark.parametrize("name", ["glyphs-protonet", "glyphs-nearest"])
+def test_beginning_with_weights_of_which_nothing_fits_is_refused(name: str) -> None:
+    learner = LSTM(784, max_ways=5, hidden=16)
+    before = _copied(learner)
+    with pytest.raises(UserError, match=f"Nothing of '{name}' fits.*LSTM"):
+        adopt(learner, name)
+    assert all(torch.equal(value, before[key]) for key, value in learner.state_dict().items())

@@ -75,3 +75,65 @@ def test_without_a_pool_every_task_has_examples_of_its_own() -> None:
 def test_the_concatenated_cnp_is_tested_only_at_ways_it_can_read() -> None:
     assert set(build("omniglot-cnp-paper", {}).test) == {"5-way 1-shot", "5-way 5-shot"}
     assert "20-way 1-shot" in build("omniglot-cnp", {}).test
+
+
+@pytest.mark.parametrize("name", ["omniglot-mann", "omniglot-snail", "omniglot-transformer"])
+def test_an_any_way_recipe_is_tested_at_the_ways_it_can_read(name: str) -> None:
+    settings = {"5-way 1-shot", "5-way 5-shot", "20-way 1-shot", "20-way 5-shot"}
+    assert set(build(name, {}).test) == settings
+    assert set(build(name, {"ways": [5, 10]}).test) == {"5-way 1-shot", "5-way 5-shot"}
+
+
+@pytest.mark.parametrize(("ways", "highest"), [(5, 5), (20, 20)])
+def test_snail_as_in_its_paper_is_tested_up_to_its_ways(ways: int, highest: int) -> None:
+    experiment = build("omniglot-snail-paper", {"ways": ways})
+    assert {int(name.split("-")[0]) for name in experiment.test} == {5, highest}
+
+
+@pytest.mark.parametrize("name", ["omniglot-mann", "omniglot-snail", "omniglot-transformer"])
+def test_an_any_way_recipe_can_begin_with_all_of_protonets_encoder(name: str) -> None:
+    own, theirs = (
+        {key: value.shape for key, value in build(recipe, {}).learner.state_dict().items() if "encoder." in key}
+        for recipe in (name, "omniglot-protonet")
+    )
+    assert own == theirs
+
+
+SEQUENCES = ("omniglot-lstm", "omniglot-mann-sequences")
+
+
+@pytest.mark.parametrize("labels", ["one-hot", "strings"])
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_a_sequence_recipe_draws_the_labels_and_sizes_its_learner_reads(
+    name: str, labels: str, made_up_omniglot: None
+) -> None:
+    experiment = build(name, {"classes": 3, "labels": labels, "size": 10})
+    assert list(experiment.test) == [f"3 classes, {labels}"]
+    label = () if labels == "one-hot" else (5,)
+    for source in (experiment.train, experiment.validation, *experiment.test.values()):
+        drawn = source(None).sample(2, torch.Generator().manual_seed(0))
+        assert drawn.support_x.shape == (2, 29, 1, 10, 10)
+        assert drawn.support_y.shape == (2, 29, *label)
+        assert experiment.learner(drawn).isfinite()
+
+
+@pytest.mark.parametrize("name", [*SEQUENCES, "omniglot-autoencoder"])
+def test_a_sequence_recipe_turns_and_moves_characters_in_training_alone(name: str, made_up_omniglot: None) -> None:
+    experiment = build(name, {"split": "vinyals", "jitter": True, "size": 10})
+    parts = omniglot.split("vinyals")
+    train, validation, test = (
+        source(None) for source in (experiment.train, experiment.validation, *experiment.test.values())
+    )
+    assert [len(tasks.images) for tasks in (train, validation, test)] == [
+        4 * len(parts.train),
+        len(parts.validation),
+        len(parts.test),
+    ]
+    assert train.layout.jitter is not None
+    assert validation.layout == test.layout == train.layout._replace(jitter=None)
+
+
+def test_the_autoencoder_reads_the_sequences_of_the_other_baselines() -> None:
+    experiment = build("omniglot-autoencoder", {})
+    assert (experiment.validate_by, list(experiment.test)) == ("instances", ["5 classes, one-hot"])
+    assert experiment.learner.num_inputs == 20 * 20

@@ -1,3 +1,4 @@
+import csv
 import sys
 from pathlib import Path
 
@@ -25,6 +26,23 @@ def test_rows_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) -> No
     log.close()
     assert [row.split(",")[0] for row in path.read_text().splitlines()[1:]] == ["50", "100", "150"]
     assert path.read_text().splitlines()[-1].split(",")[2] == "9"
+
+
+def test_details_have_columns_of_their_own_which_outlast_a_resumption(tmp_path: Path) -> None:
+    path, details = tmp_path / "metrics.csv", ("instance_1", "instance_2")
+    log = CSVLog(path, 0, details)
+    log.write(50, {"loss": 0.5, "instance_1": 0.2, "instance_2": 0.9})
+    log.close()
+    log = CSVLog(path, 50, details)
+    log.write(100, {"loss": 0.4})
+    log.close()
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-2:] == list(details)
+    assert [(row["step"], row["instance_1"], row["instance_2"]) for row in rows] == [
+        ("50", "0.2", "0.9"),
+        ("100", "", ""),
+    ]
 
 
 def test_tensorboard_missing_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

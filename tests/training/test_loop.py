@@ -1,5 +1,6 @@
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,11 @@ from lightning_fabric import Fabric
 
 from quickstudy.core import Experiment, Learner, UserError, load_checkpoint, read_header
 from quickstudy.datasets import glyphs
-from quickstudy.learners import ProtoNet
+from quickstudy.learners import LSTM, ProtoNet
 from quickstudy.networks import Conv4
-from quickstudy.tasks import Episodes, GeneratedEpisodes, Layout
+from quickstudy.tasks import Episodes, GeneratedEpisodes, InstanceSequences, Layout, SequenceLayout
 from quickstudy.training import NonFiniteLossError, Run, train
-from quickstudy.training.loop import learning_rate, step_generator
+from quickstudy.training.loop import INSTANCE_NAMES, learning_rate, step_generator
 
 
 def _experiment(learner: Learner | None = None, **options) -> Experiment:
@@ -60,11 +61,11 @@ def test_the_same_seed_ends_with_the_same_weights_and_another_does_not(tmp_path:
         _assert_same(tmp_path / "one/last.safetensors", tmp_path / "other/last.safetensors")
 
 
-@pytest.mark.parametrize("average_decay", [None, 0.9])
+@pytest.mark.parametrize("setting", [{}, {"average_decay": 0.9}, {"optimiser": "rmsprop"}], ids=str)
 def test_stopped_anywhere_and_resumed_it_ends_with_the_same_weights(
-    tmp_path: Path, average_decay: float | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, setting: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"average_decay": average_decay, "gradient_clip": 1.0, "warmup_steps": 3}
+    settings = {"gradient_clip": 1.0, "warmup_steps": 3, **setting}
     _train(tmp_path / "whole", _experiment(**settings))
     monkeypatch.setattr("quickstudy.training.loop._SECONDS_BETWEEN_SAVES", 0.0)
     with pytest.raises(_PulledPlug):
@@ -141,6 +142,40 @@ def test_minutes_end_a_training(tmp_path: Path) -> None:
     position = _train(tmp_path, _experiment(steps=10**9, validate_every=10**9), minutes=0.02)
     assert 1.2 <= position.seconds < 10
     assert float(_rows(tmp_path)[-1]["accuracy"]) > 0
+
+
+@pytest.mark.parametrize(("optimiser", "rates"), [("adam", 1.0), ("rmsprop", 0.05**-0.5)])
+def test_the_first_step_is_the_optimisers_that_was_asked_for(tmp_path: Path, optimiser: str, rates: float) -> None:
+    experiment = _experiment(optimiser=optimiser, steps=1, learning_rate=1e-3)
+    before = experiment.learner.encoder.blocks[0].weight.detach().clone()
+    _train(tmp_path, experiment)
+    moved = (experiment.learner.encoder.blocks[0].weight.detach() - before).abs()
+    assert float(moved.median()) == pytest.approx(1e-3 * rates, rel=1e-3)
+
+
+def _by_instance(**options) -> Experiment:
+    def sequences(root):
+        return InstanceSequences(glyphs.load(20, 10), SequenceLayout(classes=2))
+
+    experiment = _experiment(LSTM(28 * 28, max_ways=2, hidden=16), validate_by="instances", **options)
+    return replace(experiment, train=sequences, validation=sequences)
+
+
+def test_watched_by_instance_it_keeps_what_is_best_after_the_first(tmp_path: Path) -> None:
+    position = _train(tmp_path, _by_instance())
+    rows = _rows(tmp_path)
+    assert [row["step"] for row in rows] == ["5", "10", "12"]
+    by_instance = [[float(row[name]) for name in INSTANCE_NAMES] for row in rows]
+    after_first = [sum(accuracies[1:]) / 9 for accuracies in by_instance]
+    assert [float(row["accuracy"]) for row in rows] == pytest.approx(after_first, abs=1e-5)
+    assert position.best_accuracy == pytest.approx(max(after_first), abs=1e-5)
+    assert position.best_step == int(rows[after_first.index(max(after_first))]["step"])
+    assert read_header(tmp_path / "best.safetensors")["step"] == position.best_step
+
+
+def test_watched_by_queries_it_says_nothing_of_instances(tmp_path: Path) -> None:
+    _train(tmp_path, _experiment(steps=1))
+    assert not set(INSTANCE_NAMES) & set(_rows(tmp_path)[0])
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:

@@ -21,6 +21,7 @@ from quickstudy.recipes.sources import (
     omniglot_episodes,
     omniglot_sequences,
     refuse_leak,
+    refuse_size,
     sequence_labels,
 )
 from quickstudy.tasks import Layout, SequenceLayout
@@ -109,20 +110,22 @@ def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> Task
     if options.instances and data != "omniglot":
         raise UserError(f"--instances was given, but sequences are of omniglot, not of '{data}'. Leave it out.")
     if data == "omniglot":
-        trained_on, size = header["arguments"].get("split"), _size(options, header)
-        if trained_on is not None and options.part == "test":
-            refuse_leak(trained_on, options.split)
+        size, labels = _size(options, header), header["arguments"].get("labels", "one-hot")
+        if options.part != "train":
+            refuse_leak(header, options.split, options.part)
         if options.instances:
             _refuse_beside_instances(options)
-            sequences = SequenceLayout(
-                options.ways, labels=sequence_labels(header["arguments"].get("labels", "one-hot"))
-            )
+            sequences = SequenceLayout(options.ways, labels=sequence_labels(labels))
             return omniglot_sequences(options.split, options.part, sequences, size=size)
+        if labels == "strings":
+            raise UserError("These weights name classes by strings, which sequences have. Add --instances.")
         return omniglot_episodes(
             options.split, options.part, layout, within_alphabet=options.within_alphabet, size=size
         )
     if options.within_alphabet:
         raise UserError(f"--within-alphabet was given, but '{data}' has no alphabets. Leave it out.")
+    if options.size is not None:
+        raise UserError(f"--size was given, but it is for omniglot, and '{data}' comes in one size. Leave it out.")
     if data == "glyphs":
         return glyph_episodes(options.part, layout)
     if Path(data).is_dir():
@@ -131,7 +134,8 @@ def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> Task
 
 
 def _size(options: EvaluateOptions, header: dict[str, Any]) -> int:
-    size: int = options.size or header["arguments"].get("size", 28)
+    size: int = header["arguments"].get("size", 28) if options.size is None else options.size
+    refuse_size(size)
     return size
 
 
@@ -140,6 +144,7 @@ def _refuse_beside_instances(options: EvaluateOptions) -> None:
         ("--within-alphabet", options.within_alphabet),
         ("--shuffled-labels", options.shuffled_labels),
         ("--shots", options.shots != EvaluateOptions.shots),
+        ("--queries", options.queries != EvaluateOptions.queries),
     ):
         if is_given:
             raise UserError(f"{option} and --instances were given, but a sequence has no such thing. Leave one out.")

@@ -16,8 +16,9 @@ from quickstudy.cli.options import captured, parse
 from quickstudy.cli.testing import FinalTest
 from quickstudy.core import Experiment, UserError, read_header
 from quickstudy.evaluation import provenance
-from quickstudy.pretrained import adopt
+from quickstudy.pretrained import adopt, describe
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
+from quickstudy.recipes.sources import refuse_leaking_start
 from quickstudy.training import Run, train
 from quickstudy.training.run import LAST
 
@@ -95,9 +96,7 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     experiment = build(name, header["arguments"])
     _refuse_pointless(name, experiment, header)
     if header["start_from"] is not None and not resume:
-        taken = adopt(experiment.learner, header["start_from"])
-        parts = ", ".join(sorted({key.split(".")[0] for key in taken}))
-        print(f"started from {header['start_from']}: {len(taken)} tensors of {parts}", file=sys.stderr)
+        _start_from(header, experiment, quiet=not fabric.is_global_zero)
     folder.mkdir(parents=True, exist_ok=True)
     with TrainingBar(quiet=not fabric.is_global_zero, title=f"{name} → {folder}") as bar:
         train(
@@ -190,6 +189,18 @@ def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str,
                 "A training goes on with the settings it began with; leave that option out, or start anew with --out."
             )
     return stored
+
+
+def _start_from(header: dict[str, Any], experiment: Experiment, *, quiet: bool) -> None:
+    """Take over weights, and note in the header what they had seen."""
+    name = header["start_from"]
+    theirs = describe(name)
+    refuse_leaking_start(theirs, header["arguments"])
+    header["before"] = [theirs["arguments"], *theirs.get("before", ())]
+    taken, total = adopt(experiment.learner, name), len(experiment.learner.state_dict())
+    if not quiet:
+        parts = ", ".join(sorted({key.split(".")[0] for key in taken}))
+        print(f"started from {name}: {len(taken)} of {total} tensors, of {parts}", file=sys.stderr)
 
 
 def _refuse_pointless(name: str, experiment: Experiment, header: Mapping[str, Any]) -> None:

@@ -60,10 +60,12 @@ def _colours(count: int) -> list[tuple[float, float, float, float]]:
 
 def _name_ends(axes: Any, x: float, ends: dict[str, float], colours: list[tuple[float, float, float, float]]) -> None:
     """Write each line's name at its end, apart from one another where the lines end close together."""
-    apart, last = 4.5, float("inf")
+    apart = 4.5
     by_height = sorted(zip(ends.items(), colours, strict=True), key=lambda end: -end[0][1])
-    for (name, height), colour in by_height:
-        last = min(height, last - apart)
+    last = float("inf")
+    for rank, ((name, height), colour) in enumerate(by_height):
+        room_below = apart * (len(by_height) - 1 - rank)
+        last = min(max(height, room_below), last - apart)
         axes.annotate(name, (x, last), xytext=(5, 0), textcoords="offset points", color=colour, va="center")
 
 

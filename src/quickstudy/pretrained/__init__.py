@@ -45,7 +45,7 @@ def adopt(learner: Learner, name: str | Path) -> list[str]:
     """
     theirs, own = load(name).state_dict(), learner.state_dict()
     taken = {key: value for key, value in theirs.items() if key in own and own[key].shape == value.shape}
-    if not taken:
+    if not any(value.ndim for value in taken.values()):  # Counters fit anything.
         raise UserError(
             f"Nothing of '{name}' fits: no tensor of it has the name and shape of one of {type(learner).__name__}'s. "
             "Start from weights with the same encoder."

@@ -29,7 +29,12 @@ def any_way_experiment(
     """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
     layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
     most = ways if isinstance(ways, int) else ways[1]
-    readable = {name: test for name, test in TEST_LAYOUTS.items() if int(test.ways) <= most}  # type: ignore[arg-type]
+    most_shots = shots if isinstance(shots, int) else shots[1]
+    readable = {
+        name: test
+        for name, test in TEST_LAYOUTS.items()
+        if int(test.ways) <= most and int(test.shots) <= most_shots  # type: ignore[arg-type]
+    } or {f"{most}-way {most_shots}-shot": Layout(most, most_shots)}
     return Experiment(
         learner=learner,
         train=omniglot_training(split, final, layout, pool),

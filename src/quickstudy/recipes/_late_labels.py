@@ -3,7 +3,7 @@
 from typing import Literal
 
 from quickstudy.core import Experiment, Learner
-from quickstudy.recipes.sources import Labels, Split, omniglot_sequences, sequence_labels
+from quickstudy.recipes.sources import Labels, Split, omniglot_sequences, refuse_size, sequence_labels
 from quickstudy.tasks import Jitter, SequenceLayout
 
 Optimiser = Literal["adam", "rmsprop"]
@@ -23,6 +23,7 @@ def sequence_experiment(
     steps: int,
 ) -> Experiment:
     """Train on sequences of ten drawings of each class, of characters in four rotations."""
+    refuse_size(size)
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
     training = layout._replace(jitter=Jitter(shift=1.5) if jitter else None)
     return Experiment(

@@ -4,7 +4,7 @@ Nothing is read before the tasks are asked for, so weights load without their da
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,6 +73,12 @@ def omniglot_sequences(
         return InstanceSequences(rotated_classes(chosen) if rotations else chosen, layout)
 
     return source
+
+
+def refuse_size(size: int) -> None:
+    """Raise UserError where Omniglot's drawings have no such size."""
+    if not 8 <= size <= omniglot.ORIGINAL_SIZE:
+        raise UserError(f"Images of {size}×{size} pixels were asked for, but 8 to {omniglot.ORIGINAL_SIZE} can be had.")
 
 
 def sequence_labels(labels: Labels) -> Literal["indices", "strings"]:
@@ -146,22 +152,39 @@ def folder_episodes(folder: Path, layout: Layout) -> TaskSource:
     return source
 
 
-def trained_classes_among(trained_on: Split, evaluated_on: Split) -> int:
-    """How many test classes of one split were seen by a training on another."""
-    seen, asked = omniglot.split(trained_on), omniglot.split(evaluated_on)
-    return int(np.isin(asked.test, np.concatenate([seen.train, seen.validation])).sum())
+def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
+    """Which Omniglot characters a recipe with these arguments trains on; none where it has no split."""
+    if "split" not in arguments:
+        return np.array([], dtype=int)
+    parts = omniglot.split(arguments["split"])
+    return np.concatenate([parts.train, parts.validation]) if arguments.get("final") else np.asarray(parts.train)
 
 
-def refuse_leak(trained_on: Split, evaluated_on: Split) -> None:
-    """Refuse to evaluate weights on classes they were trained on.
+def refuse_leak(header: Mapping[str, Any], split: Split, part: Part) -> None:
+    """Refuse to evaluate weights on classes they were trained on, themselves or in what they started from.
 
     Raises:
-        UserError: if the test classes of the one split are among the training classes of the other.
+        UserError: if classes of that part of the split are among them.
     """
-    leaked = trained_classes_among(trained_on, evaluated_on)
-    if leaked:
-        raise UserError(
-            f"These weights were trained on the split '{trained_on}', whose training classes include {leaked} "
-            f"of the test classes of '{evaluated_on}'. Evaluate on '{trained_on}', or train with "
-            f"--split {evaluated_on}."
-        )
+    asked = getattr(omniglot.split(split), part)
+    for arguments in (header["arguments"], *header.get("before", ())):
+        leaked = int(np.isin(asked, training_classes(arguments)).sum())
+        if leaked:
+            own = arguments["split"]
+            raise UserError(
+                f"These weights were trained on the split '{own}', whose training classes include {leaked} of the "
+                f"{part} classes of '{split}'. Evaluate on '{own}', or train with --split {split}"
+                + (" and without the validation classes." if part == "validation" else ".")
+            )
+
+
+def refuse_leaking_start(before: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Refuse to start from weights that have seen what this training is validated or tested on.
+
+    Raises:
+        UserError: as `refuse_leak`.
+    """
+    if "split" not in arguments:
+        return
+    for part in ("test",) if arguments.get("final") else ("validation", "test"):
+        refuse_leak(before, arguments["split"], part)  # type: ignore[arg-type]

@@ -1,0 +1,156 @@
+"""The tables say what was measured."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tables
+
+BENCHMARKS = Path(tables.__file__).parent
+
+
+def accuracy(
+    counts: tuple[int, int],
+    mean: float | None,
+    split: str = "vinyals",
+    *,
+    within_alphabet: bool = False,
+    shuffled_labels: bool = False,
+) -> dict[str, Any]:
+    result = {"accuracy": {"mean": mean, "interval95": 0.0011}, "tasks": 1000, "queries": 15}
+    return {
+        "weights": "omniglot-protonet",
+        "recipe": "omniglot-protonet",
+        "trained_on": "omniglot lake",
+        "data": "omniglot",
+        "split": split,
+        "ways": counts[0],
+        "shots": counts[1],
+        "within_alphabet": within_alphabet,
+        "shuffled_labels": shuffled_labels,
+        "result": None if mean is None else result,
+        "refusal": "No." if mean is None else None,
+    }
+
+
+def cache_setting() -> dict[str, Any]:
+    """Cached 1,200 answers a second beside naive 40, and 300 trained on beside 12.5."""
+    way = "naive, one at a time"
+    activities = {
+        activity: {
+            "queries_per_second": {"cached": [ours + 1, ours, ours - 1], way: [theirs] * 3},
+            "ratio": {way: {"minimum": 20.0, "median": ours / theirs, "maximum": 40.0}},
+        }
+        for activity, ours, theirs in (("answering", 1200.0, 40.0), ("training", 300.0, 12.5))
+    }
+    return {"ways": 5, "shots": 1, "queries": 75, "images_ratio": {way: 5.625}, **activities}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with made-up results and nothing yet between the marks."""
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    records = [
+        accuracy((5, 1), 0.98514),
+        accuracy((20, 5), None),
+        accuracy((5, 1), 0.97, "lake"),
+        accuracy((20, 1), 0.9, "lake", within_alphabet=True),
+        accuracy((5, 1), 0.2, "lake", shuffled_labels=True),
+    ]
+    (results / "accuracy-omniglot-protonet.json").write_text(json.dumps(records))
+    (results.parent / "published.json").write_text((BENCHMARKS / "published.json").read_text(encoding="utf-8"))
+    provenance = {"machine": "Linux x86_64", "threads": 1, "accelerator": "none", "torch": "2.13.0"}
+    setting = {"ways": 5, "shots": 1, "tasks_per_batch": 16}
+    setting |= {"tasks_per_second": {"ours": [2200.0, 2000.0, 1800.0], "usual way": [100.0, 90.0, 80.0]}}
+    setting |= {"ratio": {"minimum": 20.0, "median": 22.0, "maximum": 24.0}}
+    (results / "sampler.json").write_text(json.dumps({"settings": [setting], "provenance": provenance}))
+    cache = {"settings": [cache_setting()], "provenance": {**provenance, "threads": 2}}
+    (results / "snail_cache.json").write_text(json.dumps(cache))
+    learners = tmp_path / "docs" / "learners"
+    for page in (tmp_path / "README.md", learners / "protonet.md", learners / "snail.md"):
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f"before\n{tables.START}\n{tables.END}\nafter\n")
+    (tmp_path / "docs" / "learners" / "cnp.md").write_text("no marks here\n")
+    return tmp_path
+
+
+def test_the_tables_hold_our_figures_and_the_papers(project: Path) -> None:
+    assert tables.main(tables.Options(root=project)) == 0
+    text = (project / "README.md").read_text()
+    vinyals, lake, controls = (line for line in text.splitlines() if line.startswith("| `omniglot-protonet`"))
+    assert vinyals.endswith("| omniglot lake | omniglot vinyals | 98.51 ± 0.11 (98.8) |  |  | – (98.9) |")
+    assert lake.endswith("| omniglot lake | omniglot lake | 97.00 ± 0.11 |  |  |  |")
+    assert controls.endswith("| 90.00 ± 0.11 | 20.00 ± 0.11 |")
+    assert "| 2,000 tasks/s | usual way | 90 tasks/s | 22.0 × (20.0 to 24.0) |" in text
+    assert "Linux x86_64, 1 thread, no accelerator" in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+
+
+def test_a_learners_page_holds_its_accuracies_only(project: Path) -> None:
+    tables.main(tables.Options(root=project))
+    page = (project / "docs" / "learners" / "protonet.md").read_text()
+    assert "98.51 ± 0.11 (98.8)" in page
+    assert "Speed" not in page
+    assert (project / "docs" / "learners" / "cnp.md").read_text() == "no marks here\n"
+
+
+def test_snails_cache_is_in_the_readme_and_on_snails_page(project: Path) -> None:
+    tables.main(tables.Options(root=project))
+    readme, page = project / "README.md", project / "docs" / "learners" / "snail.md"
+    beside = "naive, one at a time (5.6 × the images)"
+    for text in (readme.read_text(), page.read_text()):
+        answering, training = (line for line in text.splitlines() if line.startswith("| SNAIL"))
+        what = "| SNAIL answering, 5-way 1-shot, 75 queries"
+        assert answering == f"{what} | 1,200 queries/s | {beside} | 40.0 queries/s | 30.0 × (20.0 to 40.0) |"
+        what = "| SNAIL training, 5-way 1-shot, 75 queries"
+        assert training == f"{what} | 300 queries/s | {beside} | 12.5 queries/s | 24.0 × (20.0 to 40.0) |"
+        assert "Linux x86_64, 2 threads" in text
+    assert "tasks/s" not in page.read_text()
+    assert "Linux x86_64, 1 thread," not in page.read_text()
+
+
+def test_check_notices_what_is_not_up_to_date(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check = tables.Options(root=project, check=True)
+    before = (project / "README.md").read_text()
+    assert tables.main(check) == 1
+    assert "README.md" in capsys.readouterr().err
+    assert (project / "README.md").read_text() == before
+    assert tables.main(tables.Options(root=project)) == 0
+    assert tables.main(check) == 0
+    page = project / "docs" / "learners" / "protonet.md"
+    page.write_text(page.read_text().replace("98.51", "99.51"))
+    assert tables.main(check) == 1
+    assert "protonet.md" in capsys.readouterr().err
+
+
+def test_a_readme_without_marks_is_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "README.md").write_text("nothing\n")
+    assert tables.main(tables.Options(root=project)) == 1
+    assert tables.START in capsys.readouterr().err
+
+
+def test_published_figures_are_whole() -> None:
+    published = json.loads((BENCHMARKS / "published.json").read_text(encoding="utf-8"))
+    keys = [
+        "learner",
+        "paper",
+        "table",
+        "dataset",
+        "split",
+        "ways",
+        "shots",
+        "accuracy",
+        "interval95",
+        "protocol",
+        "certainty",
+    ]
+    known = {"from the paper's text", "from the authors' code", "from a summary", "from memory"}
+    for source in published:
+        assert list(source) == keys
+        assert source["certainty"] in known
+    counts = {(source["learner"], source["ways"], source["shots"]) for source in published}
+    assert len(counts) == len(published) == 12
