@@ -7,7 +7,7 @@ which knows nothing but the present input and the label before. The time-offset 
 from torch import Tensor, nn
 
 from quickstudy.learners._late_labels import Labels, LateLabelLearner
-from quickstudy.networks.memory import LSTMState, lstm_step
+from quickstudy.networks.memory import LSTMState, lstm_inputs, lstm_step
 
 
 class LSTMCell(nn.Module):
@@ -15,7 +15,7 @@ class LSTMCell(nn.Module):
 
     def __init__(self, num_inputs: int, hidden: int) -> None:
         super().__init__()
-        self.from_inputs = nn.Linear(num_inputs, 4 * hidden)  # W_xh, b
+        self.from_inputs = lstm_inputs(num_inputs, hidden)  # W_xh, b
         self.from_before = nn.Linear(hidden, 4 * hidden, bias=False)  # W_hh
         self.num_outputs = hidden
 

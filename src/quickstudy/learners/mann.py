@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from quickstudy.learners._late_labels import Labels, LateLabelLearner
-from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_step
+from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
+
+_FIRST_SHARPNESS = 10.0
+"""Unsharpened, a row exactly like the key gets e times the share of one unlike it, among 128 rows hardly a trace."""
 
 Controller = Literal["lstm", "feed-forward"]
 
@@ -56,12 +59,14 @@ class MANNCell(nn.Module):
         self.sizes = slots, width, heads
         self.usage_decay, self.feeds_reads = usage_decay, feeds_reads
         is_recurrent = controller == "lstm"
-        self.from_inputs = nn.Linear(num_inputs, 4 * hidden if is_recurrent else hidden)  # W_xh, b
+        self.from_inputs = lstm_inputs(num_inputs, hidden) if is_recurrent else nn.Linear(num_inputs, hidden)  # W_xh, b
         fed_back = hidden + (heads * width if feeds_reads else 0)
         self.from_before = nn.Linear(fed_back, 4 * hidden, bias=False) if is_recurrent else None  # W_hh
         self.keys = nn.Linear(hidden, heads * width)  # W_k
         self.gates = nn.Linear(hidden, heads)  # W_a
         self.sharpness = nn.Linear(hidden, heads) if sharpens else None
+        if self.sharpness is not None:
+            nn.init.constant_(self.sharpness.bias, _FIRST_SHARPNESS)
         self.num_outputs = hidden + heads * width
 
     def prior(self, num_tasks: int) -> MANNCarried:

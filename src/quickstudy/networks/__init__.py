@@ -4,7 +4,7 @@ from quickstudy.networks.attention import CausalAttention, KeysValues, Transform
 from quickstudy.networks.class_means import class_means, mask_absent
 from quickstudy.networks.conv4 import Conv4, Downsampling
 from quickstudy.networks.late_labels import LateLabels, LateLabelState, OneHotLabels, StringLabels
-from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_step
+from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 from quickstudy.networks.temporal import CausalBlock, CausalChain, CausalConvolution, DenseBlock, TCBlock
 
@@ -29,6 +29,7 @@ __all__ = [
     "access",
     "class_means",
     "empty_memory",
+    "lstm_inputs",
     "lstm_step",
     "mask_absent",
     "normalisation_2d",

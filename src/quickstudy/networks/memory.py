@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 _NEARLY_ZERO = 1e-6  # An unwritten row; were it zero, its cosine would be 0 / 0.
 
@@ -82,6 +82,17 @@ class LSTMState(NamedTuple):
     """(T, H), h."""
     cell: Tensor
     """(T, H), c."""
+
+
+def lstm_inputs(num_inputs: int, hidden: int) -> nn.Linear:
+    """W_xh and b of an LSTM whose forget gates start open: shut, what was seen is lost before it can be learnt from.
+
+    Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network Architectures" (2015).
+    """
+    layer = nn.Linear(num_inputs, 4 * hidden)
+    with torch.no_grad():
+        layer.bias[:hidden] = 1.0
+    return layer
 
 
 def lstm_step(drive_TG: Tensor, cell_TH: Tensor) -> LSTMState:

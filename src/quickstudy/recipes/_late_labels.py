@@ -35,7 +35,9 @@ def sequence_experiment(
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
         learning_rate=learning_rate,
+        warmup_steps=100,
         gradient_clip=10.0,
+        average_decay=0.999,
         validate_by="instances",
         validate_every=250,
     )

@@ -16,8 +16,8 @@ def omniglot_lstm(
     jitter: bool = True,
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
-    learning_rate: float = 1e-3,
-    steps: int = 6_250,
+    learning_rate: float = 6e-3,
+    steps: int = 18_000,
 ) -> Experiment:
     """An LSTM, or a feed-forward network, on the sequences of `omniglot-mann-sequences`.
 
@@ -28,7 +28,7 @@ def omniglot_lstm(
         is_recurrent: An LSTM; without, a network that carries nothing from one drawing to the next.
         size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
-        tasks_per_step: Sequences in one optimiser step; times the steps, the paper's 100,000 episodes.
+        tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
         steps: Optimiser steps.

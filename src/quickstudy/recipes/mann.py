@@ -69,12 +69,12 @@ def omniglot_mann_sequences(
     labels: Labels = "one-hot",
     size: int = 20,
     controller: Controller = "lstm",
-    sharpens: bool = False,
+    sharpens: bool = True,
     jitter: bool = True,
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
-    learning_rate: float = 1e-3,
-    steps: int = 6_250,
+    learning_rate: float = 6e-3,
+    steps: int = 18_000,
 ) -> Experiment:
     """MANN in its paper's own task: 20×20 pixels, no convolution, ten drawings of each class, labels one step late.
 
@@ -83,10 +83,10 @@ def omniglot_mann_sequences(
         classes: Classes in a sequence.
         labels: One place for each class, or strings of five letters, fresh in every sequence.
         controller: What drives the memory.
-        sharpens: Let the controller sharpen where it reads, as no head of the paper can.
+        sharpens: Let the controller sharpen where it reads, as no head of the paper can: it learns far sooner.
         size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
-        tasks_per_step: Sequences in one optimiser step; times the steps, the paper's 100,000 episodes.
+        tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
         steps: Optimiser steps.
