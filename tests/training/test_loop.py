@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 
 from quickstudy.core import Experiment, Learner, UserError, load_checkpoint, read_header
 from quickstudy.datasets import glyphs
-from quickstudy.learners import LSTM, ProtoNet
+from quickstudy.learners import LSTM, MANN, ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.tasks import Episodes, GeneratedEpisodes, InstanceSequences, Layout, SequenceLayout
 from quickstudy.training import NonFiniteLossError, Run, train
@@ -136,6 +136,15 @@ def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
     name = "encoder.blocks.0.weight"
     assert torch.equal(best[name], last[f"average.module.{name}"])
     assert not torch.equal(best[name], last[f"learner.{name}"])
+
+
+def test_a_frozen_part_keeps_its_weights_and_statistics_while_the_rest_learns(tmp_path: Path) -> None:
+    learner = MANN(32, encoder=Conv4(channels=8), max_ways=5, hidden=8, slots=8, width=4, heads=1)
+    before = {name: value.clone() for name, value in learner.state_dict().items()}
+    _train(tmp_path / "run", _experiment(learner, frozen=("encoder",)))
+    after = _weights(tmp_path / "run/last.safetensors")
+    moved = {name for name, value in before.items() if not torch.equal(after[f"learner.{name}"], value)}
+    assert moved == {name for name in before if not name.startswith("encoder.")}
 
 
 def test_minutes_end_a_training(tmp_path: Path) -> None:

@@ -206,5 +206,10 @@ def _start_from(header: dict[str, Any], experiment: Experiment, *, quiet: bool) 
 def _refuse_pointless(name: str, experiment: Experiment, header: Mapping[str, Any]) -> None:
     if not any(parameter.requires_grad for parameter in experiment.learner.parameters()):
         raise UserError(f"'{name}' has nothing to train. Evaluate it at once: quickstudy evaluate {name}")
+    if experiment.frozen and header["start_from"] is None:
+        raise UserError(
+            f"The {', '.join(experiment.frozen)} of '{name}' would stay as it was drawn. Give trained weights to begin "
+            "with: --start-from NAME."
+        )
     if header["minutes"] is None and experiment.steps < 1:
         raise UserError(f"--steps {experiment.steps} was given, but a training needs at least one step.")

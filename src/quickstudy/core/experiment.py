@@ -39,6 +39,8 @@ class Experiment:
     """Largest norm of the whole gradient."""
     average_decay: float | None = None
     """Decay a step of the exponential moving average of the weights, which then is what is kept."""
+    frozen: tuple[str, ...] = ()
+    """Parts of the learner, by name, that stay as they started, their running statistics too."""
     validate_every: int = 500
     """Steps between looks at the validation classes."""
     validation_tasks: int = 200

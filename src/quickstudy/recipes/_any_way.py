@@ -24,6 +24,7 @@ def any_way_experiment(
     pool: Pool | None,
     tasks_per_step: int,
     learning_rate: float,
+    frozen_encoder: bool = False,
     steps: int,
 ) -> Experiment:
     """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
@@ -46,6 +47,7 @@ def any_way_experiment(
         warmup_steps=200,
         gradient_clip=1.0,
         average_decay=0.999,
+        frozen=("encoder",) if frozen_encoder else (),
         validate_every=250,
         validation_tasks=100,
     )

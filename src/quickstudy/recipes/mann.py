@@ -23,6 +23,7 @@ def omniglot_mann(
     pool: Pool | None = (60, 6),
     tasks_per_step: int = 32,
     learning_rate: float = 1e-3,
+    frozen_encoder: bool = False,
     steps: int = 5_000,
 ) -> Experiment:
     """MANN with a convolutional encoder on N-way K-shot episodes: up to 20 ways in one set of weights.
@@ -41,6 +42,7 @@ def omniglot_mann(
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
+        frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
         steps: Optimiser steps.
     """
     encoder = Conv4(downsampling="pool")
@@ -58,6 +60,7 @@ def omniglot_mann(
         pool=pool,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
+        frozen_encoder=frozen_encoder,
         steps=steps,
     )
 

@@ -21,6 +21,7 @@ def omniglot_snail(
     pool: Pool | None = (60, 6),
     tasks_per_step: int = 16,
     learning_rate: float = 5e-4,
+    frozen_encoder: bool = False,
     steps: int = 5_000,
 ) -> Experiment:
     """SNAIL on Omniglot, up to 20 ways and 5 shots in one set of weights.
@@ -39,6 +40,7 @@ def omniglot_snail(
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
+        frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
         steps: Optimiser steps.
     """
     encoder = Conv4(downsampling="pool")  # 64 features, with no linear layer behind.
@@ -53,6 +55,7 @@ def omniglot_snail(
         pool=pool,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
+        frozen_encoder=frozen_encoder,
         steps=steps,
     )
 

@@ -20,6 +20,7 @@ def omniglot_transformer(
     pool: Pool | None = (60, 6),
     tasks_per_step: int = 64,
     learning_rate: float = 1e-3,
+    frozen_encoder: bool = False,
     steps: int = 5_000,
 ) -> Experiment:
     """In-context transformer on Omniglot, up to 20 ways and any number of shots in one set of weights.
@@ -37,6 +38,7 @@ def omniglot_transformer(
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
+        frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
         steps: Optimiser steps.
     """
     encoder = Conv4(downsampling="pool")
@@ -51,5 +53,6 @@ def omniglot_transformer(
         pool=pool,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
+        frozen_encoder=frozen_encoder,
         steps=steps,
     )

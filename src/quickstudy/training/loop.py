@@ -88,6 +88,8 @@ class _Training:
         self.tasks = experiment.train(run.data_root).to(fabric.device)
         self.validation = experiment.validation(run.data_root).to(fabric.device)
         self.learner = experiment.learner.to(fabric.device)
+        for part in experiment.frozen:
+            self.learner.get_submodule(part).requires_grad_(False)
         self.optimiser = _optimiser(experiment)
         compiled: Any = torch.compile(self.learner) if run.compile else self.learner
         self.model, self.stepper = fabric.setup(compiled, self.optimiser)
@@ -119,6 +121,8 @@ class _Training:
         losses: list[float] = []
         noted = (started, self.position.step)
         self.learner.train()
+        for part in self.experiment.frozen:
+            self.learner.get_submodule(part).eval()
         with unchecked_distributions():
             while (fraction := self._fraction()) < 1:
                 losses.append(self._step(fraction))
