@@ -136,7 +136,7 @@ def stem(name: str) -> str:
 def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:
     """Measure the weights of these names or run folders; without any, all that `quickstudy.load` knows."""
     try:
-        with _progress() as progress:
+        with progress_bar() as progress:
             paths = [measure_all(name, options, progress) for name in names or quickstudy.available()]
     except (UserError, DataError) as error:
         print(f"measure: {error}", file=sys.stderr)
@@ -147,7 +147,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
+def progress_bar() -> Iterator[Progress]:
     # The file is fixed: while a command runs, sys.stderr is another.
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())

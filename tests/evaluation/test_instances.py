@@ -93,6 +93,10 @@ def test_the_ceilings_are_those_of_the_specification(classes, percent):
     assert round(100 * first_instance_ceiling(classes), 1) == percent
 
 
+def test_a_string_is_one_of_all_there_are():
+    assert first_instance_ceiling(5, labels_are_strings=True) == 1 / 3125
+
+
 def test_a_perfect_memory_reaches_the_ceiling_first_and_everything_after(sequences):
     table = evaluate_instances(PerfectMemory(), sequences, 400, num_instances=3)
     first = table.accuracy[0]

@@ -92,7 +92,7 @@ def run(arguments: list[str]) -> int:
         asked = (learner, tasks, options.tasks)
         if options.instances:
             table = evaluate_instances(*asked, seed=options.seed, progress=bar.show)
-            record = instances_record(table, learner, header["recipe"], options.seed, options.ways)
+            record = instances_record(table, learner, header["recipe"], options.seed, tasks.layout)
         else:
             evaluation = evaluate(*asked, options.seed, bar.show)
             record = evaluation_record(evaluation, learner, header["recipe"], options.seed)

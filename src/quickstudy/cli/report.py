@@ -4,6 +4,7 @@ from typing import Any
 
 from quickstudy.core import Learner
 from quickstudy.evaluation import Evaluation, InstanceTable, Interval, first_instance_ceiling
+from quickstudy.tasks import SequenceLayout
 
 
 def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed: int) -> dict[str, Any]:
@@ -19,14 +20,18 @@ def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed:
     }
 
 
-def instances_record(table: InstanceTable, learner: Learner, name: str, seed: int, classes: int) -> dict[str, Any]:
-    """The same of an accuracy by instance."""
+def instances_record(
+    table: InstanceTable, learner: Learner, name: str, seed: int, layout: SequenceLayout
+) -> dict[str, Any]:
+    """The same of an accuracy by instance, over sequences of a fixed number of classes."""
+    assert isinstance(layout.classes, int)
+    has_strings = layout.labels == "strings"
     return {
         "learner": name,
         "accuracy_by_instance": [_interval(accuracy) for accuracy in table.accuracy],
         "accuracy_after_first": _interval(table.after_first),
-        "first_instance_ceiling": first_instance_ceiling(classes),
-        "classes": classes,
+        "first_instance_ceiling": first_instance_ceiling(layout.classes, labels_are_strings=has_strings),
+        "classes": layout.classes,
         "sequences": table.sequences,
         "seed": seed,
         "transductive": learner.is_transductive,

@@ -71,8 +71,7 @@ class FinalTest:
             tasks: Any = source(self.data_root)
             with EvaluationBar(title, self.num_tasks) as bar:
                 rows[title] = evaluate_instances(learner, tasks, self.num_tasks, seed=self.seed, progress=bar.show)
-            classes = tasks.layout.classes
-            record = instances_record(rows[title], learner, self.recipe, self.seed, classes)
+            record = instances_record(rows[title], learner, self.recipe, self.seed, tasks.layout)
             records.append({"setting": title, **record})
         return rows, records
 

@@ -106,8 +106,13 @@ def accuracy_by_instance(is_right_TL: Tensor, appearance_TL: Tensor, num_instanc
     return right_TI / which_TLI.sum(dim=1)
 
 
-def first_instance_ceiling(num_classes: int) -> float:
-    """The best accuracy at the first drawing of a class without a leak: guess among labels not yet used, H_C / C."""
+def first_instance_ceiling(num_classes: int, *, labels_are_strings: bool = False) -> float:
+    """The best accuracy at the first drawing of a class without a leak: guess among labels not yet used, H_C / C.
+
+    Strings of five letters out of five are fresh in each sequence: one of 3,125, whatever was used.
+    """
+    if labels_are_strings:
+        return 1 / 5**5
     return sum(1 / left for left in range(1, num_classes + 1)) / num_classes
 
 
