@@ -157,12 +157,12 @@ def test_the_loss_of_strings_is_summed_over_their_characters(strings):
     assert torch.allclose(learner(tasks), by_character, atol=1e-12)
 
 
-def test_the_loss_can_leave_out_the_support(sequence):
+def test_without_the_support_the_loss_is_that_of_the_predictions(sequence):
     (x, y), learner = sequence, build(learns_from_support=False)
-    tasks = Tasks(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
-    state = learner.adapt(tasks.support_x, tasks.support_y)._replace(is_seen=torch.ones(2, 4, dtype=torch.bool))
-    expected = -learner.predict(state, tasks.query_x).log_prob(tasks.query_y).mean()
-    assert torch.allclose(learner(tasks), expected, atol=1e-12)
+    tasks = Tasks(x[:, :6], y[:, :6], x[:, 6:], y[:, [0, 1]])
+    prediction = learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)
+    assert torch.allclose(learner(tasks), -prediction.log_prob(tasks.query_y).mean(), atol=1e-12)
+    assert (prediction.probs[1, :, 3] == 0).all()  # Label 3 was not in the support.
 
 
 def test_in_training_labels_are_thrown_into_other_slots_each_time(sequence):

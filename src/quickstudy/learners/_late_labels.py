@@ -32,8 +32,8 @@ class LateLabelLearner(OnlineLearner):
 
     Inputs are flattened to `num_features` numbers, or an `encoder` maps (T, S, *input) to as many.
     Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5).
-    The loss is the mean over all answers, those to the support included as in the paper, unless
-    `learns_from_support` is off.
+    The loss is the mean over all answers, those to the support included as in the paper; unless
+    `learns_from_support` is off: then the queries' alone, with labels not yet seen ruled out as in `predict`.
     """
 
     order_matters = True
@@ -83,10 +83,11 @@ class LateLabelLearner(OnlineLearner):
         return self.labels.prediction(logits_TLN)
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
-        """Minus the mean log-likelihood of the answers, at every step of the support and for every query.
+        """Minus the mean log-likelihood of the answers.
 
-        So a task of one query is the paper's sequence, its last item the query. In training, labels are thrown at
-        random into the slots.
+        Those at every step of the support and for every query: a task of one query is the paper's sequence, its last
+        item the query. Or, unless it `learns_from_support`, those of the queries as `predict` gives them. In training,
+        labels are thrown at random into the slots.
         """
         extremes = self.labels.extremes(tasks.support_y)
         check_tasks(tasks._replace(support_y=extremes), self.labels.num_symbols)
@@ -95,9 +96,10 @@ class LateLabelLearner(OnlineLearner):
             support_y, query_y = self.labels.shuffled(support_y, query_y)
         z_TSD, z_TQD = tasks.embedded(self._encode)
         told_TSN, state = self.network.read(self.prior(len(support_y)), z_TSD, support_y)
-        logits, answers = self._ask(state, z_TQD), query_y
-        if self.learns_from_support:
-            logits, answers = torch.cat([told_TSN, logits], dim=1), torch.cat([support_y, query_y], dim=1)
+        asked_TQN = self._ask(state, z_TQD)
+        if not self.learns_from_support:
+            return -self.labels.prediction(asked_TQN, state.is_seen).log_prob(query_y).mean()
+        logits, answers = torch.cat([told_TSN, asked_TQN], dim=1), torch.cat([support_y, query_y], dim=1)
         return -self.labels.prediction(logits).log_prob(answers).mean()
 
     def _encode(self, x: Tensor) -> Tensor:
