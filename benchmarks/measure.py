@@ -110,8 +110,8 @@ def measure(name: str, setting: Setting, tasks: int, data_root: Path | None) -> 
 
 
 def measure_all(name: str, options: Options, progress: Progress) -> Path:
-    """All settings of one learner, written to its file."""
-    header = describe(name)
+    """All settings of one learner, written to its file as they come."""
+    header, path = describe(name), options.out / f"accuracy-{stem(name)}.json"
     settings = grid(header)
     task = progress.add_task(name, total=len(settings), setting="")
     records = []
@@ -121,10 +121,9 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
             print(f"{name}: {setting}", file=sys.stderr, flush=True)
         record = measure(name, setting, options.tasks, options.data_root)
         records.append({"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header), **record})
+        write_json(path, records)
         progress.advance(task)
     progress.update(task, setting="done")
-    path = options.out / f"accuracy-{stem(name)}.json"
-    write_json(path, records)
     return path
 
 
