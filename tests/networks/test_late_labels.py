@@ -82,6 +82,13 @@ def test_each_label_is_read_with_the_next_input():
     assert network.cell.heard.tolist() == [[[0, 0, 0, 1, 0]]]
 
 
+def test_labels_are_read_as_large_as_asked_for():
+    network = LateLabels(Listener(), OneHotLabels(3), label_scale=6.0)
+    _, state = network.read(network.prior(1), torch.ones(1, 2, 2), torch.tensor([[2, 0]]))
+    assert network.cell.heard[0].tolist() == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 6]]
+    assert state.pending.tolist() == [[6, 0, 0]]
+
+
 def test_the_labels_read_so_far_are_recorded():
     network = LateLabels(Listener(), OneHotLabels(4))
     _, state = network.read(network.prior(2), torch.zeros(2, 2, 2), torch.tensor([[2, 2], [0, 3]]))

@@ -31,7 +31,8 @@ class LateLabelLearner(OnlineLearner):
     """Reads examples one after another, each with the label of the one before; `make_cell` tells with what.
 
     Inputs are flattened to `num_features` numbers, or an `encoder` maps (T, S, *input) to as many.
-    Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5).
+    Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5); they are read
+    `label_scale` times as large, lest a few ones be lost among many features.
     The loss is the mean over all answers, those to the support included as in the paper; unless
     `learns_from_support` is off: then the queries' alone, with labels not yet seen ruled out as in `predict`.
     """
@@ -47,6 +48,7 @@ class LateLabelLearner(OnlineLearner):
         encoder: nn.Module | None,
         labels: Labels,
         max_ways: int,
+        label_scale: float,
         learns_from_support: bool,
     ) -> None:
         super().__init__()
@@ -56,7 +58,7 @@ class LateLabelLearner(OnlineLearner):
         self.labels = OneHotLabels(max_ways) if labels == "one-hot" else StringLabels()
         self.num_features = num_features
         self.encoder = encoder or nn.Flatten(2)
-        self.network = LateLabels(make_cell(num_features + self.labels.width), self.labels)
+        self.network = LateLabels(make_cell(num_features + self.labels.width), self.labels, label_scale)
 
     def prior(self, num_tasks: int) -> LateLabelState:
         """Nothing was read yet, and a memory, if any, is wiped."""

@@ -70,6 +70,7 @@ class LSTM(LateLabelLearner):
         max_ways: int = 20,
         is_recurrent: bool = True,
         hidden: int = 200,
+        label_scale: float = 1.0,
         learns_from_support: bool = True,
     ) -> None:
         super().__init__(
@@ -78,5 +79,6 @@ class LSTM(LateLabelLearner):
             encoder=encoder,
             labels=labels,
             max_ways=max_ways,
+            label_scale=label_scale,
             learns_from_support=learns_from_support,
         )

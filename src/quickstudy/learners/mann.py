@@ -124,6 +124,7 @@ class MANN(LateLabelLearner):
         usage_decay: float = 0.99,
         feeds_reads: bool = True,
         sharpens: bool = False,
+        label_scale: float = 1.0,
         learns_from_support: bool = True,
     ) -> None:
         def make_cell(num_inputs: int) -> MANNCell:
@@ -145,5 +146,6 @@ class MANN(LateLabelLearner):
             encoder=encoder,
             labels=labels,
             max_ways=max_ways,
+            label_scale=label_scale,
             learns_from_support=learns_from_support,
         )

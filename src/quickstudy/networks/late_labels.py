@@ -111,11 +111,12 @@ class LateLabelState(NamedTuple):
 class LateLabels(nn.Module):
     """A recurrent network that reads each input together with the label of the input before it.
 
-    The cell's inputs are an input's features, then the label's numbers.
+    The cell's inputs are an input's features, then the label's numbers times `label_scale`.
     """
 
-    def __init__(self, cell: nn.Module, labels: OneHotLabels | StringLabels) -> None:
+    def __init__(self, cell: nn.Module, labels: OneHotLabels | StringLabels, label_scale: float = 1.0) -> None:
         super().__init__()
+        self.label_scale = label_scale
         self.cell: Any = cell  # A `Cell`; torch knows modules only.
         self.labels = labels
         num_outputs: int = cell.num_outputs  # type: ignore[assignment]
@@ -129,7 +130,7 @@ class LateLabels(nn.Module):
 
     def read(self, state: LateLabelState, features_TLD: Tensor, labels: Tensor) -> tuple[Tensor, LateLabelState]:
         """Go through a sequence: what was thought of each label before it came, logits (T, L, N); the new state."""
-        told_TLN = self.labels.encode(labels, like=features_TLD)
+        told_TLN = self.label_scale * self.labels.encode(labels, like=features_TLD)
         late_TLN = torch.cat([state.pending[:, None], told_TLN[:, :-1]], dim=1)  # y_{t−1} comes with x_t
         logits_TLN, carried = self._steps(state.carried, features_TLD, late_TLN)
         return logits_TLN, LateLabelState(carried, told_TLN[:, -1], state.is_seen | self.labels.named(labels))

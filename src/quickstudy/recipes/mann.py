@@ -14,15 +14,16 @@ def omniglot_mann(
     *,
     split: Split = "lake",
     max_ways: int = 20,
-    ways: Count = (5, 20),
+    ways: Count = (2, 10),
     shots: Count = (1, 5),
     queries: int = 1,
     sharpens: bool = True,
+    label_scale: float = 6.0,
     jitter: bool = True,
     final: bool = True,
     pool: Pool | None = (60, 6),
     tasks_per_step: int = 32,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 6e-3,
     frozen_encoder: bool = False,
     steps: int = 5_000,
 ) -> Experiment:
@@ -37,6 +38,7 @@ def omniglot_mann(
         shots: Support drawings of each class in training, drawn for each step.
         queries: Queries of each class in training, each one the next item after the support.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can.
+        label_scale: How many times as large a label is read, beside the 64 features of an image.
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
@@ -47,7 +49,12 @@ def omniglot_mann(
     """
     encoder = Conv4(downsampling="pool")
     learner = MANN(
-        encoder.num_features, encoder=encoder, max_ways=max_ways, sharpens=sharpens, learns_from_support=False
+        encoder.num_features,
+        encoder=encoder,
+        max_ways=max_ways,
+        sharpens=sharpens,
+        label_scale=label_scale,
+        learns_from_support=False,
     )
     return any_way_experiment(
         learner,
