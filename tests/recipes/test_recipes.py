@@ -81,7 +81,7 @@ def test_the_concatenated_cnp_is_tested_only_at_ways_it_can_read() -> None:
 def test_an_any_way_recipe_is_tested_at_the_ways_it_can_read(name: str) -> None:
     settings = {"5-way 1-shot", "5-way 5-shot", "20-way 1-shot", "20-way 5-shot"}
     assert set(build(name, {}).test) == settings
-    assert set(build(name, {"ways": [5, 10]}).test) == {"5-way 1-shot", "5-way 5-shot"}
+    assert set(build(name, {"max_ways": 10, "ways": [5, 10]}).test) == {"5-way 1-shot", "5-way 5-shot"}
 
 
 @pytest.mark.parametrize(("ways", "highest"), [(5, 5), (20, 20)])

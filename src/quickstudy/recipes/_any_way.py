@@ -15,6 +15,7 @@ from quickstudy.tasks import Count, Jitter, Layout
 def any_way_experiment(
     learner: Learner,
     *,
+    max_ways: int,
     split: Split,
     ways: Count,
     shots: Count,
@@ -29,17 +30,16 @@ def any_way_experiment(
 ) -> Experiment:
     """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
     layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
-    most = ways if isinstance(ways, int) else ways[1]
     most_shots = shots if isinstance(shots, int) else shots[1]
     readable = {
         name: test
         for name, test in TEST_LAYOUTS.items()
-        if int(test.ways) <= most and int(test.shots) <= most_shots  # type: ignore[arg-type]
-    } or {f"{most}-way {most_shots}-shot": Layout(most, most_shots)}
+        if int(test.ways) <= max_ways and int(test.shots) <= most_shots  # type: ignore[arg-type]
+    } or {f"{max_ways}-way {most_shots}-shot": Layout(max_ways, most_shots)}
     return Experiment(
         learner=learner,
         train=omniglot_training(split, final, layout, pool),
-        validation=omniglot_validation(split, final, Layout(min(most, 20), 1, 5)),
+        validation=omniglot_validation(split, final, Layout(min(max_ways, 20), 1, 5)),
         test={name: omniglot_episodes(split, "test", layout) for name, layout in readable.items()},
         steps=steps,
         tasks_per_step=tasks_per_step,

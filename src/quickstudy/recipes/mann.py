@@ -58,6 +58,7 @@ def omniglot_mann(
     )
     return any_way_experiment(
         learner,
+        max_ways=max_ways,
         split=split,
         ways=ways,
         shots=shots,

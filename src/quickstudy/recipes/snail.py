@@ -46,6 +46,7 @@ def omniglot_snail(
     encoder = Conv4(downsampling="pool")  # 64 features, with no linear layer behind.
     return any_way_experiment(
         SNAIL(encoder, encoder.num_features, max_ways=max_ways, max_examples=max_ways * max_shots),
+        max_ways=max_ways,
         split=split,
         ways=ways,
         shots=shots,

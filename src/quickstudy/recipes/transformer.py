@@ -44,6 +44,7 @@ def omniglot_transformer(
     encoder = Conv4(downsampling="pool")
     return any_way_experiment(
         InContextTransformer(encoder, encoder.num_features, max_ways=max_ways),
+        max_ways=max_ways,
         split=split,
         ways=ways,
         shots=shots,
