@@ -125,13 +125,14 @@ def test_gradients_are_those_of_whole_sequences(vectors):
         assert gradient.abs().sum() > 0, name
 
 
-def test_a_sequence_item_is_an_embedding_beside_a_one_hot_label_and_the_querys_label_is_zero(vectors):
-    learner, items = build(), []
+@pytest.mark.parametrize("scale", [1.0, 8.0])
+def test_a_sequence_item_is_an_embedding_beside_a_one_hot_label_and_the_querys_label_is_zero(scale, vectors):
+    learner, items = build(label_scale=scale), []
     learner.blocks.blocks[0].keys.register_forward_hook(lambda module, given, keys: items.append(given[0]))
     predicted(learner, vectors)
     support, queries = items
     assert torch.equal(support[..., :8], learner.encoder(vectors.support_x))
-    assert torch.equal(support[..., 8:], torch.eye(3, dtype=torch.float64)[vectors.support_y])
+    assert torch.equal(support[..., 8:], scale * torch.eye(3, dtype=torch.float64)[vectors.support_y])
     assert torch.equal(queries[..., :8], learner.encoder(vectors.query_x))
     assert (queries[..., 8:] == 0).all()
 

@@ -54,7 +54,8 @@ class SNAIL(OnlineLearner):
     `encoder` maps inputs (..., *input) to `num_features` numbers (..., D); an image passes through it once. One set
     of weights serves up to `max_ways` classes and `max_examples` examples of a task (ways times shots), which is how
     far the convolutions reach. `filters` is the paper's D of every TCBlock, `attention` the K and V of its three
-    attention blocks. The encoder's batch normalisation, if any, uses running statistics at test.
+    attention blocks. Labels are read `label_scale` times as large. The encoder's batch normalisation, if any, uses
+    running statistics at test.
     """
 
     order_matters = True
@@ -69,10 +70,11 @@ class SNAIL(OnlineLearner):
         max_examples: int = 25,
         filters: int = 128,
         attention: KeyValueSizes = ((64, 32), (256, 128), (512, 256)),
+        label_scale: float = 1.0,
         literal_dilations: bool = False,
     ) -> None:
         super().__init__()
-        self.max_ways, self.max_examples = max_ways, max_examples
+        self.max_ways, self.max_examples, self.label_scale = max_ways, max_examples, label_scale
         self.encoder = encoder
         in_channels = channels = num_features + max_ways
         blocks: list[CausalBlock] = []
@@ -146,7 +148,7 @@ class SNAIL(OnlineLearner):
         return categorical(mask_absent(logits_TQN, state.is_present | knows_nothing_T1))
 
     def _slots(self, support_y: Tensor, like: Tensor) -> Tensor:
-        return F.one_hot(support_y.long(), self.max_ways).to(like.dtype)
+        return self.label_scale * F.one_hot(support_y.long(), self.max_ways).to(like.dtype)
 
     def _refuse_too_many(self, num_examples: int) -> None:
         if num_examples > self.max_examples:

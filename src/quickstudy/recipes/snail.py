@@ -16,6 +16,7 @@ def omniglot_snail(
     ways: Count = (5, 20),
     shots: Count = (1, 5),
     queries: int = 1,
+    label_scale: float = 8.0,
     jitter: bool = True,
     final: bool = True,
     pool: Pool | None = (60, 6),
@@ -35,6 +36,7 @@ def omniglot_snail(
         ways: Classes in a training episode, drawn for each step.
         shots: Support drawings of each class in training, drawn for each step as in the paper.
         queries: Queries of each class in training; the paper has one for the whole task.
+        label_scale: How many times as large a label is read, lest it be lost beside the 64 features of an image.
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
@@ -45,7 +47,9 @@ def omniglot_snail(
     """
     encoder = Conv4(downsampling="pool")  # 64 features, with no linear layer behind.
     return any_way_experiment(
-        SNAIL(encoder, encoder.num_features, max_ways=max_ways, max_examples=max_ways * max_shots),
+        SNAIL(
+            encoder, encoder.num_features, max_ways=max_ways, max_examples=max_ways * max_shots, label_scale=label_scale
+        ),
         max_ways=max_ways,
         split=split,
         ways=ways,
@@ -92,6 +96,7 @@ def omniglot_snail_paper(
         ways=ways,
         shots=shots,
         queries=queries,
+        label_scale=1.0,
         jitter=jitter,
         final=final,
         pool=None,
