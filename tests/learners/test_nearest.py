@@ -208,3 +208,9 @@ def test_inputs_of_another_size_than_the_autoencoders_are_refused(autoencoder, t
     ):
         with pytest.raises(UserError, match="built for 784 numbers"):
             ask()
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0])
+def test_a_temperature_that_is_not_above_zero_is_refused(temperature):
+    with pytest.raises(ValueError, match="above 0"):
+        Nearest(temperature)

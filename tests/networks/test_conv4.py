@@ -115,3 +115,8 @@ def test_every_layer_gets_a_gradient():
     encoder(torch.rand(4, 1, 28, 28)).square().sum().backward()
     for name, parameter in encoder.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_images_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"\(1, 14, 14\).*built for \(1, 28, 28\)"):
+        Conv4()(torch.zeros(2, 1, 14, 14))

@@ -31,6 +31,10 @@ class Nearest(Learner):
 
     def __init__(self, temperature: float = 0.1) -> None:
         super().__init__()
+        if temperature <= 0:
+            raise ValueError(
+                f"temperature is {temperature}, but it divides the cosines: a number above 0 was expected."
+            )
         self.temperature = temperature
 
     def adapt(self, support_x: Tensor, support_y: Tensor) -> NearestState:

@@ -34,6 +34,7 @@ class Conv4(nn.Module):
         super().__init__()
         if downsampling not in ("pool", "stride"):
             raise ValueError(f"downsampling is {downsampling!r}, but pool or stride was expected.")
+        self.image_shape = (in_channels, image_size, image_size)
         layers: list[nn.Module] = []
         for block in range(blocks):
             source = in_channels if block == 0 else channels
@@ -52,8 +53,17 @@ class Conv4(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features (..., D) of images (..., C, H, W)."""
+        """Features (..., D) of images (..., C, H, W).
+
+        Raises:
+            ValueError: if the images are of another size than it was built for.
+        """
         leading, image = images.shape[:-3], images.shape[-3:]
+        if image != self.image_shape:
+            raise ValueError(
+                f"Images are {tuple(image)}, but the encoder was built for {self.image_shape}. Resize the images, or "
+                "build it with image_size and in_channels for them."
+            )
         x_BCHW = images.reshape(-1, *image).contiguous(memory_format=torch.channels_last)
         if self.training or torch.is_grad_enabled():
             features_BCHW = self.blocks(x_BCHW)
