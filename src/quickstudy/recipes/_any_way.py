@@ -23,6 +23,7 @@ def any_way_experiment(
     jitter: bool,
     final: bool,
     pool: Pool | None,
+    generated: float,
     tasks_per_step: int,
     learning_rate: float,
     frozen_encoder: bool = False,
@@ -38,7 +39,7 @@ def any_way_experiment(
     } or {f"{max_ways}-way {most_shots}-shot": Layout(max_ways, most_shots)}
     return Experiment(
         learner=learner,
-        train=omniglot_training(split, final, layout, pool),
+        train=omniglot_training(split, final, layout, pool, generated),
         validation=omniglot_validation(split, final, Layout(min(max_ways, 20), 1, 5)),
         test={name: omniglot_episodes(split, "test", layout) for name, layout in readable.items()},
         steps=steps,

@@ -22,6 +22,7 @@ def omniglot_mann(
     jitter: bool = True,
     final: bool = True,
     pool: Pool | None = (60, 6),
+    generated: float = 0.5,
     tasks_per_step: int = 32,
     learning_rate: float = 6e-3,
     frozen_encoder: bool = False,
@@ -42,6 +43,7 @@ def omniglot_mann(
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
+        generated: Share of steps whose characters are generated, so that some are always new to the encoder.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
@@ -66,6 +68,7 @@ def omniglot_mann(
         jitter=jitter,
         final=final,
         pool=pool,
+        generated=generated,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         frozen_encoder=frozen_encoder,

@@ -19,6 +19,7 @@ from quickstudy.tasks import (
     GeneratedEpisodes,
     InstanceSequences,
     Layout,
+    Mixture,
     SequenceLayout,
     SharedEpisodes,
     rotated_classes,
@@ -86,10 +87,21 @@ def sequence_labels(labels: Labels) -> Literal["indices", "strings"]:
     return "indices" if labels == "one-hot" else "strings"
 
 
-def omniglot_training(split: Split, final: bool, layout: Layout, pool: Pool | None = None) -> TrainingSource:
-    """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training."""
+def omniglot_training(
+    split: Split, final: bool, layout: Layout, pool: Pool | None = None, generated: float = 0.0
+) -> TrainingSource:
+    """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training.
+
+    `generated` is the share of steps whose characters are generated instead, new ones every time.
+    """
+    if not 0 <= generated < 1:
+        raise UserError(f"A share of {generated} generated characters was asked for, but 0 up to below 1 was expected.")
     part: Parts = "train and validation" if final else "train"
-    return _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True), layout, pool)
+    drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True), layout, pool)
+    if generated == 0:
+        return drawn
+    made = glyph_training(layout, pool)
+    return lambda data_root: Mixture([drawn(data_root), made(data_root)], [1 - generated, generated])
 
 
 def omniglot_validation(split: Split, final: bool, layout: Layout) -> TaskSource:

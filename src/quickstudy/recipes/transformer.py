@@ -18,6 +18,7 @@ def omniglot_transformer(
     jitter: bool = True,
     final: bool = True,
     pool: Pool | None = (60, 6),
+    generated: float = 0.5,
     tasks_per_step: int = 64,
     learning_rate: float = 1e-3,
     frozen_encoder: bool = False,
@@ -36,6 +37,7 @@ def omniglot_transformer(
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
+        generated: Share of steps whose characters are generated, so that some are always new to the encoder.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
@@ -52,6 +54,7 @@ def omniglot_transformer(
         jitter=jitter,
         final=final,
         pool=pool,
+        generated=generated,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         frozen_encoder=frozen_encoder,

@@ -3,6 +3,7 @@
 from quickstudy.tasks.dealing import Count, Layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
 
@@ -13,6 +14,7 @@ __all__ = [
     "InstanceSequences",
     "Jitter",
     "Layout",
+    "Mixture",
     "SequenceLayout",
     "SharedEpisodes",
     "rotated_classes",
