@@ -25,7 +25,7 @@ def sequence(generator):
 
 def test_the_lstm_obeys_the_laws(tasks):
     torch.manual_seed(0)
-    learner = LSTM(28 * 28, max_ways=3, hidden=64, learns_from_support=False)
+    learner = LSTM(28 * 28, max_ways=3, hidden=64, labels_come="at once", label_scale=6.0)
     assert "training beats chance" in check_learner(learner, tasks, training_steps=200)
 
 
@@ -83,8 +83,8 @@ def test_in_training_labels_are_thrown_into_other_slots_each_time(sequence):
     assert not torch.equal(learner(tasks), learner(tasks))
 
 
-def test_without_the_support_the_loss_is_that_of_the_predictions(sequence):
-    (x, y), learner = sequence, build(learns_from_support=False)
+def test_where_labels_come_at_once_the_loss_is_that_of_the_predictions(sequence):
+    (x, y), learner = sequence, build(labels_come="at once")
     prediction = learner.predict(learner.adapt(x[:, :6], y[:, :6]), x[:, 6:])
     loss = learner(Tasks(x[:, :6], y[:, :6], x[:, 6:], y[:, [0, 1]]))
     assert torch.allclose(loss, -prediction.log_prob(y[:, [0, 1]]).mean(), atol=1e-12)

@@ -39,7 +39,9 @@ def strings(sequence, generator):
 
 def test_it_obeys_the_laws(tasks):
     torch.manual_seed(0)
-    learner = MANN(28 * 28, max_ways=5, learns_from_support=False, hidden=100, slots=16, width=20, heads=2)
+    learner = MANN(
+        28 * 28, max_ways=5, labels_come="at once", label_scale=6.0, sharpens=True, hidden=100, slots=16, width=20
+    )
     assert "training beats chance" in check_learner(learner, tasks, training_steps=300)
 
 
@@ -157,8 +159,8 @@ def test_the_loss_of_strings_is_summed_over_their_characters(strings):
     assert torch.allclose(learner(tasks), by_character, atol=1e-12)
 
 
-def test_without_the_support_the_loss_is_that_of_the_predictions(sequence):
-    (x, y), learner = sequence, build(learns_from_support=False)
+def test_where_labels_come_at_once_the_loss_is_that_of_the_predictions(sequence):
+    (x, y), learner = sequence, build(labels_come="at once")
     tasks = Tasks(x[:, :6], y[:, :6], x[:, 6:], y[:, [0, 1]])
     prediction = learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)
     assert torch.allclose(learner(tasks), -prediction.log_prob(tasks.query_y).mean(), atol=1e-12)
@@ -171,6 +173,35 @@ def test_in_training_labels_are_thrown_into_other_slots_each_time(sequence):
     assert torch.equal(learner(tasks), learner(tasks))
     learner.train()
     assert not torch.equal(learner(tasks), learner(tasks))
+
+
+def test_where_labels_come_at_once_the_last_example_is_told_before_the_query(sequence):
+    """And where they come late, with the query: in its own inputs, for the label is pending."""
+    x, y = sequence
+    told = y.clone()
+    told[:, -1] = (y[:, -1] + 1) % 4
+    for labels_come, is_pending in (("at once", False), ("late", True)):
+        learner = build(labels_come=labels_come)
+        one, two = learner.adapt(x, y), learner.adapt(x, told)
+        assert torch.equal(one.carried.memory.memory, two.carried.memory.memory) == is_pending
+        assert bool(one.pending.any()) == is_pending
+
+
+@pytest.mark.parametrize("labels_come", ["late", "at once"])
+def test_along_a_sequence_every_item_is_asked_about_before_its_label_is_told(labels_come, sequence):
+    (x, y), learner = sequence, build(labels_come=labels_come)
+    along = learner.predict_sequence(x, y).logits
+    state = learner.prior(2)
+    for step in range(8):
+        open_to_all = state._replace(is_seen=torch.ones(2, 4, dtype=torch.bool))
+        asked = learner.predict(open_to_all, x[:, step : step + 1]).logits[:, 0]
+        assert torch.allclose(asked, along[:, step], atol=1e-12)
+        state = learner.extend(state, x[:, step : step + 1], y[:, step : step + 1])
+
+
+def test_labels_that_come_at_an_unknown_time_are_refused():
+    with pytest.raises(ValueError, match="late or at once"):
+        build(labels_come="never")
 
 
 @pytest.mark.parametrize(("ways", "shots"), [(2, 1), (3, 4), (7, 2)])

@@ -1,12 +1,12 @@
 """Baselines of Santoro et al. (2016): the same task read by a network that has no memory beside its own state.
 
 "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016), section 4.1: an LSTM, and a feed-forward network,
-which knows nothing but the present input and the label before. The time-offset labels are those of `mann.py`.
+which knows nothing but the present input and the label before. How labels are read is told in `_label_sequences.py`.
 """
 
 from torch import Tensor, nn
 
-from quickstudy.learners._late_labels import Labels, LateLabelLearner
+from quickstudy.learners._label_sequences import Labels, LabelSequenceLearner, LabelTime
 from quickstudy.networks.memory import LSTMState, lstm_inputs, lstm_step
 
 
@@ -55,10 +55,10 @@ class FeedForwardCell(nn.Module):
         return drive_TG, carried
 
 
-class LSTM(LateLabelLearner):
-    """Reads examples one after another, each with the label of the one before.
+class LSTM(LabelSequenceLearner):
+    """Reads examples and their labels one after another.
 
-    Inputs, labels and loss are those of `LateLabelLearner`; without `is_recurrent` it is the feed-forward baseline.
+    Inputs, labels and loss are those of `LabelSequenceLearner`; without `is_recurrent` it is the feed-forward baseline.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LSTM(LateLabelLearner):
         is_recurrent: bool = True,
         hidden: int = 200,
         label_scale: float = 1.0,
-        learns_from_support: bool = True,
+        labels_come: LabelTime = "late",
     ) -> None:
         super().__init__(
             num_features,
@@ -80,5 +80,5 @@ class LSTM(LateLabelLearner):
             labels=labels,
             max_ways=max_ways,
             label_scale=label_scale,
-            learns_from_support=learns_from_support,
+            labels_come=labels_come,
         )

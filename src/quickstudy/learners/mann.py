@@ -1,12 +1,12 @@
 """Memory-augmented neural network: bind what is seen to the label that follows, in a memory wiped for each task.
 
 Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016); their episode is our
-task, their time step one example. The memory is in `networks/memory.py`,
-the reading of late labels in `_late_labels.py`.
+task, their time step one example. The memory is in `networks/memory.py`, the reading of labels in
+`_label_sequences.py`.
 
-What differs: the paper only ever reads sequences. Here any number of queries branch off, in parallel, after the
-support; and labels thrown at random into more slots than a task has classes make one set of weights serve any
-number of ways.
+What differs: the paper only ever reads sequences, whose labels come one step late. Here any number of queries branch
+off, in parallel, after the support, whose labels may come `at once`; and labels thrown at random into more slots than a
+task has classes make one set of weights serve any number of ways.
 """
 
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from quickstudy.learners._late_labels import Labels, LateLabelLearner
+from quickstudy.learners._label_sequences import Labels, LabelSequenceLearner, LabelTime
 from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
 
 _FIRST_SHARPNESS = 10.0
@@ -102,10 +102,10 @@ class MANNCell(nn.Module):
         return lstm_step(drive_TG + self.from_before(before), carried.controller.cell)
 
 
-class MANN(LateLabelLearner):
-    """Reads examples one after another, each with the label of the one before, into a memory of `slots` rows.
+class MANN(LabelSequenceLearner):
+    """Reads examples and their labels one after another into a memory of `slots` rows.
 
-    Inputs, labels and loss are those of `LateLabelLearner`. `feeds_reads` gives what was read from memory to the
+    Inputs, labels and loss are those of `LabelSequenceLearner`. `feeds_reads` gives what was read from memory to the
     controller's next step; `sharpens` lets the controller sharpen where it reads, as no head can in the paper.
     """
 
@@ -125,7 +125,7 @@ class MANN(LateLabelLearner):
         feeds_reads: bool = True,
         sharpens: bool = False,
         label_scale: float = 1.0,
-        learns_from_support: bool = True,
+        labels_come: LabelTime = "late",
     ) -> None:
         def make_cell(num_inputs: int) -> MANNCell:
             return MANNCell(
@@ -147,5 +147,5 @@ class MANN(LateLabelLearner):
             labels=labels,
             max_ways=max_ways,
             label_scale=label_scale,
-            learns_from_support=learns_from_support,
+            labels_come=labels_come,
         )

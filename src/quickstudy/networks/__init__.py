@@ -3,7 +3,7 @@
 from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock
 from quickstudy.networks.class_means import class_means, mask_absent
 from quickstudy.networks.conv4 import Conv4, Downsampling
-from quickstudy.networks.late_labels import LateLabels, LateLabelState, OneHotLabels, StringLabels
+from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceState, OneHotLabels, StringLabels
 from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 from quickstudy.networks.temporal import CausalBlock, CausalChain, CausalConvolution, DenseBlock, TCBlock
@@ -18,8 +18,8 @@ __all__ = [
     "Downsampling",
     "KeysValues",
     "LSTMState",
-    "LateLabelState",
-    "LateLabels",
+    "LabelSequenceState",
+    "LabelSequences",
     "MemoryState",
     "Normalisation",
     "OneHotLabels",

@@ -2,7 +2,7 @@
 
 from quickstudy.core import Experiment
 from quickstudy.learners import LSTM
-from quickstudy.recipes._late_labels import Optimiser, sequence_experiment
+from quickstudy.recipes._label_sequences import Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Labels, Split
 
 

@@ -5,7 +5,7 @@ from quickstudy.learners import MANN
 from quickstudy.learners.mann import Controller
 from quickstudy.networks import Conv4
 from quickstudy.recipes._any_way import any_way_experiment
-from quickstudy.recipes._late_labels import Optimiser, sequence_experiment
+from quickstudy.recipes._label_sequences import Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Labels, Pool, Split
 from quickstudy.tasks import Count
 
@@ -14,7 +14,7 @@ def omniglot_mann(
     *,
     split: Split = "lake",
     max_ways: int = 20,
-    ways: Count = (2, 10),
+    ways: Count = (2, 20),
     shots: Count = (1, 5),
     queries: int = 1,
     sharpens: bool = True,
@@ -56,7 +56,7 @@ def omniglot_mann(
         max_ways=max_ways,
         sharpens=sharpens,
         label_scale=label_scale,
-        learns_from_support=False,
+        labels_come="at once",
     )
     return any_way_experiment(
         learner,

@@ -2,7 +2,7 @@
 
 from quickstudy.core import Experiment
 from quickstudy.learners import AutoencoderNearest, Nearest
-from quickstudy.recipes._late_labels import sequence_experiment
+from quickstudy.recipes._label_sequences import sequence_experiment
 from quickstudy.recipes.sources import Split, glyph_episodes, omniglot_episodes
 from quickstudy.tasks import Layout
 

@@ -1,4 +1,4 @@
-"""What all learners of Santoro et al. (2016) share, whatever cell they read with: labels that come one step late.
+"""What all learners of Santoro et al. (2016) share, whatever cell they read with: inputs and labels in turn.
 
 "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016), section 2.2. The learners themselves are in
 `mann.py` and `lstm.py`.
@@ -22,19 +22,22 @@ from quickstudy.core import (
     check_tasks,
     map_state,
 )
-from quickstudy.networks.late_labels import LateLabels, LateLabelState, OneHotLabels, StringLabels
+from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceState, OneHotLabels, StringLabels
 
 Labels = Literal["one-hot", "strings"]
+LabelTime = Literal["late", "at once"]
 
 
-class LateLabelLearner(OnlineLearner):
-    """Reads examples one after another, each with the label of the one before; `make_cell` tells with what.
+class LabelSequenceLearner(OnlineLearner):
+    """Reads examples one after another; `make_cell` tells with what.
 
     Inputs are flattened to `num_features` numbers, or an `encoder` maps (T, S, *input) to as many.
     Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5); they are read
     `label_scale` times as large, lest a few ones be lost among many features.
-    The loss is the mean over all answers, those to the support included as in the paper; unless
-    `learns_from_support` is off: then the queries' alone, with labels not yet seen ruled out as in `predict`.
+
+    Labels come `late` as in the paper, each with the example after its own, and the loss is the mean over all answers,
+    those to the support included. Or they come `at once`, each with its own example, as suits a support that is
+    labelled anyway; the loss is then the queries' alone, with labels not yet told ruled out as in `predict`.
     """
 
     order_matters = True
@@ -49,47 +52,47 @@ class LateLabelLearner(OnlineLearner):
         labels: Labels,
         max_ways: int,
         label_scale: float,
-        learns_from_support: bool,
+        labels_come: LabelTime,
     ) -> None:
         super().__init__()
         if labels not in ("one-hot", "strings"):
             raise ValueError(f"labels is {labels!r}, but one-hot or strings was expected.")
-        self.learns_from_support = learns_from_support
+        if labels_come not in ("late", "at once"):
+            raise ValueError(f"labels_come is {labels_come!r}, but late or at once was expected.")
         self.labels = OneHotLabels(max_ways) if labels == "one-hot" else StringLabels()
         self.num_features = num_features
         self.encoder = encoder or nn.Flatten(2)
-        self.network = LateLabels(make_cell(num_features + self.labels.width), self.labels, label_scale)
+        cell = make_cell(num_features + self.labels.width)
+        self.network = LabelSequences(cell, self.labels, label_scale, labels_are_late=labels_come == "late")
 
-    def prior(self, num_tasks: int) -> LateLabelState:
+    def prior(self, num_tasks: int) -> LabelSequenceState:
         """Nothing was read yet, and a memory, if any, is wiped."""
         return self.network.prior(num_tasks)
 
-    def extend(self, state: LateLabelState, support_x: Tensor, support_y: Tensor) -> LateLabelState:
-        """Read examples (T, S, *input) with labels (T, S), or strings (T, S, 5); the last label stays pending."""
+    def extend(self, state: LabelSequenceState, support_x: Tensor, support_y: Tensor) -> LabelSequenceState:
+        """Read examples (T, S, *input) with labels (T, S) or (T, S, 5); a label that comes late may stay pending."""
         self._check(support_x, support_y)
         return self.network.read(state, self._encode(support_x), support_y)[1]
 
-    def predict(self, state: LateLabelState, query_x: Tensor) -> Distribution:
-        """Labels of the queries (T, Q, *input), each the one next step; labels not yet seen are ruled out."""
+    def predict(self, state: LabelSequenceState, query_x: Tensor) -> Distribution:
+        """Labels of the queries (T, Q, *input), each the one next step; labels not yet told are ruled out."""
         check_query(query_x, state.pending.shape[0])
         logits_TQN = self._ask(state, self._encode(query_x))
         return self.labels.prediction(logits_TQN, state.is_seen)
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Distribution:
-        """What it says at every step of sequences (T, L, *input), told the labels (T, L) or (T, L, 5) one step late.
+        """What it says at every step of sequences (T, L, *input), told the labels (T, L) or (T, L, 5) up to the last.
 
         No label is ruled out: the first of a class is a guess.
         """
         self._check(x, y)
-        logits_TLN, _ = self.network.read(self.prior(x.shape[0]), self._encode(x), y)
-        return self.labels.prediction(logits_TLN)
+        return self.labels.prediction(self.network.along(self._encode(x), y))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
-        """Minus the mean log-likelihood of the answers.
+        """Minus the mean log-likelihood of the answers; in training, labels are thrown at random into the slots.
 
-        Those at every step of the support and for every query: a task of one query is the paper's sequence, its last
-        item the query. Or, unless it `learns_from_support`, those of the queries as `predict` gives them. In training,
-        labels are thrown at random into the slots.
+        Where labels are late, the answers are those at every step of the support and for every query: a task of one
+        query is the paper's sequence, its last item the query. Else they are those for the queries.
         """
         extremes = self.labels.extremes(tasks.support_y)
         check_tasks(tasks._replace(support_y=extremes), self.labels.num_symbols)
@@ -99,7 +102,7 @@ class LateLabelLearner(OnlineLearner):
         z_TSD, z_TQD = tasks.embedded(self._encode)
         told_TSN, state = self.network.read(self.prior(len(support_y)), z_TSD, support_y)
         asked_TQN = self._ask(state, z_TQD)
-        if not self.learns_from_support:
+        if not self.network.labels_are_late:
             return -self.labels.prediction(asked_TQN, state.is_seen).log_prob(query_y).mean()
         logits, answers = torch.cat([told_TSN, asked_TQN], dim=1), torch.cat([support_y, query_y], dim=1)
         return -self.labels.prediction(logits).log_prob(answers).mean()
@@ -114,7 +117,7 @@ class LateLabelLearner(OnlineLearner):
             )
         return z_TLD
 
-    def _ask(self, state: LateLabelState, z_TQD: Tensor) -> Tensor:
+    def _ask(self, state: LabelSequenceState, z_TQD: Tensor) -> Tensor:
         num_queries = z_TQD.shape[1]
         branches = map_state(lambda leaf: leaf.repeat_interleave(num_queries, dim=0), state)
         return self.network.ahead(branches, z_TQD.flatten(0, 1)).unflatten(0, (-1, num_queries))

@@ -1,7 +1,7 @@
-"""Recurrent networks whose labels come late: an input is read with the label of the one before it.
+"""Recurrent networks that read inputs and labels in turn: each input with the label of the one before it, or its own.
 
-Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016), section 2.2: so each label must be
-guessed before it is told.
+Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016), section 2.2, has labels come one step
+late, so that each must be guessed before it is told.
 
 Letters: T tasks, L steps of a sequence, D features of an input, N numbers of a label.
 """
@@ -97,51 +97,78 @@ class Cell(Protocol):
         """The output (T, num_outputs), and what is carried on."""
 
 
-class LateLabelState(NamedTuple):
+class LabelSequenceState(NamedTuple):
     """All that was read so far of a sequence of labelled inputs."""
 
     carried: Any
     """What the cell carries from step to step."""
     pending: Tensor
-    """(T, N): the last label, y_{t−1}, to be read with the next input; zero where there was none."""
+    """(T, N): the last label, y_{t−1}, to be read with the next input; zero where none is left to be read."""
     is_seen: Tensor
-    """(T, N) booleans: the labels read so far, and the one pending."""
+    """(T, N) booleans: the labels told so far, the one pending too."""
 
 
-class LateLabels(nn.Module):
-    """A recurrent network that reads each input together with the label of the input before it.
+class LabelSequences(nn.Module):
+    """A recurrent network that reads each input with a label: of the input before if `labels_are_late`, or its own.
 
     The cell's inputs are an input's features, then the label's numbers times `label_scale`.
     """
 
-    def __init__(self, cell: nn.Module, labels: OneHotLabels | StringLabels, label_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        cell: nn.Module,
+        labels: OneHotLabels | StringLabels,
+        label_scale: float = 1.0,
+        *,
+        labels_are_late: bool = True,
+    ) -> None:
         super().__init__()
-        self.label_scale = label_scale
+        self.label_scale, self.labels_are_late = label_scale, labels_are_late
         self.cell: Any = cell  # A `Cell`; torch knows modules only.
         self.labels = labels
         num_outputs: int = cell.num_outputs  # type: ignore[assignment]
         self.output = nn.Linear(num_outputs, labels.width)
 
-    def prior(self, num_tasks: int) -> LateLabelState:
+    def prior(self, num_tasks: int) -> LabelSequenceState:
         """Nothing was read yet."""
         pending_TN = self.output.weight.new_zeros(num_tasks, self.labels.width)
         nothing_TN = torch.zeros(num_tasks, self.labels.slots, dtype=torch.bool, device=pending_TN.device)
-        return LateLabelState(self.cell.prior(num_tasks), pending_TN, nothing_TN)
+        return LabelSequenceState(self.cell.prior(num_tasks), pending_TN, nothing_TN)
 
-    def read(self, state: LateLabelState, features_TLD: Tensor, labels: Tensor) -> tuple[Tensor, LateLabelState]:
-        """Go through a sequence: what was thought of each label before it came, logits (T, L, N); the new state."""
+    def read(
+        self, state: LabelSequenceState, features_TLD: Tensor, labels: Tensor
+    ) -> tuple[Tensor, LabelSequenceState]:
+        """Go through a sequence: what is thought at each step, logits (T, L, N), and the new state.
+
+        Where labels are late that is thought before the label came; else it was there to be seen.
+        """
         told_TLN = self.label_scale * self.labels.encode(labels, like=features_TLD)
-        late_TLN = torch.cat([state.pending[:, None], told_TLN[:, :-1]], dim=1)  # y_{t−1} comes with x_t
-        logits_TLN, carried = self._steps(state.carried, features_TLD, late_TLN)
-        return logits_TLN, LateLabelState(carried, told_TLN[:, -1], state.is_seen | self.labels.named(labels))
+        if self.labels_are_late:
+            read_TLN = torch.cat([state.pending[:, None], told_TLN[:, :-1]], dim=1)  # y_{t−1} comes with x_t
+            pending_TN = told_TLN[:, -1]
+        else:
+            read_TLN, pending_TN = told_TLN, state.pending
+        logits_TLN, carried = self._steps(state.carried, features_TLD, read_TLN)
+        return logits_TLN, LabelSequenceState(carried, pending_TN, state.is_seen | self.labels.named(labels))
 
-    def ahead(self, state: LateLabelState, features_TD: Tensor) -> Tensor:
+    def ahead(self, state: LabelSequenceState, features_TD: Tensor) -> Tensor:
         """What is thought of one further input of each task, logits (T, N); nothing of it is kept."""
         logits_T1N, _ = self._steps(state.carried, features_TD[:, None], state.pending[:, None])
         return logits_T1N.squeeze(1)
 
-    def _steps(self, carried: Any, features_TLD: Tensor, late_TLN: Tensor) -> tuple[Tensor, Any]:
-        drive_TLG = self.cell.drive(torch.cat([features_TLD, late_TLN], dim=-1))
+    def along(self, features_TLD: Tensor, labels: Tensor) -> Tensor:
+        """What is thought of every input of a sequence before its label is told, logits (T, L, N)."""
+        state = self.prior(features_TLD.shape[0])
+        if self.labels_are_late:
+            return self.read(state, features_TLD, labels)[0]
+        thoughts = []
+        for features_TD, label in zip(features_TLD.unbind(dim=1), labels.unbind(dim=1), strict=True):
+            thoughts.append(self.ahead(state, features_TD))
+            _, state = self.read(state, features_TD[:, None], label[:, None])
+        return torch.stack(thoughts, dim=1)
+
+    def _steps(self, carried: Any, features_TLD: Tensor, read_TLN: Tensor) -> tuple[Tensor, Any]:
+        drive_TLG = self.cell.drive(torch.cat([features_TLD, read_TLN], dim=-1))
         outputs = []
         for drive_TG in drive_TLG.unbind(dim=1):
             output_TO, carried = self.cell.step(drive_TG, carried)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributions import Categorical
 
-from quickstudy.networks.late_labels import LateLabels, OneHotLabels, StringLabels
+from quickstudy.networks.label_sequences import LabelSequences, OneHotLabels, StringLabels
 
 FLOAT64 = torch.zeros((), dtype=torch.float64)
 
@@ -72,7 +72,7 @@ class Listener(nn.Module):
 
 
 def test_each_label_is_read_with_the_next_input():
-    network = LateLabels(Listener(), OneHotLabels(3))
+    network = LabelSequences(Listener(), OneHotLabels(3))
     x, y = torch.arange(8.0).view(1, 4, 2), torch.tensor([[2, 0, 1, 1]])
     _, state = network.read(network.prior(1), x, y)
     assert torch.equal(network.cell.heard[..., :2], x)
@@ -83,14 +83,14 @@ def test_each_label_is_read_with_the_next_input():
 
 
 def test_labels_are_read_as_large_as_asked_for():
-    network = LateLabels(Listener(), OneHotLabels(3), label_scale=6.0)
+    network = LabelSequences(Listener(), OneHotLabels(3), label_scale=6.0)
     _, state = network.read(network.prior(1), torch.ones(1, 2, 2), torch.tensor([[2, 0]]))
     assert network.cell.heard[0].tolist() == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 6]]
     assert state.pending.tolist() == [[6, 0, 0]]
 
 
 def test_the_labels_read_so_far_are_recorded():
-    network = LateLabels(Listener(), OneHotLabels(4))
+    network = LabelSequences(Listener(), OneHotLabels(4))
     _, state = network.read(network.prior(2), torch.zeros(2, 2, 2), torch.tensor([[2, 2], [0, 3]]))
     _, state = network.read(state, torch.zeros(2, 1, 2), torch.tensor([[1], [3]]))
     assert state.is_seen.tolist() == [[False, True, True, False], [True, False, False, True]]
