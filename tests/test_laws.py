@@ -48,12 +48,8 @@ LEARNERS = {
     "cnp, shared decoder": lambda: _cnp("shared"),
     "cnp, concatenated decoder": lambda: _cnp("concatenated"),
     "cnp, with places to spare": lambda: _cnp("concatenated", num_ways=5),
-    "mann": lambda: MANN(
-        784, max_ways=3, hidden=64, slots=16, width=10, heads=2, labels_come="at once", label_scale=6.0, sharpens=True
-    ),
-        784, max_ways=3, hidden=64, slots=16, width=10, heads=2, labels_come="at once", label_scale=6.0, sharpens=True
-    ),
-    "lstm": lambda: LSTM(784, max_ways=3, hidden=64, labels_come="at once", label_scale=6.0),
+    "mann": lambda: MANN(784, max_ways=3, hidden=64, slots=16, width=10, heads=2, labels_come="at once", sharpens=True),
+    "lstm": lambda: LSTM(784, max_ways=3, hidden=64, labels_come="at once"),
     "snail": _snail,
     "snail, with slots to spare": lambda: _snail(5, 10),
     "in-context transformer": _transformer,

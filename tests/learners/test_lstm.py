@@ -25,7 +25,7 @@ def sequence(generator):
 
 def test_the_lstm_obeys_the_laws(tasks):
     torch.manual_seed(0)
-    learner = LSTM(28 * 28, max_ways=3, hidden=64, labels_come="at once", label_scale=6.0)
+    learner = LSTM(28 * 28, max_ways=3, hidden=64, labels_come="at once")
     assert "training beats chance" in check_learner(learner, tasks, training_steps=200)
 
 
@@ -36,7 +36,8 @@ def test_the_feed_forward_network_obeys_the_laws_but_learns_nothing(law, tasks):
 
 def test_the_sizes_are_the_papers():
     lstm = LSTM(400, max_ways=5)
-    assert sum(parameter.numel() for parameter in lstm.network.cell.parameters()) == 484_800
+    gates = [*lstm.network.cell.parameters(), *lstm.network.from_labels.parameters()]
+    assert sum(parameter.numel() for parameter in gates) == 484_800
 
 
 def test_it_is_a_standard_lstm_told_the_labels_one_step_late(sequence):
@@ -44,7 +45,7 @@ def test_it_is_a_standard_lstm_told_the_labels_one_step_late(sequence):
     cell = learner.network.cell
     reference = nn.LSTM(10, 16, batch_first=True).double()
     with torch.no_grad():  # torch's order of the gates is i, f, u, o.
-        f, i, o, u = cell.from_inputs.weight.chunk(4)
+        f, i, o, u = torch.cat([cell.from_inputs.weight, learner.network.from_labels.weight], dim=1).chunk(4)
         reference.weight_ih_l0.copy_(torch.cat([i, f, u, o]))
         f, i, o, u = cell.from_inputs.bias.chunk(4)
         reference.bias_ih_l0.copy_(torch.cat([i, f, u, o]))
@@ -70,7 +71,7 @@ def test_the_feed_forward_network_knows_only_the_present_item_and_the_label_befo
 def test_the_feed_forward_network_has_one_layer_of_tanh(sequence):
     (x, y), learner = sequence, build(is_recurrent=False)
     late = torch.cat([torch.zeros(2, 1, 4), nn.functional.one_hot(y[:, :-1], 4)], dim=1).double()
-    hidden = learner.network.cell.from_inputs(torch.cat([x, late], dim=-1)).tanh()
+    hidden = (learner.network.cell.from_inputs(x) + learner.network.from_labels(late)).tanh()
     expected = learner.network.output(hidden).log_softmax(dim=-1)
     assert torch.allclose(learner.predict_sequence(x, y).logits, expected, atol=1e-12)
 

@@ -39,19 +39,18 @@ def strings(sequence, generator):
 
 def test_it_obeys_the_laws(tasks):
     torch.manual_seed(0)
-    learner = MANN(
-        28 * 28, max_ways=5, labels_come="at once", label_scale=6.0, sharpens=True, hidden=100, slots=16, width=20
-    )
+    learner = MANN(28 * 28, max_ways=5, labels_come="at once", sharpens=True, hidden=100, slots=16, width=20)
     assert "training beats chance" in check_learner(learner, tasks, training_steps=300)
 
 
 def test_the_sizes_are_the_papers():
-    cell = MANN(400, max_ways=5).network.cell
-    assert count(cell.from_inputs) + count(cell.from_before) == 612_800
+    network = MANN(400, max_ways=5).network
+    cell = network.cell
+    assert count(cell.from_inputs) + count(network.from_labels) + count(cell.from_before) == 612_800
     assert count(cell.keys) == 32_160
     assert count(cell.gates) == 804
     unfed = MANN(400, max_ways=5, feeds_reads=False).network
-    assert count(unfed.cell.from_inputs) + count(unfed.cell.from_before) == 484_800
+    assert count(unfed.cell.from_inputs) + count(unfed.from_labels) + count(unfed.cell.from_before) == 484_800
     assert count(unfed.output) == 1_805
     assert count(unfed) == 484_800 + 32_160 + 804 + 1_805
 
@@ -61,7 +60,7 @@ def test_a_step_is_made_of_controller_memory_and_output(controller, sequence):
     """The first step, from an empty memory, with the null label."""
     learner, (x, y) = build(controller=controller), sequence
     cell = learner.network.cell
-    drive = cell.from_inputs(torch.cat([x[:, 0], torch.zeros(2, 4, dtype=torch.float64)], dim=-1))
+    drive = cell.from_inputs(x[:, 0])
     if controller == "lstm":
         _, i, o, u = drive.chunk(4, dim=-1)
         hidden = o.sigmoid() * (i.sigmoid() * u.tanh()).tanh()

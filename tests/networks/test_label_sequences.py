@@ -55,42 +55,58 @@ def test_labels_not_seen_are_ruled_out_and_where_none_was_all_are_open():
     assert torch.allclose(found, torch.tensor([[0.5, 0.0, 0.5], [1 / 3, 1 / 3, 1 / 3]]))
 
 
-class Listener(nn.Module):
-    """A cell that notes what it is given, and remembers how often."""
+class Counter(nn.Module):
+    """A cell that gives back what drives it, and remembers how often."""
 
-    num_outputs = 1
+    num_drives = num_outputs = 2
 
     def prior(self, num_tasks):
         return torch.zeros(num_tasks, 1)
 
-    def drive(self, inputs):
-        self.heard = inputs
-        return inputs
+    def drive(self, features):
+        return 100 * features
 
     def step(self, drive, carried):
-        return carried, carried + 1
+        return drive, carried + 1
+
+
+def build(slots=3, **options) -> LabelSequences:
+    """Features count a hundredfold; label i counts 10^-i in the first number, and 1 in the second, if any."""
+    network = LabelSequences(Counter(), OneHotLabels(slots), **options).requires_grad_(False)
+    with torch.no_grad():
+        network.from_labels.weight.copy_(torch.stack([10.0 ** -torch.arange(slots), torch.ones(slots)]))
+    network.output = nn.Linear(2, 2, bias=False)
+    nn.init.eye_(network.output.weight)
+    return network
 
 
 def test_each_label_is_read_with_the_next_input():
-    network = LabelSequences(Listener(), OneHotLabels(3))
-    x, y = torch.arange(8.0).view(1, 4, 2), torch.tensor([[2, 0, 1, 1]])
-    _, state = network.read(network.prior(1), x, y)
-    assert torch.equal(network.cell.heard[..., :2], x)
-    assert network.cell.heard[0, :, 2:].tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
+    network, x, y = build(), torch.arange(8.0).view(1, 4, 2), torch.tensor([[2, 0, 1, 1]])
+    driven, state = network.read(network.prior(1), x, y)
+    labels = driven - 100 * x
+    assert torch.allclose(labels[0], torch.tensor([[0, 0], [0.01, 1], [1, 1], [0.1, 1]]), atol=1e-4)
     assert state.pending.tolist() == [[0, 1, 0]]
-    network.ahead(state, torch.zeros(1, 2))
-    assert network.cell.heard.tolist() == [[[0, 0, 0, 1, 0]]]
+    assert torch.allclose(network.ahead(state, torch.zeros(1, 2)), torch.tensor([[0.1, 1]]))
+    assert state.carried.item() == 4
 
 
-def test_labels_are_read_as_large_as_asked_for():
-    network = LabelSequences(Listener(), OneHotLabels(3), label_scale=6.0)
-    _, state = network.read(network.prior(1), torch.ones(1, 2, 2), torch.tensor([[2, 0]]))
-    assert network.cell.heard[0].tolist() == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 6]]
-    assert state.pending.tolist() == [[6, 0, 0]]
+def test_or_each_with_its_own_input_and_the_next_with_none():
+    network, x, y = build(labels_are_late=False), torch.arange(8.0).view(1, 4, 2), torch.tensor([[2, 0, 1, 1]])
+    driven, state = network.read(network.prior(1), x, y)
+    labels = driven - 100 * x
+    assert torch.allclose(labels[0], torch.tensor([[0.01, 1], [1, 1], [0.1, 1], [0.1, 1]]), atol=1e-4)
+    assert not state.pending.any()
+    assert torch.equal(network.ahead(state, torch.ones(1, 2)), torch.full((1, 2), 100.0))
+
+
+def test_along_a_sequence_no_label_is_read_before_its_input_was_asked_about():
+    x, y = torch.zeros(1, 3, 2), torch.tensor([[2, 0, 1]])
+    assert torch.equal(build(labels_are_late=False).along(x, y), x)
+    assert torch.equal(build().along(x, y)[0, :, 1], torch.tensor([0.0, 1.0, 1.0]))
 
 
 def test_the_labels_read_so_far_are_recorded():
-    network = LabelSequences(Listener(), OneHotLabels(4))
+    network = build(4)
     _, state = network.read(network.prior(2), torch.zeros(2, 2, 2), torch.tensor([[2, 2], [0, 3]]))
     _, state = network.read(state, torch.zeros(2, 1, 2), torch.tensor([[1], [3]]))
     assert state.is_seen.tolist() == [[False, True, True, False], [True, False, False, True]]

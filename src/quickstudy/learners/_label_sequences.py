@@ -32,8 +32,7 @@ class LabelSequenceLearner(OnlineLearner):
     """Reads examples one after another; `make_cell` tells with what.
 
     Inputs are flattened to `num_features` numbers, or an `encoder` maps (T, S, *input) to as many.
-    Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5); they are read
-    `label_scale` times as large, lest a few ones be lost among many features.
+    Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5).
 
     Labels come `late` as in the paper, each with the example after its own, and the loss is the mean over all answers,
     those to the support included. Or they come `at once`, each with its own example, as suits a support that is
@@ -51,7 +50,6 @@ class LabelSequenceLearner(OnlineLearner):
         encoder: nn.Module | None,
         labels: Labels,
         max_ways: int,
-        label_scale: float,
         labels_come: LabelTime,
     ) -> None:
         super().__init__()
@@ -62,8 +60,8 @@ class LabelSequenceLearner(OnlineLearner):
         self.labels = OneHotLabels(max_ways) if labels == "one-hot" else StringLabels()
         self.num_features = num_features
         self.encoder = encoder or nn.Flatten(2)
-        cell = make_cell(num_features + self.labels.width)
-        self.network = LabelSequences(cell, self.labels, label_scale, labels_are_late=labels_come == "late")
+        cell = make_cell(num_features)
+        self.network = LabelSequences(cell, self.labels, labels_are_late=labels_come == "late")
 
     def prior(self, num_tasks: int) -> LabelSequenceState:
         """Nothing was read yet, and a memory, if any, is wiped."""

@@ -17,16 +17,16 @@ class LSTMCell(nn.Module):
         super().__init__()
         self.from_inputs = lstm_inputs(num_inputs, hidden)  # W_xh, b
         self.from_before = nn.Linear(hidden, 4 * hidden, bias=False)  # W_hh
-        self.num_outputs = hidden
+        self.num_drives, self.num_outputs = 4 * hidden, hidden
 
     def prior(self, num_tasks: int) -> LSTMState:
         """Nothing in mind."""
         nothing_TH = self.from_before.weight.new_zeros(num_tasks, self.num_outputs)
         return LSTMState(nothing_TH, nothing_TH)
 
-    def drive(self, inputs_TLI: Tensor) -> Tensor:
+    def drive(self, features_TLD: Tensor) -> Tensor:
         """What the inputs contribute to the gates, for all steps at once."""
-        return self.from_inputs(inputs_TLI)
+        return self.from_inputs(features_TLD)
 
     def step(self, drive_TG: Tensor, carried: LSTMState) -> tuple[Tensor, LSTMState]:
         """The output is h_t."""
@@ -40,19 +40,19 @@ class FeedForwardCell(nn.Module):
     def __init__(self, num_inputs: int, hidden: int) -> None:
         super().__init__()
         self.from_inputs = nn.Linear(num_inputs, hidden)
-        self.num_outputs = hidden
+        self.num_drives = self.num_outputs = hidden
 
     def prior(self, num_tasks: int) -> tuple[()]:
         """Nothing."""
         return ()
 
-    def drive(self, inputs_TLI: Tensor) -> Tensor:
-        """The hidden layer, for all steps at once."""
-        return self.from_inputs(inputs_TLI).tanh()
+    def drive(self, features_TLD: Tensor) -> Tensor:
+        """What the inputs contribute to the hidden layer, for all steps at once."""
+        return self.from_inputs(features_TLD)
 
     def step(self, drive_TG: Tensor, carried: tuple[()]) -> tuple[Tensor, tuple[()]]:
         """The output is the hidden layer."""
-        return drive_TG, carried
+        return drive_TG.tanh(), carried
 
 
 class LSTM(LabelSequenceLearner):
@@ -70,7 +70,6 @@ class LSTM(LabelSequenceLearner):
         max_ways: int = 20,
         is_recurrent: bool = True,
         hidden: int = 200,
-        label_scale: float = 1.0,
         labels_come: LabelTime = "late",
     ) -> None:
         super().__init__(
@@ -79,6 +78,5 @@ class LSTM(LabelSequenceLearner):
             encoder=encoder,
             labels=labels,
             max_ways=max_ways,
-            label_scale=label_scale,
             labels_come=labels_come,
         )

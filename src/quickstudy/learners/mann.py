@@ -67,7 +67,7 @@ class MANNCell(nn.Module):
         self.sharpness = nn.Linear(hidden, heads) if sharpens else None
         if self.sharpness is not None:
             nn.init.constant_(self.sharpness.bias, _FIRST_SHARPNESS)
-        self.num_outputs = hidden + heads * width
+        self.num_drives, self.num_outputs = self.from_inputs.out_features, hidden + heads * width
 
     def prior(self, num_tasks: int) -> MANNCarried:
         """Nothing in mind, and an empty memory."""
@@ -77,9 +77,9 @@ class MANNCell(nn.Module):
         memory = empty_memory(weight, num_tasks, slots, width, heads)
         return MANNCarried(LSTMState(nothing_TH, nothing_TH), memory, weight.new_zeros(num_tasks, heads * width))
 
-    def drive(self, inputs_TLI: Tensor) -> Tensor:
+    def drive(self, features_TLD: Tensor) -> Tensor:
         """What the inputs contribute to the controller, for all steps at once."""
-        return self.from_inputs(inputs_TLI)
+        return self.from_inputs(features_TLD)
 
     def step(self, drive_TG: Tensor, carried: MANNCarried) -> tuple[Tensor, MANNCarried]:
         """Control, write, read; the output is o_t = [h_t; r_t]."""
@@ -124,7 +124,6 @@ class MANN(LabelSequenceLearner):
         usage_decay: float = 0.99,
         feeds_reads: bool = True,
         sharpens: bool = False,
-        label_scale: float = 1.0,
         labels_come: LabelTime = "late",
     ) -> None:
         def make_cell(num_inputs: int) -> MANNCell:
@@ -146,6 +145,5 @@ class MANN(LabelSequenceLearner):
             encoder=encoder,
             labels=labels,
             max_ways=max_ways,
-            label_scale=label_scale,
             labels_come=labels_come,
         )

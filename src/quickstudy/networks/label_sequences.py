@@ -15,6 +15,9 @@ from torch.distributions import Categorical, Distribution, Independent
 
 from quickstudy.networks.class_means import mask_absent
 
+_LABEL_SPREAD = 0.3
+"""Of a label's first weights: too small, and a few ones are lost among many features; at one they drown them."""
+
 
 class OneHotLabels:
     """A label is one of a number of slots; `num_symbols` is that number."""
@@ -85,13 +88,14 @@ class StringLabels:
 class Cell(Protocol):
     """One step of a recurrent network; what does not depend on the step before is done for all steps at once."""
 
+    num_drives: int
     num_outputs: int
 
     def prior(self, num_tasks: int) -> Any:
         """What is carried before the first step."""
 
-    def drive(self, inputs_TLI: Tensor) -> Tensor:
-        """What the inputs alone contribute, (T, L, …)."""
+    def drive(self, features_TLD: Tensor) -> Tensor:
+        """What the inputs alone contribute, (T, L, num_drives), to which the labels' share is added."""
 
     def step(self, drive_TG: Tensor, carried: Any) -> tuple[Tensor, Any]:
         """The output (T, num_outputs), and what is carried on."""
@@ -111,22 +115,25 @@ class LabelSequenceState(NamedTuple):
 class LabelSequences(nn.Module):
     """A recurrent network that reads each input with a label: of the input before if `labels_are_late`, or its own.
 
-    The cell's inputs are an input's features, then the label's numbers times `label_scale`.
+    The columns of W_xh that read a label are kept apart from those that read features: so they start larger, and
+    weights for one kind of labels lend what they know of images to another kind.
     """
 
     def __init__(
         self,
         cell: nn.Module,
         labels: OneHotLabels | StringLabels,
-        label_scale: float = 1.0,
         *,
         labels_are_late: bool = True,
     ) -> None:
         super().__init__()
-        self.label_scale, self.labels_are_late = label_scale, labels_are_late
+        self.labels_are_late = labels_are_late
         self.cell: Any = cell  # A `Cell`; torch knows modules only.
         self.labels = labels
+        num_drives: int = cell.num_drives  # type: ignore[assignment]
         num_outputs: int = cell.num_outputs  # type: ignore[assignment]
+        self.from_labels = nn.Linear(labels.width, num_drives, bias=False)
+        nn.init.normal_(self.from_labels.weight, std=_LABEL_SPREAD)
         self.output = nn.Linear(num_outputs, labels.width)
 
     def prior(self, num_tasks: int) -> LabelSequenceState:
@@ -142,7 +149,7 @@ class LabelSequences(nn.Module):
 
         Where labels are late that is thought before the label came; else it was there to be seen.
         """
-        told_TLN = self.label_scale * self.labels.encode(labels, like=features_TLD)
+        told_TLN = self.labels.encode(labels, like=features_TLD)
         if self.labels_are_late:
             read_TLN = torch.cat([state.pending[:, None], told_TLN[:, :-1]], dim=1)  # y_{t−1} comes with x_t
             pending_TN = told_TLN[:, -1]
@@ -168,7 +175,7 @@ class LabelSequences(nn.Module):
         return torch.stack(thoughts, dim=1)
 
     def _steps(self, carried: Any, features_TLD: Tensor, read_TLN: Tensor) -> tuple[Tensor, Any]:
-        drive_TLG = self.cell.drive(torch.cat([features_TLD, read_TLN], dim=-1))
+        drive_TLG = self.cell.drive(features_TLD) + self.from_labels(read_TLN)  # W_xh [x_t; y_{t−1}]
         outputs = []
         for drive_TG in drive_TLG.unbind(dim=1):
             output_TO, carried = self.cell.step(drive_TG, carried)

@@ -18,7 +18,6 @@ def omniglot_mann(
     shots: Count = (1, 5),
     queries: int = 1,
     sharpens: bool = True,
-    label_scale: float = 6.0,
     jitter: bool = True,
     final: bool = True,
     pool: Pool | None = (60, 6),
@@ -39,7 +38,6 @@ def omniglot_mann(
         shots: Support drawings of each class in training, drawn for each step.
         queries: Queries of each class in training, each one the next item after the support.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can.
-        label_scale: How many times as large a label is read, beside the 64 features of an image.
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
@@ -55,7 +53,6 @@ def omniglot_mann(
         encoder=encoder,
         max_ways=max_ways,
         sharpens=sharpens,
-        label_scale=label_scale,
         labels_come="at once",
     )
     return any_way_experiment(
