@@ -72,23 +72,28 @@ def test_a_step_equals_the_equations_written_out_for_every_slot(state, keys, gat
 
 def test_what_is_written_is_neither_lost_nor_invented(state, keys, gates):
     written = access(state, keys, gates)[0].memory - erased(state)
-    outer = torch.einsum("trm,trw->tmw", write_weights(state, gates), keys)
+    outer = torch.einsum("trm,trw->tmw", write_weights(state.read_weights, least_used(state.usage, HEADS), gates), keys)
     assert torch.allclose(written, outer, atol=1e-12)
     assert torch.allclose(written.sum(dim=1), keys.sum(dim=1), atol=1e-12)
 
 
 def test_every_heads_write_weights_are_a_distribution(state, gates):
-    weights = write_weights(state, gates)
+    weights = write_weights(state.read_weights, least_used(state.usage, HEADS), gates)
     assert (weights >= 0).all()
     assert torch.allclose(weights.sum(dim=-1), torch.ones(TASKS, HEADS, dtype=torch.float64), atol=1e-12)
 
 
 def test_an_open_gate_writes_where_the_head_last_read(state):
-    assert torch.equal(write_weights(state, torch.full((TASKS, HEADS), OPEN)), state.read_weights)
+    assert torch.equal(
+        write_weights(state.read_weights, least_used(state.usage, HEADS), torch.full((TASKS, HEADS), OPEN)),
+        state.read_weights,
+    )
 
 
 def test_a_shut_gate_writes_each_head_to_its_own_least_used_slot(state):
-    weights = write_weights(state, torch.full((TASKS, HEADS), SHUT, dtype=torch.float64))
+    weights = write_weights(
+        state.read_weights, least_used(state.usage, HEADS), torch.full((TASKS, HEADS), SHUT, dtype=torch.float64)
+    )
     expected = state.usage.topk(HEADS, dim=1, largest=False).indices
     assert torch.equal(weights, F.one_hot(expected, SLOTS).double())
     assert (weights.sum(dim=1) <= 1).all()

@@ -9,7 +9,7 @@ from quickstudy.core import Experiment, SharedTasks, Tasks, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.recipes.sources import glyph_episodes
-from quickstudy.tasks import Layout
+from quickstudy.tasks import Layout, Mixture
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -119,7 +119,7 @@ def test_a_sequence_recipe_draws_the_labels_and_sizes_its_learner_reads(
 
 @pytest.mark.parametrize("name", [*SEQUENCES, "omniglot-autoencoder"])
 def test_a_sequence_recipe_turns_and_moves_characters_in_training_alone(name: str, made_up_omniglot: None) -> None:
-    experiment = build(name, {"split": "vinyals", "jitter": True, "size": 10})
+    experiment = build(name, {"split": "vinyals", "jitter": True, "final": False, "size": 10})
     parts = omniglot.split("vinyals")
     train, validation, test = (
         source(None) for source in (experiment.train, experiment.validation, *experiment.test.values())
@@ -131,6 +131,28 @@ def test_a_sequence_recipe_turns_and_moves_characters_in_training_alone(name: st
     ]
     assert train.layout.jitter is not None
     assert validation.layout == test.layout == train.layout._replace(jitter=None)
+
+
+@pytest.mark.parametrize("name", [*SEQUENCES, "omniglot-autoencoder"])
+def test_a_final_training_on_sequences_has_the_validation_classes_too_and_looks_at_glyphs(
+    name: str, made_up_omniglot: None
+) -> None:
+    experiment, parts = build(name, {"split": "vinyals", "size": 10}), omniglot.split("vinyals")
+    assert len(experiment.train(None).images) == 4 * (len(parts.train) + len(parts.validation))
+    assert experiment.validation(None).images.shape == (1000, 20, 10, 10)
+
+
+@pytest.mark.parametrize("name", ["omniglot-snail", "omniglot-transformer", "omniglot-mann"])
+def test_of_any_way_learners_some_steps_are_of_generated_characters(name: str, made_up_omniglot: None) -> None:
+    tasks = build(name, {"generated": 0.25}).train(None)
+    assert tasks.shares == (0.75, 0.25)
+    assert not isinstance(build(name, {"generated": 0.0}).train(None), Mixture)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_of_generated_characters_that_leaves_none_of_the_others_is_refused(share: float) -> None:
+    with pytest.raises(UserError, match="below 1"):
+        build("omniglot-snail", {"generated": share})
 
 
 def test_the_autoencoder_reads_the_sequences_of_the_other_baselines() -> None:

@@ -51,11 +51,10 @@ def content_weights(memory_TMW: Tensor, keys_TRW: Tensor, sharpness_TR: Tensor |
     return cosines_TRM.softmax(dim=-1)
 
 
-def write_weights(state: MemoryState, gates_TR: Tensor) -> Tensor:
+def write_weights(read_TRM: Tensor, least_TR: Tensor, gates_TR: Tensor) -> Tensor:
     """Where each head writes, (T, R, M): where it last read (gate → ∞), or its own least-used slot (gate → −∞)."""
-    heads, slots = state.read_weights.shape[1:]
-    fresh_TRM = F.one_hot(least_used(state.usage, heads), slots).to(state.read_weights)  # w^lu, head j the j-th
-    return torch.lerp(fresh_TRM, state.read_weights, gates_TR.sigmoid()[..., None].to(fresh_TRM))  # w^w
+    fresh_TRM = F.one_hot(least_TR, read_TRM.shape[2]).to(read_TRM.dtype)  # w^lu, head j the j-th
+    return torch.lerp(fresh_TRM, read_TRM, gates_TR.sigmoid()[..., None].to(read_TRM.dtype))  # w^w
 
 
 def access(
@@ -65,9 +64,9 @@ def access(
 
     `decay` is the share of the usage that is left after a step.
     """
-    written_TRM = write_weights(state, gates_TR)
-    least_T1 = least_used(state.usage, 1)
-    is_kept_TM1 = torch.ones_like(state.usage).scatter(1, least_T1, 0.0)[..., None]
+    least_TR = least_used(state.usage, keys_TRW.shape[1])
+    written_TRM = write_weights(state.read_weights, least_TR, gates_TR)
+    is_kept_TM1 = torch.ones_like(state.usage).scatter(1, least_TR[:, :1], 0.0)[..., None]
     memory_TMW = torch.baddbmm(state.memory * is_kept_TM1, written_TRM.transpose(1, 2), keys_TRW)  # M + Σ w^w k
     read_TRM = content_weights(memory_TMW, keys_TRW, sharpness_TR)  # w^r
     # Usage only ever ranks the slots, and a rank has no gradient.

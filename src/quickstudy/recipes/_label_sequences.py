@@ -3,7 +3,15 @@
 from typing import Literal
 
 from quickstudy.core import Experiment, Learner
-from quickstudy.recipes.sources import Labels, Split, omniglot_sequences, refuse_size, sequence_labels
+from quickstudy.recipes.sources import (
+    Labels,
+    Split,
+    omniglot_sequences,
+    refuse_size,
+    sequence_labels,
+    sequence_training,
+    sequence_validation,
+)
 from quickstudy.tasks import Jitter, SequenceLayout
 
 Optimiser = Literal["adam", "rmsprop"]
@@ -17,6 +25,7 @@ def sequence_experiment(
     labels: Labels,
     size: int,
     jitter: bool,
+    final: bool,
     tasks_per_step: int,
     optimiser: Optimiser,
     learning_rate: float,
@@ -28,8 +37,8 @@ def sequence_experiment(
     training = layout._replace(jitter=Jitter(shift=1.5) if jitter else None)
     return Experiment(
         learner=learner,
-        train=omniglot_sequences(split, "train", training, rotations=True, size=size),
-        validation=omniglot_sequences(split, "validation", layout, size=size),
+        train=sequence_training(split, final, training, size),
+        validation=sequence_validation(split, final, layout, size),
         test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,
         tasks_per_step=tasks_per_step,

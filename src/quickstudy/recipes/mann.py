@@ -82,6 +82,7 @@ def omniglot_mann_sequences(
     controller: Controller = "lstm",
     sharpens: bool = True,
     jitter: bool = True,
+    final: bool = True,
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
     learning_rate: float = 6e-3,
@@ -97,6 +98,7 @@ def omniglot_mann_sequences(
         sharpens: Let the controller sharpen where it reads, as no head of the paper can: it learns far sooner.
         size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
+        final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
         tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
@@ -110,6 +112,7 @@ def omniglot_mann_sequences(
         labels=labels,
         size=size,
         jitter=jitter,
+        final=final,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
         learning_rate=learning_rate,

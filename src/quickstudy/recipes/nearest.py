@@ -37,6 +37,7 @@ def omniglot_autoencoder(
     classes: int = 5,
     size: int = 20,
     jitter: bool = False,
+    final: bool = True,
     tasks_per_step: int = 16,
     learning_rate: float = 1e-3,
     steps: int = 6_250,
@@ -48,6 +49,7 @@ def omniglot_autoencoder(
         classes: Classes in a sequence, which matter to the evaluation alone.
         size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
+        final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
         tasks_per_step: Sequences in one optimiser step.
         learning_rate: Of Adam, at its highest.
         steps: Optimiser steps.
@@ -59,6 +61,7 @@ def omniglot_autoencoder(
         labels="one-hot",
         size=size,
         jitter=jitter,
+        final=final,
         tasks_per_step=tasks_per_step,
         optimiser="adam",
         learning_rate=learning_rate,

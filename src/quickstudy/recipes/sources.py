@@ -54,7 +54,7 @@ def omniglot_episodes(
     """Episodes over the characters of one part of a split; with rotations, four classes for each character."""
 
     def source(data_root: Path | None) -> Episodes:
-        classes = np.concatenate([getattr(omniglot.split(split), name) for name in part.split(" and ")])
+        classes = _classes(split, part)
         images, names = omniglot.load(data_root, size)
         chosen = rotated_classes(images[classes]) if rotations else images[classes]
         groups = np.tile(omniglot.alphabets(names)[classes], 4 if rotations else 1) if within_alphabet else None
@@ -64,16 +64,28 @@ def omniglot_episodes(
 
 
 def omniglot_sequences(
-    split: Split, part: Part, layout: SequenceLayout, *, rotations: bool = False, size: int = 20
+    split: Split, part: Parts, layout: SequenceLayout, *, rotations: bool = False, size: int = 20
 ) -> TaskSource:
     """Sequences over the characters of one part of a split; with rotations, four classes for each character."""
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        chosen = images[getattr(omniglot.split(split), part)]
+        chosen = images[_classes(split, part)]
         return InstanceSequences(rotated_classes(chosen) if rotations else chosen, layout)
 
     return source
+
+
+def sequence_training(split: Split, final: bool, layout: SequenceLayout, size: int) -> TaskSource:
+    """Sequences to train on: rotated classes, of the validation alphabets too if this is the final training."""
+    return omniglot_sequences(split, _training_part(final), layout, rotations=True, size=size)
+
+
+def sequence_validation(split: Split, final: bool, layout: SequenceLayout, size: int) -> TaskSource:
+    """Sequences to look at meanwhile: of the validation classes, or of glyphs if those are being trained on."""
+    if not final:
+        return omniglot_sequences(split, "validation", layout, size=size)
+    return lambda data_root: InstanceSequences(_fixed_glyphs(_GLYPH_SEEDS["validation"], size), layout)
 
 
 def refuse_size(size: int) -> None:
@@ -96,7 +108,7 @@ def omniglot_training(
     """
     if not 0 <= generated < 1:
         raise UserError(f"A share of {generated} generated characters was asked for, but 0 up to below 1 was expected.")
-    part: Parts = "train and validation" if final else "train"
+    part = _training_part(final)
     drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True), layout, pool)
     if generated == 0:
         return drawn
@@ -142,8 +154,8 @@ def glyph_episodes(part: Part, layout: Layout) -> TaskSource:
 
 
 @functools.cache
-def _fixed_glyphs(seed: int) -> Tensor:
-    return glyphs.load(_GLYPH_CLASSES, seed=seed)
+def _fixed_glyphs(seed: int, size: int = 28) -> Tensor:
+    return glyphs.load(_GLYPH_CLASSES, seed=seed, size=size)
 
 
 def _turned_glyphs(num_classes: int, num_drawings: int, generator: torch.Generator) -> Tensor:
@@ -164,12 +176,20 @@ def folder_episodes(folder: Path, layout: Layout) -> TaskSource:
     return source
 
 
+def _training_part(final: bool) -> Parts:
+    return "train and validation" if final else "train"
+
+
+def _classes(split: Split, part: Parts) -> np.ndarray:
+    """The characters of one part of a split, or of two."""
+    return np.concatenate([getattr(omniglot.split(split), name) for name in part.split(" and ")])
+
+
 def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
     """Which Omniglot characters a recipe with these arguments trains on; none where it has no split."""
     if "split" not in arguments:
         return np.array([], dtype=int)
-    parts = omniglot.split(arguments["split"])
-    return np.concatenate([parts.train, parts.validation]) if arguments.get("final") else np.asarray(parts.train)
+    return _classes(arguments["split"], _training_part(arguments.get("final", False)))
 
 
 def refuse_leak(header: Mapping[str, Any], split: Split, part: Part) -> None:
