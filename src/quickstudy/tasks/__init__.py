@@ -2,6 +2,8 @@
 
 from quickstudy.tasks.dealing import Count, Layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
+from quickstudy.tasks.functions import Functions, KnowsAnswers, PointLayout, Sinusoids
+from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
@@ -10,12 +12,17 @@ from quickstudy.tasks.shared import SharedEpisodes
 __all__ = [
     "Count",
     "Episodes",
+    "Functions",
+    "GaussianProcesses",
     "GeneratedEpisodes",
     "InstanceSequences",
     "Jitter",
+    "KnowsAnswers",
     "Layout",
     "Mixture",
+    "PointLayout",
     "SequenceLayout",
     "SharedEpisodes",
+    "Sinusoids",
     "rotated_classes",
 ]

@@ -1,0 +1,130 @@
+"""Tasks that are functions: some points with their values, and further points whose values are asked for.
+
+The literature of neural processes calls the support context and the queries targets. All of a batch is drawn at once,
+and the same generator state draws the same functions.
+
+Letters: T tasks, P points of a task, D numbers of an input, Y of a value.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from typing import NamedTuple, Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.dealing import Count, draw_count, highest, lowest
+
+
+class PointLayout(NamedTuple):
+    """Where and how many the points of a function are."""
+
+    support: Count = (3, 9)
+    """Points whose values are given, none among them; drawn for each batch."""
+    queries: Count = (2, 9)
+    """Points whose values are asked for; drawn for each batch."""
+    low: float = -2.0
+    """Inputs are uniform from here …"""
+    high: float = 2.0
+    """… to here, in each of their dimensions."""
+    inputs: int = 1
+    """Numbers of an input."""
+    asks_support: bool = False
+    """Ask for the support's values too, as the loss of neural processes does."""
+
+
+@runtime_checkable
+class KnowsAnswers(Protocol):
+    """A distribution over functions that can say what is to be known of them."""
+
+    def sample_with_oracle(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Distribution]:
+        """The tasks `sample` would draw, and what the support says of the queries to one who knows the function's kind.
+
+        No learner can do better on average: the oracle is the exact posterior, (T, Q) values of Y numbers.
+        """
+
+
+class Functions(ABC):
+    """Functions drawn at random, and points on them drawn at random.
+
+    Raises:
+        UserError: if the layout cannot be drawn.
+    """
+
+    def __init__(self, layout: PointLayout | None = None, device: torch.device | str = "cpu") -> None:
+        self.layout = layout or PointLayout()
+        self._device = torch.device(device)
+        _refuse(self.layout)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tasks are made."""
+        return self._device
+
+    @abstractmethod
+    def to(self, device: torch.device | str) -> Self:
+        """The same functions, made on another device."""
+
+    @abstractmethod
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Draw tasks: support_x (T, S, D), support_y (T, S, Y), and Q queries likewise."""
+
+    def _points(self, num_tasks: int, generator: torch.Generator) -> tuple[Tensor, int]:
+        """All points of every task, and how many of them are the support."""
+        layout = self.layout
+        num_support, num_queries = (draw_count(count, generator) for count in (layout.support, layout.queries))
+        shape = (num_tasks, num_support + num_queries, layout.inputs)
+        unit_TPD = torch.rand(shape, generator=generator, device=generator.device)
+        return layout.low + (layout.high - layout.low) * unit_TPD, num_support
+
+    def _dealt(self, x_TPD: Tensor, y_TPY: Tensor, num_support: int) -> Tasks:
+        first = 0 if self.layout.asks_support else num_support
+        return Tasks(x_TPD[:, :num_support], y_TPY[:, :num_support], x_TPD[:, first:], y_TPY[:, first:])
+
+
+class Sinusoids(Functions):
+    """y = a sin(x − b), with uniform amplitudes a and phases b: Finn et al. (2017), section 5.1, x from −5 to 5."""
+
+    def __init__(
+        self,
+        layout: PointLayout | None = None,
+        device: torch.device | str = "cpu",
+        *,
+        amplitudes: tuple[float, float] = (0.1, 5.0),
+        phases: tuple[float, float] = (0.0, math.pi),
+    ) -> None:
+        super().__init__(layout or PointLayout(5, 10, -5.0, 5.0), device)
+        self.amplitudes, self.phases = amplitudes, phases
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same functions, made on another device."""
+        return type(self)(self.layout, device, amplitudes=self.amplitudes, phases=self.phases)
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Draw tasks: a wave for each, with values of as many numbers as its inputs have."""
+        x_TPD, num_support = self._points(num_tasks, generator)
+        amplitude_T11, phase_T11 = (
+            draw_between(num_tasks, bounds, generator)[:, None, None] for bounds in (self.amplitudes, self.phases)
+        )
+        return self._dealt(x_TPD, amplitude_T11 * (x_TPD - phase_T11).sin(), num_support)
+
+
+def draw_between(num_tasks: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """A number (T,) for each task, uniform between two."""
+    least, most = bounds
+    return least + (most - least) * torch.rand(num_tasks, generator=generator, device=generator.device)
+
+
+def _refuse(layout: PointLayout) -> None:
+    for name, count, least in (("support", layout.support, 0), ("queries", layout.queries, 1)):
+        if lowest(count) < least or lowest(count) > highest(count):
+            raise UserError(
+                f"{name} = {count} points were asked for, but a number from {least} was expected, "
+                "or a pair of them, the lowest first."
+            )
+    if not layout.low < layout.high:
+        raise UserError(f"Points from {layout.low} to {layout.high} were asked for. Give the lower end first.")
+    if layout.inputs < 1:
+        raise UserError(f"Inputs of {layout.inputs} numbers were asked for, but a function needs one at least.")

@@ -1,0 +1,96 @@
+"""Functions drawn from Gaussian processes, exactly, and what is to be known of them.
+
+Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapter 2; equation numbers are theirs.
+
+Letters: T tasks, P points of a task, S of them support, Q queries, D numbers of an input.
+"""
+
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.functions import Functions, PointLayout
+from quickstudy.tasks.kernels import Kernel, KernelPrior, Range, Stationary, draw_log_uniform
+
+_NEVER_SINGULAR = 1e-8  # Added to the variance of a function's values: two points may be nearly the same.
+
+
+class GaussianProcesses(Functions):
+    """Functions whose values are jointly normal, with a kernel drawn for each task.
+
+    Every value is observed with normal `noise` of this standard deviation, queries' values too. All is computed in
+    float64, since covariances of close points are nearly singular, and handed out in float32.
+
+    Raises:
+        UserError: if the layout cannot be drawn, or the noise is not positive.
+    """
+
+    def __init__(
+        self,
+        layout: PointLayout | None = None,
+        kernels: KernelPrior | None = None,
+        *,
+        noise: Range = 0.02,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(layout, device)
+        self.kernels = kernels or Stationary()
+        self.noise = noise
+        if not (noise if isinstance(noise, float | int) else min(noise)) > 0:
+            raise UserError(f"noise = {noise} was given, but a standard deviation above zero was expected.")
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same functions, made on another device."""
+        return type(self)(self.layout, self.kernels, noise=self.noise, device=device)
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Draw tasks: support_x (T, S, D), support_y (T, S, 1), and Q queries likewise."""
+        return self._sample(num_tasks, generator)[0]
+
+    def sample_with_oracle(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Independent]:
+        """The same tasks, and the exact posterior of the queries' values given the support, (T, Q) of one number.
+
+        It knows the task's own kernel and noise.
+        """
+        tasks, kernel, noise_T = self._sample(num_tasks, generator)
+        return tasks, posterior(kernel, noise_T, tasks)
+
+    def _sample(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Kernel, Tensor]:
+        x_TPD, num_support = self._points(num_tasks, generator)
+        kernel = self.kernels.draw(num_tasks, generator)
+        noise_T = draw_log_uniform(self.noise, num_tasks, generator)
+        covariance_TPP = noisy(kernel(x_TPD.double(), x_TPD.double()), noise_T)
+        normal_TP1 = torch.randn(*x_TPD.shape[:2], 1, generator=generator, device=generator.device).double()
+        y_TP1 = torch.linalg.cholesky(covariance_TPP) @ normal_TP1
+        return self._dealt(x_TPD, y_TP1.float(), num_support), kernel, noise_T
+
+
+def noisy(covariance_TPP: Tensor, noise_T: Tensor) -> Tensor:
+    """Covariances of observed values: K + σ² I."""
+    variance_T1 = (noise_T.square() + _NEVER_SINGULAR)[:, None].to(covariance_TPP)
+    return covariance_TPP + torch.diag_embed(variance_T1.expand(covariance_TPP.shape[:2]))
+
+
+def posterior(kernel: Kernel, noise_T: Tensor, tasks: Tasks) -> Independent:
+    """What the support says of each query's value by itself (eqs. 2.22 to 2.24), the query's own noise included."""
+    support_TSD, query_TQD = tasks.support_x.double(), tasks.query_x.double()
+    factor_TSS = torch.linalg.cholesky(noisy(kernel(support_TSD, support_TSD), noise_T))  # L
+    across_TSQ = kernel(support_TSD, query_TQD)
+    whitened_TSQ = torch.linalg.solve_triangular(factor_TSS, across_TSQ, upper=False)  # L⁻¹ k*
+    answers_TS1 = torch.linalg.solve_triangular(factor_TSS, tasks.support_y.double(), upper=False)  # L⁻¹ y
+    mean_TQ1 = whitened_TSQ.transpose(1, 2) @ answers_TS1
+    prior_TQ = _variances(kernel, query_TQD)
+    variance_TQ = (prior_TQ - whitened_TSQ.square().sum(dim=1)).clamp(min=0) + noise_T[:, None].square()
+    deviation_TQ1 = (variance_TQ + _NEVER_SINGULAR).sqrt()[..., None]
+    return Independent(Normal(mean_TQ1.to(tasks.query_x), deviation_TQ1.to(tasks.query_x)), 1)
+
+
+def _variances(kernel: Kernel, x_TQD: Tensor) -> Tensor:
+    """k(x, x) of each point by itself, (T, Q)."""
+    num_queries = x_TQD.shape[1]
+    alone_BID = x_TQD.flatten(0, 1)[:, None]
+    task_B = torch.arange(len(x_TQD), device=x_TQD.device).repeat_interleave(num_queries)
+    return kernel.select(task_B)(alone_BID, alone_BID).view(-1, num_queries)
