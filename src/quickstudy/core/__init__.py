@@ -7,6 +7,8 @@ from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
 from quickstudy.core.tasks import (
+    KnowsAnswers,
+    Oracle,
     SharedTasks,
     TaskDistribution,
     Tasks,
@@ -21,8 +23,10 @@ from quickstudy.core.tasks import (
 
 __all__ = [
     "Experiment",
+    "KnowsAnswers",
     "Learner",
     "OnlineLearner",
+    "Oracle",
     "SharedTasks",
     "TaskDistribution",
     "TaskSource",

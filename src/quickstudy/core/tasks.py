@@ -1,10 +1,11 @@
 """What a task is: a few labelled examples, and queries to be answered with their help."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from quickstudy.core.errors import UserError
 
@@ -76,6 +77,23 @@ class TaskDistribution(Protocol):
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw a batch of independent tasks."""
+
+
+class Oracle(NamedTuple):
+    """What one knows of the queries' answers who knows what kind of task it is."""
+
+    posterior: Distribution
+    """Having seen the support: no learner does better on average."""
+    prior: Distribution
+    """Having seen nothing: what a learner must beat."""
+
+
+@runtime_checkable
+class KnowsAnswers(Protocol):
+    """A distribution over tasks of which all is known."""
+
+    def sample_with_oracle(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Oracle]:
+        """The tasks that `sample` would draw, and what is to be known of their queries, distributions over (T, Q)."""
 
 
 class TrainingDistribution(Protocol):

@@ -2,14 +2,18 @@
 
 from quickstudy.evaluation.calibration import expected_calibration_error
 from quickstudy.evaluation.evaluate import Evaluation, Interval, evaluate
+from quickstudy.evaluation.functions import LEVELS, FunctionEvaluation, evaluate_functions
 from quickstudy.evaluation.instances import InstanceTable, evaluate_instances, first_instance_ceiling
 from quickstudy.evaluation.machine import provenance
 
 __all__ = [
+    "LEVELS",
     "Evaluation",
+    "FunctionEvaluation",
     "InstanceTable",
     "Interval",
     "evaluate",
+    "evaluate_functions",
     "evaluate_instances",
     "expected_calibration_error",
     "first_instance_ceiling",

@@ -2,7 +2,7 @@
 
 from quickstudy.tasks.dealing import Count, Layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
-from quickstudy.tasks.functions import Functions, KnowsAnswers, PointLayout, Sinusoids
+from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mixture import Mixture
@@ -17,7 +17,6 @@ __all__ = [
     "GeneratedEpisodes",
     "InstanceSequences",
     "Jitter",
-    "KnowsAnswers",
     "Layout",
     "Mixture",
     "PointLayout",

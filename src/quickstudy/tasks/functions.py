@@ -8,11 +8,10 @@ Letters: T tasks, P points of a task, D numbers of an input, Y of a value.
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.dealing import Count, draw_count, highest, lowest
@@ -33,17 +32,6 @@ class PointLayout(NamedTuple):
     """Numbers of an input."""
     asks_support: bool = False
     """Ask for the support's values too, as the loss of neural processes does."""
-
-
-@runtime_checkable
-class KnowsAnswers(Protocol):
-    """A distribution over functions that can say what is to be known of them."""
-
-    def sample_with_oracle(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Distribution]:
-        """The tasks `sample` would draw, and what the support says of the queries to one who knows the function's kind.
-
-        No learner can do better on average: the oracle is the exact posterior, (T, Q) values of Y numbers.
-        """
 
 
 class Functions(ABC):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from quickstudy.core import Tasks, UserError
+from quickstudy.core import Oracle, Tasks, UserError
 from quickstudy.tasks.functions import Functions, PointLayout
 from quickstudy.tasks.kernels import Kernel, KernelPrior, Range, Stationary, draw_log_uniform
 
@@ -50,13 +50,11 @@ class GaussianProcesses(Functions):
         """Draw tasks: support_x (T, S, D), support_y (T, S, 1), and Q queries likewise."""
         return self._sample(num_tasks, generator)[0]
 
-    def sample_with_oracle(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Independent]:
-        """The same tasks, and the exact posterior of the queries' values given the support, (T, Q) of one number.
-
-        It knows the task's own kernel and noise.
-        """
+    def sample_with_oracle(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Oracle]:
+        """The same tasks, and what is to be known of their values (T, Q) given each task's own kernel and noise."""
         tasks, kernel, noise_T = self._sample(num_tasks, generator)
-        return tasks, posterior(kernel, noise_T, tasks)
+        nothing = tasks._replace(support_x=tasks.support_x[:, :0], support_y=tasks.support_y[:, :0])
+        return tasks, Oracle(posterior(kernel, noise_T, tasks), posterior(kernel, noise_T, nothing))
 
     def _sample(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Kernel, Tensor]:
         x_TPD, num_support = self._points(num_tasks, generator)
