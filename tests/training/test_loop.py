@@ -2,18 +2,30 @@ import csv
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 from lightning_fabric import Fabric
+from torch import nn
+from torch.distributions import Independent, Normal
 
 from quickstudy.core import Experiment, Learner, UserError, load_checkpoint, read_header
 from quickstudy.datasets import glyphs
 from quickstudy.learners import LSTM, MANN, ProtoNet
 from quickstudy.networks import Conv4
-from quickstudy.tasks import Episodes, GeneratedEpisodes, InstanceSequences, Layout, SequenceLayout
+from quickstudy.tasks import (
+    Episodes,
+    GaussianProcesses,
+    GeneratedEpisodes,
+    InstanceSequences,
+    Layout,
+    PointLayout,
+    SequenceLayout,
+)
 from quickstudy.training import NonFiniteLossError, Run, train
-from quickstudy.training.loop import INSTANCE_NAMES, learning_rate, step_generator
+from quickstudy.training.looks import INSTANCE_NAMES
+from quickstudy.training.loop import learning_rate, step_generator
 
 
 def _experiment(learner: Learner | None = None, **options) -> Experiment:
@@ -50,7 +62,7 @@ def _assert_same(one: Path, other: Path) -> None:
 def test_it_learns_in_a_few_hundred_steps(tmp_path: Path) -> None:
     position = _train(tmp_path / "run", _experiment(steps=200, validate_every=200, validation_tasks=100))
     assert position.step == 200
-    assert position.best_accuracy > 0.35  # Chance is 0.2.
+    assert position.best_score > 0.35  # Chance is 0.2.
 
 
 def test_the_same_seed_ends_with_the_same_weights_and_another_does_not(tmp_path: Path) -> None:
@@ -124,7 +136,7 @@ def test_best_weights_are_those_of_the_best_look_at_validation(tmp_path: Path) -
     position = _train(tmp_path, _experiment())
     accuracies = {int(row["step"]): float(row["accuracy"]) for row in _rows(tmp_path) if row["accuracy"]}
     assert list(accuracies) == [5, 10, 12]
-    assert position.best_accuracy == pytest.approx(max(accuracies.values()), abs=1e-5)
+    assert position.best_score == pytest.approx(max(accuracies.values()), abs=1e-5)
     header = read_header(tmp_path / "best.safetensors")
     assert header["step"] == position.best_step
     assert header["recipe"] == "none"
@@ -177,7 +189,7 @@ def test_watched_by_instance_it_keeps_what_is_best_after_the_first(tmp_path: Pat
     by_instance = [[float(row[name]) for name in INSTANCE_NAMES] for row in rows]
     after_first = [sum(accuracies[1:]) / 9 for accuracies in by_instance]
     assert [float(row["accuracy"]) for row in rows] == pytest.approx(after_first, abs=1e-5)
-    assert position.best_accuracy == pytest.approx(max(after_first), abs=1e-5)
+    assert position.best_score == pytest.approx(max(after_first), abs=1e-5)
     assert position.best_step == int(rows[after_first.index(max(after_first))]["step"])
     assert read_header(tmp_path / "best.safetensors")["step"] == position.best_step
 
@@ -185,6 +197,40 @@ def test_watched_by_instance_it_keeps_what_is_best_after_the_first(tmp_path: Pat
 def test_watched_by_queries_it_says_nothing_of_instances(tmp_path: Path) -> None:
     _train(tmp_path, _experiment(steps=1))
     assert not set(INSTANCE_NAMES) & set(_rows(tmp_path)[0])
+
+
+class Line(Learner):
+    """The same straight line for every task: nothing is read, something is learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = nn.Linear(1, 1)
+
+    def adapt(self, support_x, support_y):
+        return Support(support_y)
+
+    def predict(self, state, query_x):
+        return Independent(Normal(self.line(query_x), torch.ones(())), 1)
+
+
+class Support(NamedTuple):
+    support_y: torch.Tensor
+
+
+def test_watched_by_functions_it_keeps_what_finds_the_values_likeliest(tmp_path: Path) -> None:
+    def curves(root):
+        return GaussianProcesses(PointLayout(3, 4))
+
+    experiment = replace(_experiment(Line(), validate_by="functions"), train=curves, validation=curves)
+    position = _train(tmp_path, experiment)
+    rows = _rows(tmp_path)
+    likelihoods = [float(row["log_likelihood"]) for row in rows]
+    assert position.best_score == pytest.approx(max(likelihoods), abs=1e-4)
+    assert len({row["oracle"] for row in rows}) == 1  # The same tasks at every look.
+    assert float(rows[0]["oracle"]) > max(likelihoods)
+    assert rows[0]["accuracy"] == ""
+    header = read_header(tmp_path / "best.safetensors")
+    assert header["validation_log_likelihood"] == pytest.approx(position.best_score)
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:

@@ -6,7 +6,6 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from quickstudy.evaluation import Interval
 from quickstudy.training import Progress as TrainingProgress
 
 
@@ -38,12 +37,12 @@ class _Bar:
 
 
 class TrainingBar(_Bar):
-    """Loss, validation accuracy, tasks a second, time left."""
+    """Loss, the last look at the validation tasks, tasks a second, time left."""
 
     def __init__(self, *, title: str, quiet: bool) -> None:
         super().__init__(quiet=quiet)
         self.title, self.quiet = title, quiet
-        self.validation: Interval | None = None
+        self.validation: str | None = None
 
     def __enter__(self) -> "TrainingBar":
         if not self.quiet:
@@ -62,9 +61,8 @@ class TrainingBar(_Bar):
 
     def _status(self, now: TrainingProgress) -> str:
         left = now.seconds * (1 - now.fraction) / now.fraction if now.fraction > 0 else 0.0
-        accuracy = "–" if self.validation is None else str(self.validation)
         return (
-            f"step {now.step:,}  loss {now.loss:.4f}  validation {accuracy}  "
+            f"step {now.step:,}  loss {now.loss:.4f}  validation {self.validation or '–'}  "
             f"{now.tasks_per_second:,.1f} tasks/s  {duration(left)} left"
         )
 

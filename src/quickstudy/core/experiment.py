@@ -44,5 +44,6 @@ class Experiment:
     validate_every: int = 500
     """Steps between looks at the validation classes."""
     validation_tasks: int = 200
-    validate_by: Literal["queries", "instances"] = "queries"
-    """Ask the queries of a task, or all along a sequence for the 1st, 2nd, … example of each class."""
+    validate_by: Literal["queries", "instances", "functions"] = "queries"
+    """Ask for the classes of queries, or all along a sequence for the 1st, 2nd, … example of each class, or for values
+    of functions; the most accurate weights are kept, or those that find the true values likeliest."""

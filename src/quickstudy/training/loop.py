@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +17,12 @@ from lightning_fabric import Fabric
 from torch.optim import AdamW, Optimizer, RMSprop
 
 from quickstudy.core import Experiment, Learner, TrainingDistribution, save_checkpoint, unchecked_distributions
-from quickstudy.evaluation import Interval, evaluate, evaluate_instances
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog
+from quickstudy.training.looks import COLUMNS, Look, look
 from quickstudy.training.run import BEST, LAST, METRICS, Position, averaged, load_last, save_last
 
 _SECONDS_BETWEEN_SAVES = 30.0
 _STEPS_BETWEEN_NOTES = 50
-INSTANCE_NAMES = tuple(f"instance_{number}" for number in range(1, 11))
-"""Columns of the log of a training that is validated by instances."""
-_VALIDATION_SEED = 1_000_000_007  # Any number: the same validation tasks at every look.
 
 
 class NonFiniteLossError(RuntimeError):
@@ -41,14 +38,7 @@ class Progress:
     loss: float
     tasks_per_second: float
     seconds: float
-    validation: Interval | None = None
-
-
-class _Look(NamedTuple):
-    """What was seen on the validation classes."""
-
-    accuracy: Interval
-    details: dict[str, float]
+    validation: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +92,7 @@ class _Training:
         self.own_tasks = max(1, experiment.tasks_per_step // fabric.world_size)
         self.logs: list[Log] = []
         if fabric.is_global_zero:
-            details = INSTANCE_NAMES if experiment.validate_by == "instances" else ()
-            self.logs.append(CSVLog(run.folder / METRICS, self.position.step, details))
+            self.logs.append(CSVLog(run.folder / METRICS, self.position.step, COLUMNS[experiment.validate_by]))
             if run.tensorboard:
                 self.logs.append(TensorBoardLog(run.folder, self.position.step))
 
@@ -171,47 +160,37 @@ class _Training:
         self.position.step += 1
         return value
 
-    def _validate(self) -> _Look | None:
-        """Look at the validation classes, and keep the weights if they are the best so far."""
-        look = None
+    def _validate(self) -> Look | None:
+        """Look at the validation tasks, and keep the weights if they are the best so far."""
+        seen = None
         if self.fabric.is_global_zero:
             learner = self._kept()
-            look = self._look(learner)
-            accuracy = look.accuracy
-            if accuracy.mean > self.position.best_accuracy:
-                self.position.best_accuracy, self.position.best_step = accuracy.mean, self.position.step
-                header = {**self.run.header, "step": self.position.step, "validation_accuracy": accuracy.mean}
+            seen = look(self.experiment, learner, self.validation)
+            if seen.score > self.position.best_score:
+                self.position.best_score, self.position.best_step = seen.score, self.position.step
+                measured = {f"validation_{name}": value for name, value in seen.figures.items()}
+                header = {**self.run.header, "step": self.position.step, **measured}
                 save_checkpoint(self.run.folder / BEST, learner.state_dict(), header)
         self.fabric.barrier()
-        return look
-
-    def _look(self, learner: Learner) -> _Look:
-        count = self.experiment.validation_tasks
-        if self.experiment.validate_by == "queries":
-            return _Look(evaluate(learner, self.validation, count, seed=_VALIDATION_SEED).accuracy, {})
-        table = evaluate_instances(learner, self.validation, count, seed=_VALIDATION_SEED)
-        by_instance = zip(INSTANCE_NAMES, table.accuracy, strict=True)
-        return _Look(table.after_first, {name: accuracy.mean for name, accuracy in by_instance})
+        return seen
 
     def _kept(self) -> Learner:
         """The weights that count: the average where there is one."""
         kept: Any = self.learner if self.average is None else self.average.module
         return kept
 
-    def _note(self, losses: list[float], rate: float, look: _Look | None) -> None:
+    def _note(self, losses: list[float], rate: float, seen: Look | None) -> None:
         if not self.fabric.is_global_zero:
             return
         loss = sum(losses) / len(losses)
         figures = {"loss": loss, "tasks_per_second": rate, "seconds": self.position.seconds}
         figures["learning_rate"] = self.optimiser.param_groups[0]["lr"]
-        validation = None if look is None else look.accuracy
-        if look is not None:
-            figures |= {"accuracy": look.accuracy.mean, "interval95": look.accuracy.interval95, **look.details}
+        if seen is not None:
+            figures |= seen.figures
         for log in self.logs:
             log.write(self.position.step, figures)
-        self.run.show(
-            Progress(self.position.step, self._fraction_here(), loss, rate, self.position.seconds, validation)
-        )
+        text = None if seen is None else seen.text
+        self.run.show(Progress(self.position.step, self._fraction_here(), loss, rate, self.position.seconds, text))
 
     def _fraction_here(self) -> float:
         if self.run.minutes is None:

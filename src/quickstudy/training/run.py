@@ -1,10 +1,11 @@
 """A training as it lies in its folder: what makes it go on, bit for bit, after it was killed.
 
 last.safetensors   weights, optimiser, average, random state; the settings and the step in its header
-best.safetensors   the weights that did best on the validation classes
+best.safetensors   the weights that did best at a look at the validation tasks
 metrics.csv        one row for each look at the loss
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,8 +29,8 @@ class Position:
     """Optimiser steps done."""
     seconds: float = 0.0
     """Time spent, over all sessions."""
-    best_accuracy: float = -1.0
-    """On the validation classes."""
+    best_score: float = -math.inf
+    """At a look at the validation tasks."""
     best_step: int = 0
 
 
