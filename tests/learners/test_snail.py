@@ -285,7 +285,7 @@ def test_before_any_example_every_slot_is_possible(vectors):
 def test_it_learns_images_by_heart_through_a_convolutional_encoder(tasks):
     learner = build_for_images(normalisation="group").train()
     optimiser = torch.optim.Adam(learner.parameters(), lr=5e-3)
-    for _ in range(60):
+    for _ in range(150):
         optimiser.zero_grad()
         learner(tasks).backward()
         optimiser.step()
