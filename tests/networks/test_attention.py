@@ -172,3 +172,20 @@ def test_keys_and_values_lead_with_tasks_then_heads(transformer, tokens):
 def test_heads_that_do_not_divide_the_channels_are_refused():
     with pytest.raises(ValueError, match="3 heads do not divide 8 channels"):
         TransformerBlock(8, 3, 16)
+
+
+def test_what_values_have_in_common_does_not_drown_the_gradient_in_mixed_precision(generator):
+    attention = CausalAttention(16, 8, 8)
+    with torch.no_grad():
+        attention.values.bias.fill_(100)  # Of no consequence to the weights, once their gradients sum to zero.
+    x, queries = (torch.randn(4, count, 16, generator=generator) for count in (10, 6))
+
+    def gradient(precision: torch.dtype) -> torch.Tensor:
+        attention.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
+            _, cache = attention.extend(attention.empty(4), x)
+            attention.query(cache, queries).square().mean().backward()
+        return attention.queries.weight.grad.flatten().clone()
+
+    expected, found = gradient(torch.float32), gradient(torch.bfloat16)
+    assert torch.cosine_similarity(found, expected, dim=0) > 0.9

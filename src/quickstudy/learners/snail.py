@@ -27,7 +27,7 @@ from quickstudy.core import (
     check_tasks,
     in_random_slots,
 )
-from quickstudy.networks.attention import CausalAttention
+from quickstudy.networks.attention import CausalAttention, full_precision
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
 
@@ -143,7 +143,9 @@ class SNAIL(OnlineLearner):
 
     def _answer(self, state: SNAILState, z_TQD: Tensor) -> Categorical:
         items_TQC = F.pad(z_TQD, (0, self.max_ways))  # The query's label is zero.
-        logits_TQN = self.classify(self.blocks.query(state.caches, items_TQC))
+        features_TQC = self.blocks.query(state.caches, items_TQC)
+        with full_precision(features_TQC):
+            logits_TQN = self.classify(features_TQC.to(self.classify.weight.dtype))
         knows_nothing_T1 = ~state.is_present.any(dim=1, keepdim=True)
         return categorical(mask_absent(logits_TQN, state.is_present | knows_nothing_T1))
 

@@ -51,26 +51,42 @@ class CausalAttention(CausalBlock):
         """The block at the next L positions, and all keys and values."""
         keys_TLK = torch.cat([cache.keys, self.keys(x_TLC)], dim=1)
         values_TLV = torch.cat([cache.values, self.values(x_TLC)], dim=1)
-        read_TLV = self.weights(keys_TLK, x_TLC) @ values_TLV
+        weights_TLP = self.weights(keys_TLK, x_TLC)
+        with full_precision(x_TLC):
+            read_TLV = weights_TLP @ values_TLV.to(weights_TLP.dtype)
         return torch.cat([x_TLC, read_TLV], dim=-1), KeysValues(keys_TLK, values_TLV)
 
     def query(self, cache: KeysValues, x_TQC: Tensor) -> Tensor:
         """The block for each of Q items that take the next position in turn: each reads the cache and itself."""
-        q_TQK = self._scaled_queries(x_TQC)
-        own_TQ1 = (q_TQK * self.keys(x_TQC)).sum(dim=-1, keepdim=True)
-        weights_TQL = torch.cat([q_TQK @ cache.keys.transpose(1, 2), own_TQ1], dim=-1).softmax(dim=-1)
-        read_TQV = weights_TQL[..., :-1] @ cache.values + weights_TQL[..., -1:] * self.values(x_TQC)
+        q_TQK, own_keys_TQK, own_values_TQV = self._scaled_queries(x_TQC), self.keys(x_TQC), self.values(x_TQC)
+        with full_precision(x_TQC):
+            own_TQ1 = (q_TQK * own_keys_TQK).sum(dim=-1, keepdim=True)
+            seen_TQL = q_TQK @ cache.keys.to(q_TQK.dtype).transpose(1, 2)
+            weights_TQL = torch.cat([seen_TQL, own_TQ1], dim=-1).softmax(dim=-1)
+            read_TQV = weights_TQL[..., :-1] @ cache.values.to(q_TQK.dtype) + weights_TQL[..., -1:] * own_values_TQV
         return torch.cat([x_TQC, read_TQV], dim=-1)
 
     def weights(self, keys: Tensor, x_TLC: Tensor) -> Tensor:
         """How much each of the last L positions reads of every position, given all keys (T, P, K): (T, L, P)."""
         num_new, num_all = x_TLC.shape[1], keys.shape[1]
         is_later_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=keys.device).triu(num_all - num_new + 1)
-        logits_TLP = self._scaled_queries(x_TLC) @ keys.transpose(1, 2)
-        return logits_TLP.masked_fill(is_later_LP, -torch.inf).softmax(dim=-1)
+        q_TLK = self._scaled_queries(x_TLC)
+        with full_precision(x_TLC):
+            logits_TLP = q_TLK @ keys.to(q_TLK.dtype).transpose(1, 2)
+            return logits_TLP.masked_fill(is_later_LP, -torch.inf).softmax(dim=-1)
 
     def _scaled_queries(self, x_TLC: Tensor) -> Tensor:
-        return self.queries(x_TLC) / math.sqrt(self.keys.out_features)
+        q_TLK = self.queries(x_TLC)
+        return q_TLK.to(torch.promote_types(q_TLK.dtype, torch.float32)) / math.sqrt(self.keys.out_features)
+
+
+def full_precision(x: Tensor) -> torch.autocast:
+    """What is computed within stays out of mixed precision, as attention itself must.
+
+    Its gradients are small differences of large numbers: in bfloat16, and a sharp head, they come out as noise that is
+    larger than any true gradient, and the training is lost.
+    """
+    return torch.autocast(x.device.type, enabled=False)
 
 
 class TransformerBlock(nn.Module):
