@@ -214,7 +214,7 @@ def _usual_feeding(images: Tensor, layout: Layout, num_tasks: int) -> Callable[[
     usual, generator = UsualWay(images, layout), torch.Generator().manual_seed(0)
 
     def moved(x: Tensor) -> Tensor:
-        if layout.jitter is None:
+        if not isinstance(layout.jitter, Jitter):
             return x
         return jitter_images(x.flatten(0, 1), layout.jitter, generator).view_as(x)
 

@@ -9,7 +9,7 @@ from quickstudy.recipes.sources import (
     omniglot_training,
     omniglot_validation,
 )
-from quickstudy.tasks import Count, Jitter, Layout
+from quickstudy.tasks import Augmentation, Count, Jitter, Layout
 
 
 def any_way_experiment(
@@ -21,6 +21,7 @@ def any_way_experiment(
     shots: Count,
     queries: int,
     jitter: bool,
+    distortion: float = 0.0,
     final: bool,
     pool: Pool | None,
     generated: float,
@@ -30,7 +31,8 @@ def any_way_experiment(
     steps: int,
 ) -> Experiment:
     """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
-    layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
+    change = Augmentation().times(distortion) if distortion else Jitter() if jitter else None
+    layout = Layout(ways, shots, queries, jitter=change)
     most_shots = shots if isinstance(shots, int) else shots[1]
     readable = {
         name: test

@@ -19,6 +19,7 @@ def omniglot_mann(
     queries: int = 1,
     sharpens: bool = True,
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.5,
@@ -39,6 +40,7 @@ def omniglot_mann(
         queries: Queries of each class in training, each one the next item after the support.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.
@@ -63,6 +65,7 @@ def omniglot_mann(
         shots=shots,
         queries=queries,
         jitter=jitter,
+        distortion=distortion,
         final=final,
         pool=pool,
         generated=generated,

@@ -18,6 +18,7 @@ def omniglot_snail(
     queries: int = 1,
     label_scale: float = 8.0,
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.5,
@@ -39,6 +40,7 @@ def omniglot_snail(
         queries: Queries of each class in training; the paper has one for the whole task.
         label_scale: How many times as large a label is read, lest it be lost beside the 64 features of an image.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.
@@ -58,6 +60,7 @@ def omniglot_snail(
         shots=shots,
         queries=queries,
         jitter=jitter,
+        distortion=distortion,
         final=final,
         pool=pool,
         generated=generated,

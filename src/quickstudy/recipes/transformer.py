@@ -16,6 +16,7 @@ def omniglot_transformer(
     shots: Count = (1, 5),
     queries: int = 1,
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.5,
@@ -35,6 +36,7 @@ def omniglot_transformer(
         shots: Support drawings of each class in training, drawn for each step.
         queries: Queries of each class in training.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.
@@ -52,6 +54,7 @@ def omniglot_transformer(
         shots=shots,
         queries=queries,
         jitter=jitter,
+        distortion=distortion,
         final=final,
         pool=pool,
         generated=generated,

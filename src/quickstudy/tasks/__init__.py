@@ -1,15 +1,19 @@
 """Distributions over tasks: they take arrays and give `Tasks`."""
 
+from quickstudy.tasks.augmentation import Augmentation
 from quickstudy.tasks.dealing import Count, Layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mixture import Mixture
+from quickstudy.tasks.pairs import AugmentedPairs
 from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
 
 __all__ = [
+    "Augmentation",
+    "AugmentedPairs",
     "Count",
     "Episodes",
     "Functions",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.augmentation import Augmentation, augment_images
 from quickstudy.tasks.jitter import Jitter, jitter_images
 
 Count = int | tuple[int, int]
@@ -21,7 +22,7 @@ class Layout(NamedTuple):
     """Support examples of each class."""
     queries: int = 15
     """Queries of each class."""
-    jitter: Jitter | None = None
+    jitter: Jitter | Augmentation | None = None
     """Small random movements of every image."""
     shuffled_labels: bool = False
     """The control: support labels that say nothing about the classes, so that chance is the best there is."""
@@ -102,20 +103,24 @@ def _random_order(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.rand(shape, generator=generator, device=generator.device).argsort(dim=1)
 
 
-def gather_images(images: Tensor, index_TE: Tensor, jitter: Jitter | None, generator: torch.Generator) -> Tensor:
-    """The images (B, *image) that an index (T, E) names, as floats (T, E, *image), moved at random if so asked."""
+def gather_images(
+    images: Tensor, index_TE: Tensor, jitter: Jitter | Augmentation | None, generator: torch.Generator
+) -> Tensor:
+    """The images (B, *image) that an index (T, E) names, as floats (T, E, *image), changed at random if so asked."""
     # Gathered as rows of bytes: three times as fast as images, and a quarter of the traffic of floats.
     gathered = images.flatten(1).index_select(0, index_TE.flatten())
     if not gathered.is_floating_point():
         gathered = gathered.float().mul_(1 / 255)
     one_channel = (1, *images.shape[1:]) if images.ndim == 3 else images.shape[1:]
     gathered = gathered.view(-1, *one_channel)
-    if jitter is not None:
+    if isinstance(jitter, Augmentation):
+        gathered = augment_images(gathered, jitter, generator)
+    elif jitter is not None:
         gathered = jitter_images(gathered, jitter, generator)
     return gathered.view(*index_TE.shape, *gathered.shape[1:])
 
 
-def gather_tasks(images: Tensor, hand: Hand, jitter: Jitter | None, generator: torch.Generator) -> Tasks:
+def gather_tasks(images: Tensor, hand: Hand, jitter: Jitter | Augmentation | None, generator: torch.Generator) -> Tasks:
     """The tasks of a hand, with the images (B, *image) it names."""
     return Tasks(
         gather_images(images, hand.support_index, jitter, generator),
