@@ -1,19 +1,29 @@
 """Every learner we ship obeys the laws. Adding a learner is adding a line to the list."""
 
 import pytest
+import torch
 
 from quickstudy.core import Learner, Tasks
 from quickstudy.learners import (
+    CNP,
     LSTM,
+    MAML,
     MANN,
     SNAIL,
+    TNP,
+    AttentiveCNP,
     AutoencoderNearest,
     CNPClassifier,
+    ContrastiveEncoder,
     InContextTransformer,
+    MetaNet,
     Nearest,
     ProtoNet,
+    Reptile,
 )
 from quickstudy.networks import Conv4
+from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
+from quickstudy.tasks import GaussianProcesses, PointLayout
 from quickstudy.testing import check_learner
 
 
@@ -39,6 +49,24 @@ def _transformer(max_ways: int = 3) -> InContextTransformer:
     return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes)
 
 
+def _metanet(max_ways: int = 3, **options) -> MetaNet:
+    encoder = _encoder(downsampling="pool", keep_edge=True)
+    return MetaNet(encoder, encoder.map_shape, max_ways=max_ways, num_features=16, sharpness=10.0, **options)
+
+
+def _contrastive(**options) -> ContrastiveEncoder:
+    encoder = _encoder()
+    return ContrastiveEncoder(encoder, encoder.num_features, **options)
+
+
+def _maml(num_ways: int = 3, **options) -> MAML:
+    return MAML(FunctionalConv4(num_ways, channels=8, head_deviation=0.1), **options)
+
+
+def _reptile(network: FunctionalNetwork, **options) -> Reptile:
+    return Reptile(network, inner_steps=3, test_steps=5, inner_rate=3e-3, **options)
+
+
 LEARNERS = {
     "nearest": Nearest,
     "nearest by code": lambda: AutoencoderNearest(784, hidden=64),
@@ -50,11 +78,37 @@ LEARNERS = {
     "cnp, with places to spare": lambda: _cnp("concatenated", num_ways=5),
     "mann": lambda: MANN(784, max_ways=3, hidden=64, slots=16, width=10, heads=2, labels_come="at once", sharpens=True),
     "lstm": lambda: LSTM(784, max_ways=3, hidden=64, labels_come="at once"),
+    "meta networks": _metanet,
+    "meta networks, with slots to spare": lambda: _metanet(5),
+    "meta networks, of second order": lambda: _metanet(second_order=True, cells=None),
+    "contrastive encoder": _contrastive,
+    "contrastive encoder, without its projection": lambda: _contrastive(projects_at_test=False),
+    "maml": _maml,
+    "maml of first order, with slots to spare": lambda: _maml(5, first_order=True, test_steps=3),
+    "maml without transduction": lambda: MAML(FunctionalPerceptron(784, (32, 16), 3), is_transductive=False),
+    "anil, with rates learnt": lambda: _maml(adapts="head", learns_rates=True),
+    "reptile": lambda: _reptile(FunctionalConv4(3, channels=8, pooling="none", head_deviation=0.1)),
+    "reptile without transduction": lambda: _reptile(FunctionalPerceptron(784, (32, 16), 3), is_transductive=False),
     "snail": _snail,
     "snail, with slots to spare": lambda: _snail(5, 10),
     "in-context transformer": _transformer,
     "in-context transformer, with slots to spare": lambda: _transformer(5),
 }
+
+
+LEARNERS_OF_FUNCTIONS = {
+    "cnp": lambda: CNP(hidden=32),
+    "maml": lambda: MAML(FunctionalPerceptron(1, (16, 16), 1, normalises=False), answers="values", inner_rate=0.01),
+    "attentive cnp": lambda: AttentiveCNP(channels=32, num_heads=4),
+    "tnp": lambda: TNP(channels=32, num_blocks=2, hidden=64),
+    "tnp, autoregressive": lambda: TNP(channels=32, num_blocks=2, hidden=64, is_autoregressive=True),
+}
+
+
+@pytest.mark.parametrize("name", LEARNERS_OF_FUNCTIONS)
+def test_every_learner_of_functions_obeys_the_laws(name: str, generator: torch.Generator) -> None:
+    learner: Learner = LEARNERS_OF_FUNCTIONS[name]()
+    check_learner(learner, GaussianProcesses(PointLayout(6, 5)).sample(4, generator))
 
 
 @pytest.mark.parametrize("name", LEARNERS)

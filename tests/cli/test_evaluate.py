@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from quickstudy.core import UserError
+from quickstudy.core import UserError, save_checkpoint
 from quickstudy.datasets import glyphs
+from quickstudy.recipes import build
 from quickstudy.recipes.sources import refuse_leak, refuse_leaking_start
 
 FACE = {
@@ -51,6 +52,23 @@ def test_json_holds_the_public_face_and_the_protocol(quickstudy) -> None:
 def test_the_same_seed_gives_the_same_figures(quickstudy) -> None:
     runs = [json.loads(quickstudy("evaluate", "glyphs-nearest", "--tasks", 20, "--json")[1]) for _ in range(2)]
     assert runs[0] == runs[1]
+
+
+def test_queries_can_be_answered_one_by_one(quickstudy, tmp_path: Path) -> None:
+    arguments = {"channels": 4, "test_steps": 1}
+    learner = build("omniglot-maml", arguments).learner
+    header = {"recipe": "omniglot-maml", "arguments": arguments, "step": 0}
+    save_checkpoint(tmp_path / "best.safetensors", learner.state_dict(), header)
+    command = ("evaluate", tmp_path, "--data", "glyphs", "--tasks", 10, "--json")
+    together, alone = (json.loads(quickstudy(*command, *more)[1]) for more in ([], ["--inductive"]))
+    assert (together["transductive"], alone["transductive"]) == (True, False)
+    assert together["negative_log_likelihood"] != alone["negative_log_likelihood"]
+
+
+def test_what_answers_one_by_one_anyway_cannot_be_made_to(quickstudy) -> None:
+    code, _, error = quickstudy("evaluate", "glyphs-nearest", "--tasks", 10, "--inductive")
+    assert code == 2
+    assert "answers each query by itself anyway" in error
 
 
 def test_shuffled_labels_give_chance(quickstudy) -> None:

@@ -176,3 +176,23 @@ def test_without_a_library_to_draw_with_the_figures_are_kept(
     assert "quickstudy[plots]" in " ".join(err.split())
     assert "drawing of its class" in out
     assert len(json.loads((tmp_path / "run/evaluation.json").read_text())["test"]) == 1
+
+
+def test_a_learner_of_functions_is_measured_beside_the_oracle_and_drawn(quickstudy, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    code, out, _ = quickstudy("train", "gp-cnp", "--steps", 3, "--test-tasks", 20, "--out", folder, "--json")
+    assert code == 0
+    further, everywhere = json.loads(out)["test"]
+    assert (further["setting"], everywhere["setting"]) == ("further points", "all points")
+    assert further["prior_log_likelihood"]["mean"] < further["oracle_log_likelihood"]["mean"]
+    assert 0 <= further["coverage90"]["mean"] <= 1
+    with Image.open(folder / "functions.png") as picture:
+        assert picture.width > 400
+    code, out, _ = quickstudy("evaluate", folder, "--tasks", 20, "--json")
+    assert code == 0
+    assert json.loads(out)["test"] == [further, everywhere]
+    code, out, _ = quickstudy("evaluate", folder, "--tasks", 20)
+    assert "of the way" in out
+    code, _, err = quickstudy("evaluate", folder, "--ways", 20)
+    assert code == 2
+    assert "--ways" in err

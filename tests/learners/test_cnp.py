@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.learners import CNPClassifier
+from quickstudy.learners import CNP, CNPClassifier
 from quickstudy.networks import Conv4
+from quickstudy.tasks import GaussianProcesses, PointLayout
 
 both_decoders = pytest.mark.parametrize("decoder", ["concatenated", "shared"])
 
@@ -238,3 +239,76 @@ def test_queries_of_another_number_of_tasks_are_refused(decoder, vectors):
     state = learner.adapt(vectors.support_x, vectors.support_y)
     with pytest.raises(UserError, match="state holds 2 tasks"):
         learner.predict(state, vectors.query_x[:1])
+
+
+# Functions
+
+
+def build_for_functions(num_inputs=1, num_outputs=1, **options) -> CNP:
+    torch.manual_seed(0)
+    return CNP(num_inputs, num_outputs, **{"hidden": 16, **options}).double().eval()
+
+
+@pytest.fixture
+def functions(generator) -> Tasks:
+    """Three functions, five points given and four asked for, in float64."""
+    return GaussianProcesses(PointLayout(5, 4)).sample(3, generator).to("cpu", torch.float64)
+
+
+def values(learner, tasks):
+    return learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)
+
+
+def test_of_a_function_the_decoder_sees_the_mean_of_the_encoded_points(functions):
+    learner = build_for_functions()
+    r_TR = learner.encoder(torch.cat([functions.support_x, functions.support_y], dim=-1)).mean(dim=1)
+    numbers = learner.decoder(torch.cat([r_TR[:, None].expand(-1, 4, -1), functions.query_x], dim=-1))
+    found = values(learner, functions)
+    assert torch.allclose(found.mean, numbers[..., :1])
+    assert torch.allclose(found.stddev, 0.1 + 0.9 * torch.nn.functional.softplus(numbers[..., 1:]))
+
+
+def test_points_given_twice_change_nothing(functions):
+    twice = functions._replace(
+        support_x=functions.support_x.repeat(1, 2, 1), support_y=functions.support_y.repeat(1, 2, 1)
+    )
+    learner = build_for_functions()
+    assert torch.allclose(values(learner, functions).mean, values(learner, twice).mean)
+
+
+def test_each_point_is_encoded_once_and_each_query_decoded_once(functions):
+    learner, rows = build_for_functions(), []
+    for part in (learner.encoder, learner.decoder):
+        part.register_forward_hook(lambda _, given, __: rows.append(given[0].shape[:-1].numel()))
+    values(learner, functions)
+    assert rows == [3 * 5, 3 * 4]
+
+
+def test_without_points_the_encoder_has_no_part_in_the_prediction(functions):
+    learner = build_for_functions()
+    nothing = functions._replace(support_x=functions.support_x[:, :0], support_y=functions.support_y[:, :0])
+    learner(nothing).backward()
+    assert not any(p.grad is not None and p.grad.any() for p in learner.encoder.parameters())
+    assert all(p.grad.any() for p in learner.decoder.parameters())
+
+
+def test_no_deviation_is_below_the_floor(functions):
+    learner = build_for_functions(floor=0.2)
+    with torch.no_grad():
+        learner.decoder[-1].bias[1] = -100
+    assert (values(learner, functions).stddev >= 0.2).all()
+
+
+def test_inputs_and_values_may_have_several_numbers(generator):
+    learner = build_for_functions(2, 3)
+    x, y = (torch.randn(2, 6, size, generator=generator, dtype=torch.float64) for size in (2, 3))
+    assert learner.predict(learner.adapt(x, y), x).event_shape == (3,)
+    with pytest.raises(UserError, match=r"\(2, 6, 2\)"):
+        learner.adapt(x, x)
+
+
+def test_ink_is_a_chance():
+    learner = build_for_functions(2, 1, likelihood="bernoulli")
+    x = torch.zeros(1, 3, 2, dtype=torch.float64)
+    prediction = learner.predict(learner.adapt(x, torch.ones(1, 3, 1, dtype=torch.float64)), x)
+    assert ((prediction.mean > 0) & (prediction.mean < 1)).all()

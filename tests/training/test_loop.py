@@ -73,7 +73,9 @@ def test_the_same_seed_ends_with_the_same_weights_and_another_does_not(tmp_path:
         _assert_same(tmp_path / "one/last.safetensors", tmp_path / "other/last.safetensors")
 
 
-@pytest.mark.parametrize("setting", [{}, {"average_decay": 0.9}, {"optimiser": "rmsprop"}], ids=str)
+@pytest.mark.parametrize(
+    "setting", [{}, {"average_decay": 0.9}, {"optimiser": "rmsprop"}, {"optimiser": "sgd"}], ids=str
+)
 def test_stopped_anywhere_and_resumed_it_ends_with_the_same_weights(
     tmp_path: Path, setting: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:

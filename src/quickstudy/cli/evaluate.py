@@ -1,6 +1,6 @@
 """`quickstudy evaluate NAME|RUN`: how well weights do on classes they have never seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,11 +8,13 @@ import torch
 import tyro
 
 from quickstudy.cli.display import EvaluationBar
-from quickstudy.cli.options import parse, print_evaluations, print_instances, print_json
-from quickstudy.cli.report import evaluation_record, instances_record
-from quickstudy.core import TaskSource, UserError
+from quickstudy.cli.options import parse, print_evaluations, print_functions, print_instances, print_json
+from quickstudy.cli.report import evaluation_record, functions_records, instances_record
+from quickstudy.cli.testing import evaluated_functions
+from quickstudy.core import Experiment, Learner, TaskSource, UserError
 from quickstudy.evaluation import evaluate, evaluate_instances, provenance
 from quickstudy.pretrained import describe, load
+from quickstudy.recipes import build
 from quickstudy.recipes.sources import (
     Part,
     Split,
@@ -56,6 +58,8 @@ class EvaluateOptions:
     """Side of Omniglot's images in pixels; by default that of the training."""
     shuffled_labels: bool = False
     """The control: support labels that say nothing; the accuracy must be chance."""
+    inductive: bool = False
+    """Answer each query by itself: for learners such as MAML, which normalise a task's queries among themselves."""
     seed: int = 0
     """Decides the tasks: the same seed gives every learner the same ones."""
     data_root: Path | None = None
@@ -76,8 +80,12 @@ def run(arguments: list[str]) -> int:
         return name, protocol
 
     name, options = parse(command, "evaluate", arguments)
-    learner = load(name)
+    learner = _loaded(name, options)
     header = describe(name)
+    experiment = build(header["recipe"], header["arguments"])
+    if experiment.validate_by == "functions":
+        _evaluate_functions(name, learner, experiment, options)
+        return 0
     data = options.data or header["recipe"].split("-")[0]
     tasks: Any = _source(data, options, header)(options.data_root)
     try:
@@ -103,6 +111,39 @@ def run(arguments: list[str]) -> int:
     else:
         print_evaluations(title, {setting: evaluation})
     return 0
+
+
+def _evaluate_functions(name: str, learner: Learner, experiment: Experiment, options: EvaluateOptions) -> None:
+    """On the functions that the recipe is tested on: they are made up, and no split could leak."""
+    given = [
+        f"--{each.name.replace('_', '-')}"
+        for each in fields(options)
+        if each.name not in _FOR_FUNCTIONS and getattr(options, each.name) != each.default
+    ]
+    if given:
+        raise UserError(
+            f"{', '.join(given)}: '{name}' predicts the values of functions, on which its recipe decides. "
+            "Leave that out; --tasks, --seed and --json are understood."
+        )
+    rows = evaluated_functions(learner, experiment, options.tasks, options.seed, options.data_root)
+    recipe = describe(name)["recipe"]
+    if options.json:
+        records = functions_records(rows, learner, recipe, options.seed)
+        print_json({"learner": recipe, "test": records, "weights": name, **provenance()})
+    else:
+        print_functions(f"{name} on functions it has never seen", rows)
+
+
+_FOR_FUNCTIONS = ("tasks", "seed", "data_root", "json")
+
+
+def _loaded(name: str, options: EvaluateOptions) -> Learner:
+    learner = load(name)
+    if options.inductive:
+        if not learner.is_transductive:
+            raise UserError(f"--inductive was given, but '{name}' answers each query by itself anyway. Leave it out.")
+        learner.is_transductive = False
+    return learner
 
 
 def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> TaskSource:

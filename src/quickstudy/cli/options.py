@@ -9,7 +9,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from quickstudy.evaluation import Evaluation, InstanceTable
+from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
 
 
 def parse(function: Callable[..., Any], program: str, arguments: list[str]) -> Any:
@@ -63,4 +63,24 @@ def print_instances(title: str, rows: Mapping[str, InstanceTable]) -> None:
         table.add_column(name, justify="right")
     for number in range(max(len(row.accuracy) for row in rows.values())):
         table.add_row(str(number + 1), *(str(row.accuracy[number]) for row in rows.values()))
+    Console().print(table)
+
+
+def print_functions(title: str, rows: Mapping[str, FunctionEvaluation]) -> None:
+    """A table on standard output: a row for each setting; what the tasks or the predictions lack is a dash."""
+    Console().print(title, soft_wrap=True, highlight=False)
+    table = Table()
+    headings = ("log-likelihood", "oracle", "of the way there", "squared error", "in the 90 % interval", "tasks")
+    for heading in ("setting", *headings):
+        table.add_column(heading, justify="left" if heading == "setting" else "right")
+    for name, row in rows.items():
+        table.add_row(
+            name,
+            f"{row.log_likelihood.mean:.3f} ± {row.log_likelihood.interval95:.3f}",
+            "–" if row.oracle is None else f"{row.oracle.mean:.3f}",
+            "–" if row.closed is None else f"{row.closed:.1%}",
+            f"{row.squared_error.mean:.3f} ± {row.squared_error.interval95:.3f}",
+            "–" if row.coverage90 is None else f"{row.coverage90.mean:.1%}",
+            f"{row.tasks:,}",
+        )
     Console().print(table)

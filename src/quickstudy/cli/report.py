@@ -1,9 +1,10 @@
 """Evaluations as records: the figures with the protocol they were made by."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from quickstudy.core import Learner
-from quickstudy.evaluation import Evaluation, InstanceTable, Interval, first_instance_ceiling
+from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable, Interval, first_instance_ceiling
 from quickstudy.tasks import SequenceLayout
 
 
@@ -36,6 +37,28 @@ def instances_record(
         "seed": seed,
         "transductive": learner.is_transductive,
     }
+
+
+def functions_records(
+    rows: Mapping[str, FunctionEvaluation], learner: Learner, name: str, seed: int
+) -> list[dict[str, Any]]:
+    """The same of values predicted, a record for each setting; likelihoods in nats a query."""
+    return [
+        {
+            "setting": title,
+            "learner": name,
+            "log_likelihood": _interval(row.log_likelihood),
+            "oracle_log_likelihood": None if row.oracle is None else _interval(row.oracle),
+            "prior_log_likelihood": None if row.prior is None else _interval(row.prior),
+            "share_closed": row.closed,
+            "squared_error": _interval(row.squared_error),
+            "coverage90": None if row.coverage90 is None else _interval(row.coverage90),
+            "tasks": row.tasks,
+            "seed": seed,
+            "transductive": learner.is_transductive,
+        }
+        for title, row in rows.items()
+    ]
 
 
 def _interval(interval: Interval) -> dict[str, float]:

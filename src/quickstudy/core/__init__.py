@@ -1,6 +1,7 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
 from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
+from quickstudy.core.checks import check_query, check_support, check_tasks, check_values, count_ways
 from quickstudy.core.distributions import categorical, unchecked_distributions
 from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
@@ -14,10 +15,6 @@ from quickstudy.core.tasks import (
     Tasks,
     TrainingDistribution,
     TrainingTasks,
-    check_query,
-    check_support,
-    check_tasks,
-    count_ways,
     in_random_slots,
 )
 
@@ -39,6 +36,7 @@ __all__ = [
     "check_query",
     "check_support",
     "check_tasks",
+    "check_values",
     "count_ways",
     "in_random_slots",
     "leaves",

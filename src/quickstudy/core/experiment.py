@@ -28,8 +28,8 @@ class Experiment:
     steps: int
     """Optimiser steps."""
     tasks_per_step: int
-    optimiser: Literal["adam", "rmsprop"] = "adam"
-    """RMSProp with decay 0.95 and momentum 0.9, as recurrent networks were once trained."""
+    optimiser: Literal["adam", "rmsprop", "sgd"] = "adam"
+    """RMSProp with decay 0.95 and momentum 0.9, as recurrent networks were once trained; SGD without momentum."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     """Decoupled from Adam's gradient (AdamW)."""

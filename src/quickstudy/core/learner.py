@@ -18,8 +18,9 @@ class Learner(nn.Module, ABC):
 
     order_matters: ClassVar[bool] = False
     """The order of the support changes the prediction: the learner reads a sequence."""
-    is_transductive: ClassVar[bool] = False
-    """Queries of a task see each other, as with batch statistics at test."""
+    is_transductive: bool = False
+    """Queries of a task see each other, as with batch statistics at test. A learner that is transductive can do
+    without, and sets this on itself."""
     labels_are_slots: ClassVar[bool] = False
     """Label i has weights of its own, so relabelling is exact only on average."""
 

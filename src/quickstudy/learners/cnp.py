@@ -1,9 +1,12 @@
-"""Conditional Neural Processes for classification: a task is a fixed-size summary of its support.
+"""Conditional Neural Processes: a task is a fixed-size summary of its support.
 
-Garnelo et al., "Conditional Neural Processes" (ICML 2018), section 4.3; our support is their context,
-our queries are their targets.
+Garnelo et al., "Conditional Neural Processes" (ICML 2018), section 2 for functions (`CNP`) and section 4.3 for classes
+(`CNPClassifier`); our support is their context, our queries are their targets.
 
-The paper gives all class representations, side by side, to one decoder: `decoder="concatenated"`.
+Functions: r_i = h(x_i, y_i), r their mean, and g(r, x) tells mean and deviation of the value at x. The mean is a
+bottleneck: the prediction does not pass through the support's points, and is not meant to.
+
+Classes: the paper gives all class representations, side by side, to one decoder: `decoder="concatenated"`.
 Its decoder has a place for each class, so the number of ways is fixed and labels are slots.
 `decoder="shared"` applies one decoder g to each class in turn, which sees that class's representation,
 the mean of all of them, and the query: any number of ways, and exactly equivariant to relabelling.
@@ -13,20 +16,76 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical
+from torch.distributions import Categorical, Distribution
 
 from quickstudy.core import (
     Learner,
+    OnlineLearner,
     TrainingTasks,
     categorical,
     check_query,
     check_support,
     check_tasks,
+    check_values,
     count_ways,
 )
 from quickstudy.networks import class_means, mask_absent
+from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 
 Decoder = Literal["concatenated", "shared"]
+
+
+class CNPState(NamedTuple):
+    """The paper's r, as a sum, so that further points can be added."""
+
+    total: Tensor
+    """(T, R): the sum of the r_i."""
+    num_examples: Tensor
+    """(T,): how many they were."""
+
+
+class CNP(OnlineLearner):
+    """Reads points of a function and predicts its values elsewhere, as independent normals (or chances of ink).
+
+    The cost is that of the support plus that of the queries, never their product; the support may be empty, and then
+    r is zero. `hidden` is the width of all layers of h and g, `likelihood` and `floor` are those of `ValueHead`.
+    """
+
+    def __init__(
+        self,
+        num_inputs: int = 1,
+        num_outputs: int = 1,
+        *,
+        hidden: int = 128,
+        encoder_layers: int = 4,
+        decoder_layers: int = 3,
+        likelihood: Likelihood = "normal",
+        floor: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.sizes = num_inputs, num_outputs
+        self.head = ValueHead(num_outputs, likelihood, floor)
+        self.encoder = perceptron(num_inputs + num_outputs, *[hidden] * encoder_layers)  # h
+        self.decoder = perceptron(hidden + num_inputs, *[hidden] * (decoder_layers - 1), self.head.num_inputs)  # g
+
+    def prior(self, num_tasks: int) -> CNPState:
+        """No points."""
+        weight = next(self.decoder.parameters())
+        hidden = weight.shape[1] - self.sizes[0]
+        return CNPState(weight.new_zeros(num_tasks, hidden), weight.new_zeros(num_tasks))
+
+    def extend(self, state: CNPState, support_x: Tensor, support_y: Tensor) -> CNPState:
+        """Add points (T, S, D) with values (T, S, Y)."""
+        check_values(support_x, support_y, *self.sizes)
+        r_TSR = self.encoder(torch.cat([support_x, support_y], dim=-1))
+        return CNPState(state.total + r_TSR.sum(dim=1), state.num_examples + support_x.shape[1])
+
+    def predict(self, state: CNPState, query_x: Tensor) -> Distribution:
+        """Values at the queries (T, Q, D)."""
+        check_query(query_x, state.total.shape[0])
+        r_TR = state.total / state.num_examples.clamp(min=1)[:, None]
+        r_TQR = r_TR[:, None].expand(-1, query_x.shape[1], -1)
+        return self.head(self.decoder(torch.cat([r_TQR, query_x], dim=-1)))
 
 
 class CNPClassifierState(NamedTuple):

@@ -116,19 +116,34 @@ class TransformerBlock(nn.Module):
         keys_TLC, values_TLC = self.keys_values(self.norm(x_TLC)).chunk(2, dim=-1)
         return KeysValues(self._by_head(keys_TLC), self._by_head(values_TLC))
 
-    def forward(self, x_TLC: Tensor, seen: KeysValues) -> Tensor:
-        """The items after each has read what was seen."""
-        read_THLV = read(self._by_head(self.queries(self.norm(x_TLC))), seen.keys, seen.values)
-        x_TLC = x_TLC + self.out(read_THLV.transpose(1, 2).flatten(2))
+    def forward(self, x_TLC: Tensor, seen: KeysValues, may_read: Tensor | None = None) -> Tensor:
+        """The items after each has read what was seen, or what of it `may_read` (L, P), booleans, lets it."""
+        read_THLV = read(self._by_head(self.queries(self.norm(x_TLC))), seen.keys, seen.values, may_read)
+        x_TLC = x_TLC + self.out(merged_heads(read_THLV))
         return x_TLC + self.perceptron(x_TLC)
 
     def _by_head(self, x_TLC: Tensor) -> Tensor:
-        return x_TLC.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        return split_heads(x_TLC, self.num_heads)
 
 
-def read(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+def read(queries: Tensor, keys: Tensor, values: Tensor, may_read: Tensor | None = None) -> Tensor:
     """What queries (…, Q, K) find: values (…, L, V) in proportion to softmax(β keys·query), β = 1/√K.
 
     Where the values are the keys, this is Ramsauer et al.'s update ξ_new = X softmax(β Xᵀ ξ), X the patterns stored.
     """
-    return F.scaled_dot_product_attention(queries, keys, values)
+    return F.scaled_dot_product_attention(queries, keys, values, may_read)
+
+
+def split_heads(x_TLC: Tensor, num_heads: int) -> Tensor:
+    """Channels dealt out to heads: (T, H, L, C / H)."""
+    return x_TLC.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+
+def merged_heads(x_THLC: Tensor) -> Tensor:
+    """All heads' channels side by side, (T, L, C)."""
+    return x_THLC.transpose(1, 2).flatten(2)
+
+
+def joined(seen: KeysValues, more: KeysValues) -> KeysValues:
+    """What was seen, and more of it."""
+    return KeysValues(*(torch.cat(both, dim=-2) for both in zip(seen, more, strict=True)))

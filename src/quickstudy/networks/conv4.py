@@ -17,7 +17,8 @@ class Conv4(nn.Module):
 
     `pool` halves with 2×2 max-pooling, as Matching and Prototypical Networks do
     (28 → 14 → 7 → 3 → 1); `stride` with convolutions of stride two, as MAML does
-    (28 → 14 → 7 → 4 → 2), at about a third of the cost of a training step.
+    (28 → 14 → 7 → 4 → 2), at about a third of the cost of a training step. With `keep_edge` max-pooling rounds up
+    too, so that the last row and column of an odd size count.
     Reads images (..., C, H, W), gives features (..., D).
     """
 
@@ -30,6 +31,7 @@ class Conv4(nn.Module):
         channels: int = 64,
         blocks: int = 4,
         image_size: int = 28,
+        keep_edge: bool = False,
     ) -> None:
         super().__init__()
         if downsampling not in ("pool", "stride"):
@@ -43,11 +45,13 @@ class Conv4(nn.Module):
             layers += [nn.Conv2d(source, channels, 3, stride=stride, padding=1, bias=False)]
             layers += [normalisation_2d(normalisation, channels), nn.ReLU(inplace=True)]
             if downsampling == "pool":
-                layers += [nn.MaxPool2d(2)]
-            image_size = image_size // 2 if downsampling == "pool" else (image_size + 1) // 2
+                layers += [nn.MaxPool2d(2, ceil_mode=keep_edge)]
+            rounds_down = downsampling == "pool" and not keep_edge
+            image_size = image_size // 2 if rounds_down else (image_size + 1) // 2
         if image_size == 0:
             raise ValueError(f"{blocks} halvings leave nothing of such small images. Use fewer blocks, or stride.")
         self.blocks = nn.Sequential(*layers)
+        self.map_shape = (channels, image_size, image_size)
         self.num_features = channels * image_size**2
         # Channels last is a quarter faster on a CPU, and what tensor cores want on a GPU.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -9,12 +9,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.recipes.cnp import omniglot_cnp, omniglot_cnp_paper
+from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
+from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper
+from quickstudy.recipes.contrastive import omniglot_contrastive
 from quickstudy.recipes.lstm import omniglot_lstm
+from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
 from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
+from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
+from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
+from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
@@ -22,17 +28,27 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     for function in (
         glyphs_nearest,
         glyphs_protonet,
+        gp_attentive_cnp,
+        gp_cnp,
+        gp_tnp,
         omniglot_autoencoder,
         omniglot_cnp,
         omniglot_cnp_paper,
+        omniglot_contrastive,
         omniglot_lstm,
+        omniglot_maml,
+        omniglot_maml_dense,
         omniglot_mann,
         omniglot_mann_sequences,
+        omniglot_metanet,
+        omniglot_metanet_paper,
         omniglot_nearest,
         omniglot_protonet,
+        omniglot_reptile,
         omniglot_snail,
         omniglot_snail_paper,
         omniglot_transformer,
+        sinusoid_maml,
     )
 }
 

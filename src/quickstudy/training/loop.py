@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch.optim import AdamW, Optimizer, RMSprop
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
 from quickstudy.core import Experiment, Learner, TrainingDistribution, save_checkpoint, unchecked_distributions
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog
@@ -211,6 +211,8 @@ def _optimiser(experiment: Experiment) -> Optimizer:
     parameters, rate, decay = experiment.learner.parameters(), experiment.learning_rate, experiment.weight_decay
     if experiment.optimiser == "rmsprop":
         return RMSprop(parameters, lr=rate, alpha=0.95, momentum=0.9, weight_decay=decay)
+    if experiment.optimiser == "sgd":
+        return SGD(parameters, lr=rate, weight_decay=decay)
     return AdamW(parameters, lr=rate, weight_decay=decay)
 
 

@@ -1,0 +1,111 @@
+"""What MAML and Reptile share: a network whose weights are trained anew for each task, and how it then answers.
+
+Letters: T tasks, E examples of any kind, S support examples, N outputs; C channels of a layer.
+"""
+
+from abc import abstractmethod
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from quickstudy.core import Learner, UserError, categorical, check_query, check_support, check_values
+from quickstudy.networks.class_means import mask_absent
+from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
+
+Answers = Literal["classes", "values"]
+
+
+class AdaptedState(NamedTuple):
+    """A network for each task."""
+
+    weights: tuple[Tensor, ...]
+    """(T, …) of each weight that was trained, in the order of the learner's `adapted_names`."""
+    moments: tuple[Tensor, ...]
+    """Mean and variance (T, 2, C) of the support in each normalising layer; none for a transductive learner."""
+    num_support: Tensor
+    """(T,) how many examples they are of."""
+    is_present: Tensor
+    """(T, N) booleans: the task has examples of the class, or the output is a value's."""
+
+
+class InnerLoopLearner(Learner):
+    """Trains the network on the support, and answers queries with what came of it.
+
+    The network's outputs are the logits of as many classes at most, or the mean of a value. Batch normalisation has no
+    running statistics, so queries are normalised among themselves where `is_transductive`, as in the papers' tables;
+    that may be changed at any time before adapting. Otherwise each is normalised beside the support alone.
+    """
+
+    labels_are_slots = True
+
+    def __init__(self, network: FunctionalNetwork, answers: Answers, is_transductive: bool) -> None:
+        super().__init__()
+        if answers not in ("classes", "values"):
+            raise ValueError(f"answers is {answers!r}, but classes or values was expected.")
+        self.network, self.answers, self.is_transductive = network, answers, is_transductive
+        self.log_deviation = torch.nn.Parameter(torch.zeros(network.num_outputs)) if answers == "values" else None
+
+    @property
+    @abstractmethod
+    def adapted_names(self) -> tuple[str, ...]:
+        """Which of the network's weights are trained for each task."""
+
+    @abstractmethod
+    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor) -> Weights:
+        """All of the network's weights, those of `adapted_names` after training on the support."""
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> AdaptedState:
+        """Train on the examples (T, S, *input) with class indices (T, S) or values (T, S, Y)."""
+        self._check(support_x, support_y)
+        is_present = self._present(support_y)
+        weights = self.adapted(support_x, support_y, is_present)
+        moments: tuple[Tensor, ...] = ()
+        if not self.is_transductive:
+            recording = Recording(len(support_x))
+            self.network.features(weights, support_x, recording)
+            moments = tuple(recording.moments)
+        num_support_T = support_x.new_full(support_x.shape[:1], support_x.shape[1])
+        return AdaptedState(tuple(weights[name] for name in self.adapted_names), moments, num_support_T, is_present)
+
+    def predict(self, state: AdaptedState, query_x: Tensor) -> Distribution:
+        """Answers to the queries (T, Q, *input)."""
+        check_query(query_x, len(state.num_support))
+        weights = self.network.weights(len(query_x)) | dict(zip(self.adapted_names, state.weights, strict=True))
+        if self.is_transductive:
+            return self._distribution(self.network(weights, query_x), state.is_present)
+        if not state.moments and self.network.norm_names:
+            raise UserError(
+                "The state was made while the learner was transductive, so it does not know the support's statistics. "
+                "Adapt again, or set is_transductive = True."
+            )
+        outputs_TQN = self.network(weights, query_x, Beside(state.moments, state.num_support))
+        return self._distribution(outputs_TQN, state.is_present)
+
+    def losses(self, outputs_TEN: Tensor, y: Tensor, is_present_TN: Tensor) -> Tensor:
+        """Of each task (T,), what its training lowers: the mean of cross-entropies or squared errors."""
+        if self.answers == "values":
+            return (outputs_TEN - y).square().mean(dim=(1, 2))
+        logits_TEN = mask_absent(outputs_TEN, is_present_TN)
+        return F.cross_entropy(logits_TEN.transpose(1, 2), y.long(), reduction="none").mean(dim=1)
+
+    def _distribution(self, outputs_TQN: Tensor, is_present_TN: Tensor) -> Distribution:
+        if self.log_deviation is None:
+            return categorical(mask_absent(outputs_TQN, is_present_TN))
+        return Independent(Normal(outputs_TQN, self.log_deviation.exp().expand_as(outputs_TQN)), 1)
+
+    def _present(self, y: Tensor) -> Tensor:
+        if self.answers == "values":
+            return torch.ones(len(y), self.network.num_outputs, dtype=torch.bool, device=y.device)
+        return F.one_hot(y.long(), self.network.num_outputs).any(dim=1)
+
+    def _check(self, x: Tensor, y: Tensor) -> None:
+        if self.answers == "classes":
+            check_support(x, y, self.network.num_outputs)
+            return
+        num_inputs: Any = getattr(self.network, "num_inputs", x.shape[-1])
+        check_values(x, y, num_inputs, self.network.num_outputs)
+        if y.numel() == 0:
+            raise UserError("The support is empty, but weights are trained on examples. Give one point at least.")

@@ -1,0 +1,80 @@
+"""Attentive Conditional Neural Process: every query reads the points that matter to it.
+
+Kim et al., "Attentive Neural Processes" (ICLR 2019), the deterministic path: section 3 and figure 2.
+Our support is their context, our queries are their targets.
+
+What differs: no latent path (see `neural_process.py` for one); and beside the support every query reads a point of
+nothing, learnt, so that an empty support has an answer.
+
+Letters: T tasks, S support points, Q queries, D numbers of an input, Y of a value, C channels.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from quickstudy.core import Learner, check_query, check_values
+from quickstudy.networks.attention import KeysValues, TransformerBlock, merged_heads, read, split_heads
+from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
+
+
+class AttentiveCNPState(NamedTuple):
+    """The support as queries read it."""
+
+    seen: KeysValues
+    """(T, heads, 1 + S, C / heads): where the points are, and what they are; first the point of nothing."""
+
+
+class AttentiveCNP(Learner):
+    """Encodes the points, lets them attend to each other, and gives each query a mean of them of its own.
+
+    Keys are made of the points' places alone, values of places and values; several heads. The cost is that of support
+    times queries. `channels` is the width of all layers; `self_attention` counts the blocks in which the points read
+    each other before. `likelihood` and `floor` are those of `ValueHead`.
+    """
+
+    def __init__(
+        self,
+        num_inputs: int = 1,
+        num_outputs: int = 1,
+        *,
+        channels: int = 128,
+        num_heads: int = 8,
+        self_attention: int = 2,
+        likelihood: Likelihood = "normal",
+        floor: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.num_heads = (num_inputs, num_outputs), num_heads
+        self.head = ValueHead(num_outputs, likelihood, floor)
+        self.encoder = perceptron(num_inputs + num_outputs, channels, channels, channels)
+        self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, 2 * channels) for _ in range(self_attention))
+        self.place = perceptron(num_inputs, channels, channels, channels)  # Of keys and queries alike.
+        self.nothing = nn.Parameter(0.1 * torch.randn(2, channels))  # Key and value.
+        self.mix = nn.Linear(channels, channels)
+        self.decoder = perceptron(channels + num_inputs, channels, channels, channels, self.head.num_inputs)
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> AttentiveCNPState:
+        """Keys and values of the points (T, S, D) with values (T, S, Y)."""
+        check_values(support_x, support_y, *self.sizes)
+        r_TSC = self.encoder(torch.cat([support_x, support_y], dim=-1))
+        for block in self._blocks if support_x.shape[1] else []:
+            r_TSC = block(r_TSC, block.remember(r_TSC))
+        nothing_T1C = self.nothing[:, None, None].expand(-1, len(support_x), 1, -1)
+        keys_TPC = torch.cat([nothing_T1C[0], self.place(support_x)], dim=1)
+        values_TPC = torch.cat([nothing_T1C[1], r_TSC], dim=1)
+        heads = (split_heads(each, self.num_heads) for each in (keys_TPC, values_TPC))
+        return AttentiveCNPState(KeysValues(*heads))
+
+    def predict(self, state: AttentiveCNPState, query_x: Tensor) -> Distribution:
+        """Values at the queries (T, Q, D)."""
+        check_query(query_x, state.seen.keys.shape[0])
+        read_THQC = read(split_heads(self.place(query_x), self.num_heads), *state.seen)
+        r_TQC = self.mix(merged_heads(read_THQC))
+        return self.head(self.decoder(torch.cat([r_TQC, query_x], dim=-1)))
+
+    @property
+    def _blocks(self) -> list[TransformerBlock]:
+        return list(self.blocks)  # type: ignore[arg-type]

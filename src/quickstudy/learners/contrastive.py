@@ -1,0 +1,117 @@
+"""SimCLR: an encoder trained to know two views of one drawing among others, and class means at test.
+
+Chen, Kornblith, Norouzi and Hinton, "A Simple Framework for Contrastive Learning of Visual Representations"
+(ICML 2020). Equation numbers are the paper's.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from quickstudy.core import (
+    Learner,
+    TrainingTasks,
+    UserError,
+    categorical,
+    check_query,
+    check_support,
+    check_tasks,
+    count_ways,
+)
+from quickstudy.networks import class_means, mask_absent
+
+
+class ContrastiveEncoderState(NamedTuple):
+    """One direction for each class."""
+
+    directions: Tensor
+    """(T, N, D): the mean direction of a class's examples, of length one."""
+    is_present: Tensor
+    """(T, N) booleans: the task has examples of the class."""
+
+
+class ContrastiveEncoder(Learner):
+    """Trained by telling which views show the same drawing; a class is the mean direction of its examples.
+
+    `encoder` maps inputs (..., *input) to `num_features` features, the paper's f, and a projection head those to
+    `projected` numbers, its g. The paper leaves g out at test, as other tasks ask for what views differ in. Here they
+    ask for what views share, so g stays, unless `projects_at_test` is false. Any number of ways and shots.
+
+    In training, a label says which views belong together. On pairs of views, such as `AugmentedPairs` draws, that is
+    the paper's unsupervised loss. Where a task brings several examples of a label, each is a positive of the others.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        num_features: int,
+        *,
+        projected: int = 128,
+        temperature: float = 0.1,
+        projects_at_test: bool = True,
+    ) -> None:
+        super().__init__()
+        if not temperature > 0:
+            raise UserError(
+                f"temperature is {temperature}, but cosines are divided by it: a number above 0 was expected."
+            )
+        self.encoder = encoder
+        self.projection = nn.Sequential(  # g(h) = W₂ σ(W₁ h), section 2.1.
+            nn.Linear(num_features, num_features), nn.ReLU(), nn.Linear(num_features, projected)
+        )
+        self.temperature = temperature
+        self.projects_at_test = projects_at_test
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> ContrastiveEncoderState:
+        """Mean directions of the examples (T, S, *input) with class indices (T, S)."""
+        check_support(support_x, support_y)
+        directions_TSD = self._directions(support_x)
+        means_TND, is_present_TN = class_means(directions_TSD, support_y, count_ways(support_y))
+        return ContrastiveEncoderState(F.normalize(means_TND, dim=-1), is_present_TN)
+
+    def predict(self, state: ContrastiveEncoderState, query_x: Tensor) -> Categorical:
+        """Classes of the queries (T, Q, *input), by cosine."""
+        check_query(query_x, state.directions.shape[0])
+        cosines_TQN = self._directions(query_x) @ state.directions.transpose(1, 2)
+        return categorical(mask_absent(cosines_TQN / self.temperature, state.is_present))
+
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
+        """The mean of eq. 1 over all ordered pairs of views that belong together, among all views of their task.
+
+        Support and queries are embedded together, so that they share their batch statistics.
+        """
+        check_tasks(tasks)
+        z_TVD = torch.cat(tasks.embedded(lambda x: self.projection(self.encoder(x))), dim=1)
+        label_TV = torch.cat([tasks.support_y, tasks.query_y], dim=1)
+        _refuse_strangers(label_TV)
+        return _nt_xent(z_TVD, label_TV, self.temperature)
+
+    def _directions(self, inputs: Tensor) -> Tensor:
+        features = self.encoder(inputs)
+        return F.normalize(self.projection(features) if self.projects_at_test else features, dim=-1)
+
+
+def _nt_xent(z_TVD: Tensor, label_TV: Tensor, temperature: float) -> Tensor:
+    """The normalised, temperature-scaled cross entropy of telling each view's partner from the task's other views."""
+    direction_TVD = F.normalize(z_TVD, dim=-1)
+    similarity_TVV = direction_TVD @ direction_TVD.transpose(1, 2) / temperature
+    is_self_VV = torch.eye(z_TVD.shape[1], dtype=torch.bool, device=z_TVD.device)
+    belong_TVV = (label_TV[:, :, None] == label_TV[:, None, :]) & ~is_self_VV
+    others_TV1 = similarity_TVV.masked_fill(is_self_VV, -torch.inf).logsumexp(dim=2, keepdim=True)
+    return ((others_TV1 - similarity_TVV) * belong_TVV).sum() / belong_TVV.sum()  # eq. 1
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _refuse_strangers(label_TV: Tensor) -> None:
+    """Raise UserError where no view belongs to another, so that there is nothing to learn from."""
+    if label_TV.device.type != "cpu":
+        return  # Looking at the labels would make the host wait for the device.
+    ordered_TV = label_TV.sort(dim=1).values
+    if not (ordered_TV[:, 1:] == ordered_TV[:, :-1]).any():
+        raise UserError(
+            "No two views belong together: all labels of a task differ. Give both views of a drawing one label, as "
+            "AugmentedPairs does."
+        )

@@ -1,0 +1,114 @@
+"""MAML: weights from which a few steps of gradient descent on the support lead to a good network for the task.
+
+Finn, Abbeel and Levine, "Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks" (ICML 2017); equation
+numbers are the paper's. As options: ANIL (Raghu, Raghu, Bengio and Vinyals, "Rapid Learning or Feature Reuse?", ICLR
+2020), where the head alone is adapted; and learned rates (Li, Zhou, Chen and Li, "Meta-SGD", 2017).
+
+What differs from the paper: nothing in the method. All tasks of a batch are adapted at once, each with weights of its
+own; labels are slots; a value has a deviation, which the outer loop learns.
+
+Letters: T tasks, S support examples, N outputs.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
+from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
+from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights, among_themselves
+
+MAMLState = AdaptedState
+
+
+class MAML(InnerLoopLearner):
+    """Adapts by gradient descent, through which the outer loop differentiates.
+
+    There are `inner_steps` of it in training and `test_steps` (as many, if None) in eval mode, of rate `inner_rate`.
+    The inner loss of classes is the sum over the classes of the mean over a class's examples, as in the authors' code,
+    and N times the mean over all examples; that of values is the mean squared error.
+
+    With `first_order` the inner gradients are constants to the outer loop (FOMAML). `adapts` says which weights change:
+    all but what normalised numbers are shifted and scaled by, or those of the last layer (ANIL). With `learns_rates`
+    each weight has an inner rate of its own, and the outer loop trains it (Meta-SGD).
+    """
+
+    def __init__(
+        self,
+        network: FunctionalNetwork,
+        *,
+        answers: Answers = "classes",
+        inner_rate: float = 0.4,
+        inner_steps: int = 1,
+        test_steps: int | None = None,
+        first_order: bool = False,
+        adapts: Literal["all layers", "head"] = "all layers",
+        learns_rates: bool = False,
+        is_transductive: bool = True,
+    ) -> None:
+        super().__init__(network, answers, is_transductive)
+        if adapts not in ("all layers", "head"):
+            raise ValueError(f"adapts is {adapts!r}, but 'all layers' or 'head' was expected.")
+        if inner_steps < 0 or (test_steps is not None and test_steps < 0):
+            raise ValueError(f"{inner_steps} inner steps and {test_steps} at test, but 0 at least were expected.")
+        self.inner_rate, self.first_order, self.adapts = inner_rate, first_order, adapts
+        self.inner_steps, self.test_steps = inner_steps, inner_steps if test_steps is None else test_steps
+        self.rates = nn.ParameterDict()
+        if learns_rates:
+            for name in self.adapted_names:
+                self.rates[name] = nn.Parameter(torch.full_like(network.first[name], inner_rate))
+
+    @property
+    def adapted_names(self) -> tuple[str, ...]:
+        """Which of the network's weights are trained for each task."""
+        if self.adapts == "head":
+            return HEAD
+        return tuple(name for name in self.network.first if name not in self.network.norm_names)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # It cannot compile what is differentiated twice.
+    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor) -> Weights:
+        """All of the network's weights, after the inner loop."""
+        weights = self.network.weights(len(support_x))
+        if self.adapts == "head":  # What the head reads stays the same all along.
+            z_TSD = self.network.features(weights, support_x, among_themselves)
+            outputs: Callable[[Weights], Tensor] = partial(self.network.head, z_TED=z_TSD)
+        else:
+            outputs = partial(self.network, x=support_x)
+        for _ in range(self.inner_steps if self.training else self.test_steps):
+            gradients = self._gradients(weights, outputs, support_y, is_present)
+            # eq. 1, of all tasks at once
+            weights = weights | {name: weights[name] - self._rate(name) * gradients[name] for name in gradients}
+        return weights
+
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
+        """Minus the mean log-likelihood of the queries after adapting (eq. 2).
+
+        In training every task's classes are thrown at random into the label slots.
+        """
+        if self.training and self.answers == "classes":
+            check_tasks(tasks, self.network.num_outputs)
+            tasks = in_random_slots(tasks, self.network.num_outputs)
+        return super().meta_loss(tasks)
+
+    def _gradients(
+        self, weights: Weights, outputs: Callable[[Weights], Tensor], y: Tensor, is_present_TN: Tensor
+    ) -> Weights:
+        """Of each task's inner loss, for the weights that adapt; differentiable themselves if of second order."""
+        is_second_order = torch.is_grad_enabled() and not self.first_order
+        with torch.enable_grad():
+            here = dict(weights)
+            for name in self.adapted_names:
+                if not (is_second_order and weights[name].requires_grad):
+                    here[name] = weights[name].detach().requires_grad_()
+            # Tasks share nothing here, so the gradient of the sum holds that of each.
+            scale_T = is_present_TN.sum(dim=1) if self.answers == "classes" else 1
+            loss = (scale_T * self.losses(outputs(here), y, is_present_TN)).sum()
+            wanted = [here[name] for name in self.adapted_names]
+            found = torch.autograd.grad(loss, wanted, create_graph=is_second_order)
+        return dict(zip(self.adapted_names, found, strict=True))
+
+    def _rate(self, name: str) -> Tensor | float:
+        return self.rates[name] if len(self.rates) else self.inner_rate

@@ -1,0 +1,138 @@
+"""Transformer Neural Process: points and queries are tokens, layer by layer.
+
+Nguyen and Grover, "Transformer Neural Processes: Uncertainty-Aware Meta Learning Via Sequence Modeling" (ICML 2022).
+TNP-D answers every query by itself; TNP-A answers them in turn, each knowing the values of those before.
+
+What differs: a query reads the support and not itself, as in this package's in-context transformer; beside the
+support all read a token of nothing, learnt, so that an empty support has an answer. TNP-A's answers in turn are those
+of `predict_in_turn`; asked by `predict` it answers each query as the first.
+
+Letters: T tasks, S support points, Q queries, D numbers of an input, Y of a value, C channels, P tokens.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from quickstudy.core import Learner, TrainingTasks, UserError, check_query, check_values
+from quickstudy.networks.attention import KeysValues, TransformerBlock, joined
+from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
+
+
+class TNPState(NamedTuple):
+    """The support as each layer reads it."""
+
+    layers: tuple[KeysValues, ...]
+    """Of each layer: keys and values (T, heads, 1 + S, C / heads), the token of nothing first."""
+
+
+class TNP(Learner):
+    """Points attend to each other, queries to the points; with keys and values kept, a query costs 1 + S keys a layer.
+
+    A token is made of a place, a value (zero for a query) and whether there is one. There are no positions: the
+    support is a set. `is_autoregressive` trains for answers in turn (TNP-A), at two tokens a query. `likelihood` and
+    `floor` are those of `ValueHead`.
+    """
+
+    def __init__(
+        self,
+        num_inputs: int = 1,
+        num_outputs: int = 1,
+        *,
+        channels: int = 128,
+        num_blocks: int = 6,
+        num_heads: int = 4,
+        hidden: int = 256,
+        is_autoregressive: bool = False,
+        likelihood: Likelihood = "normal",
+        floor: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.is_autoregressive = (num_inputs, num_outputs), is_autoregressive
+        self.head = ValueHead(num_outputs, likelihood, floor)
+        self.token = perceptron(num_inputs + num_outputs + 1, channels, channels)
+        self.nothing = nn.Parameter(0.1 * torch.randn(channels))
+        self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, hidden) for _ in range(num_blocks))
+        self.decoder = nn.Sequential(nn.LayerNorm(channels), perceptron(channels, channels, self.head.num_inputs))
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> TNPState:
+        """Keys and values, in each layer, of the points (T, S, D) with values (T, S, Y)."""
+        check_values(support_x, support_y, *self.sizes)
+        nothing_T1C = self.nothing.expand(len(support_x), 1, -1)
+        x_TPC = torch.cat([nothing_T1C, self._seen(support_x, support_y)], dim=1)
+        layers = [self._blocks[0].remember(x_TPC)]
+        for block, following in pairwise(self._blocks):
+            x_TPC = block(x_TPC, layers[-1])
+            layers.append(following.remember(x_TPC))
+        return TNPState(tuple(layers))
+
+    def predict(self, state: TNPState, query_x: Tensor) -> Distribution:
+        """Values at the queries (T, Q, D), each by itself."""
+        check_query(query_x, state.layers[0].keys.shape[0])
+        x_TQC = self._asked(query_x)
+        for block, seen in zip(self._blocks, state.layers, strict=True):
+            x_TQC = block(x_TQC, seen)
+        return self.head(self.decoder(x_TQC))
+
+    def predict_in_turn(self, state: TNPState, query_x: Tensor, query_y: Tensor) -> Distribution:
+        """Values at the queries (T, Q, D), each knowing the values (T, Q, Y) of those before: section 3.2's TNP-A.
+
+        The sum of the log-likelihoods is that of all values together, in this order. Every query is two tokens: one
+        with its value, which those after it read, and one without.
+        """
+        check_query(query_x, state.layers[0].keys.shape[0])
+        told_TQC, asked_TQC = self._seen(query_x, query_y), self._asked(query_x)
+        not_later_QQ = torch.ones(query_x.shape[1], query_x.shape[1], dtype=torch.bool, device=query_x.device).tril()
+        for block, support in zip(self._blocks, state.layers, strict=True):
+            told = block.remember(told_TQC)
+            seen = joined(support, told)
+            # A query reads the values before it; its own value's token reads itself too.
+            asked_TQC = block(asked_TQC, seen, _open(support, not_later_QQ.tril(-1)))
+            told_TQC = block(told_TQC, seen, _open(support, not_later_QQ))
+        return self.head(self.decoder(asked_TQC))
+
+    def meta_loss(self, tasks: TrainingTasks) -> Tensor:
+        """Minus the mean log-likelihood of the queries' values: each by itself (eq. 8), or in turn (eq. 5)."""
+        tasks = tasks.gathered()
+        state = self.adapt(tasks.support_x, tasks.support_y)
+        if not self.is_autoregressive:
+            return -self.predict(state, tasks.query_x).log_prob(tasks.query_y).mean()
+        return -self.predict_in_turn(state, tasks.query_x, tasks.query_y).log_prob(tasks.query_y).mean()
+
+    def sample_in_turn(self, state: TNPState, query_x: Tensor, generator: torch.Generator) -> Tensor:
+        """A function drawn point by point: values (T, Q, Y) at the queries, each drawn knowing those drawn before.
+
+        Raises:
+            UserError: if the likelihood is not normal.
+        """
+        if self.head.likelihood != "normal":
+            raise UserError(f"Functions are drawn of normal values, but the likelihood is {self.head.likelihood}.")
+        drawn_TQY = query_x.new_zeros(*query_x.shape[:2], self.sizes[1])
+        for query in range(query_x.shape[1]):
+            upto = slice(query + 1)
+            known = self.predict_in_turn(state, query_x[:, upto], drawn_TQY[:, upto])
+            noise_TY = torch.randn(drawn_TQY[:, query].shape, generator=generator, device=generator.device)
+            drawn_TQY[:, query] = known.mean[:, query] + known.stddev[:, query] * noise_TY.to(drawn_TQY)
+        return drawn_TQY
+
+    @property
+    def _blocks(self) -> list[TransformerBlock]:
+        return list(self.blocks)  # type: ignore[arg-type]
+
+    def _seen(self, x: Tensor, y: Tensor) -> Tensor:
+        tokens: Tensor = self.token(torch.cat([x, y, torch.ones_like(x[..., :1])], dim=-1))
+        return tokens
+
+    def _asked(self, x: Tensor) -> Tensor:
+        nothing = x.new_zeros(*x.shape[:-1], self.sizes[1] + 1)
+        tokens: Tensor = self.token(torch.cat([x, nothing], dim=-1))
+        return tokens
+
+
+def _open(support: KeysValues, among_QQ: Tensor) -> Tensor:
+    """What may be read, (Q, 1 + S + Q) booleans: all of the support, and of the queries' values these."""
+    num_queries, num_support = among_QQ.shape[0], support.keys.shape[2]
+    return torch.cat([among_QQ.new_ones(num_queries, num_support), among_QQ], dim=1)

@@ -1,0 +1,54 @@
+"""From a decoder's numbers to a distribution over values, and the perceptrons that decoders are.
+
+Letters: T tasks, Q queries, Y numbers of a value.
+"""
+
+from itertools import pairwise
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Distribution, Independent, Normal
+
+Likelihood = Literal["normal", "bernoulli"]
+
+
+def perceptron(*sizes: int) -> nn.Sequential:
+    """Linear layers from each size to the next, with ReLU between them."""
+    layers: list[nn.Module] = []
+    for source, target in pairwise(sizes):
+        layers += [nn.Linear(source, target), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers[:-1])
+
+
+class ValueHead(nn.Module):
+    """What a decoder's last numbers mean: a distribution over values (T, Q) of `num_outputs` numbers.
+
+    `normal`: mean and deviation, the deviation above a `floor`, σ = floor + (1 − floor) softplus(s), without which the
+    likelihood of points that are seen and asked for has no bound. `bernoulli`: the chance of ink.
+
+    Raises:
+        ValueError: if there is no such likelihood, or the floor is not from 0 up to below 1.
+    """
+
+    def __init__(self, num_outputs: int, likelihood: Likelihood = "normal", floor: float = 0.1) -> None:
+        super().__init__()
+        if likelihood not in ("normal", "bernoulli"):
+            raise ValueError(f"likelihood is {likelihood!r}, but normal or bernoulli was expected.")
+        if not 0 <= floor < 1:
+            raise ValueError(f"floor is {floor}, but a deviation from 0 up to below 1 was expected.")
+        self.num_outputs, self.likelihood, self.floor = num_outputs, likelihood, floor
+        self.num_inputs = 2 * num_outputs if likelihood == "normal" else num_outputs
+        """How many numbers the decoder must give."""
+
+    def forward(self, numbers: Tensor) -> Distribution:
+        """The distribution for numbers (..., num_inputs)."""
+        if self.likelihood == "bernoulli":
+            return Independent(Bernoulli(logits=numbers), 1)
+        mean, spread = numbers.chunk(2, dim=-1)
+        return Independent(Normal(mean, self.deviation(spread)), 1)
+
+    def deviation(self, spread: Tensor) -> Tensor:
+        """σ, above the floor, and with none at least far enough from zero to divide by."""
+        return (self.floor + (1 - self.floor) * F.softplus(spread)).clamp(min=torch.finfo(spread.dtype).tiny ** 0.25)

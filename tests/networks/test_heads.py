@@ -1,0 +1,36 @@
+import pytest
+import torch
+from torch.nn.functional import softplus
+
+from quickstudy.networks.heads import ValueHead, perceptron
+
+
+def test_a_normal_head_reads_means_and_then_deviations_above_the_floor():
+    numbers = torch.tensor([[[1.0, 2.0, -50.0, 0.5]]])
+    prediction = ValueHead(2, floor=0.1)(numbers)
+    assert prediction.batch_shape == (1, 1)
+    assert torch.equal(prediction.mean, numbers[..., :2])
+    assert torch.allclose(prediction.stddev[0, 0], torch.tensor([0.1, 0.1 + 0.9 * softplus(torch.tensor(0.5))]))
+
+
+def test_without_a_floor_a_deviation_is_still_no_zero():
+    prediction = ValueHead(1, floor=0.0)(torch.tensor([[[0.0, -1e4]]]))
+    assert prediction.stddev > 0
+    assert torch.isfinite(prediction.log_prob(torch.tensor([[[0.0]]])))
+
+
+def test_a_head_of_ink_reads_logits():
+    prediction = ValueHead(1, "bernoulli")(torch.tensor([[[0.0]]]))
+    assert prediction.mean == 0.5
+    assert ValueHead(1, "bernoulli").num_inputs == 1
+
+
+@pytest.mark.parametrize(("options", "told"), [({"likelihood": "poisson"}, "poisson"), ({"floor": 1.0}, r"1\.0")])
+def test_what_no_head_can_be_is_refused(options, told):
+    with pytest.raises(ValueError, match=told):
+        ValueHead(1, **options)
+
+
+def test_a_perceptron_has_no_relu_at_its_end():
+    layers = perceptron(3, 4, 2)
+    assert [type(layer).__name__ for layer in layers] == ["Linear", "ReLU", "Linear"]
