@@ -42,6 +42,8 @@ def ship(run: Path, options: Options) -> Path:
             f"{run} was trained on sources of commit '{commit}', which nobody can go back to. "
             "Commit first, then train in a clean checkout."
         )
+    if header.get("start_from"):
+        header = {**header, "start_from": Path(header["start_from"]).name}  # Where it lay says nothing elsewhere.
     if options.half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         if not all(torch.isfinite(value).all() for value in tensors.values()):

@@ -46,6 +46,13 @@ def test_weights_of_sources_that_are_lost_are_not_shipped(commit: str, tmp_path:
     assert not (tmp_path / "glyphs-protonet.safetensors").exists()
 
 
+def test_where_a_run_lay_that_was_started_from_is_not_told(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    weights, header = quickstudy.load(run).state_dict(), read_header(run / "best.safetensors")
+    save_checkpoint(run / "best.safetensors", weights, {**header, "start_from": str(tmp_path / "earlier")})
+    assert read_header(ship.ship(run, ship.Options(folder=tmp_path)))["start_from"] == "earlier"
+
+
 def test_numbers_beyond_half_precision_are_refused(tmp_path: Path) -> None:
     run = trained(tmp_path / "run")
     weights = quickstudy.load(run).state_dict()
