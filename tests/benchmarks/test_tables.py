@@ -153,4 +153,4 @@ def test_published_figures_are_whole() -> None:
         assert list(source) == keys
         assert source["certainty"] in known
     counts = {(source["learner"], source["ways"], source["shots"]) for source in published}
-    assert len(counts) == len(published) == 12
+    assert len(counts) == len(published) == 18

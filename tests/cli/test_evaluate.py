@@ -88,7 +88,7 @@ def test_a_folder_of_images_can_be_evaluated_on(quickstudy, folder: Path) -> Non
     ("arguments", "complaint"),
     [
         (["glyphs-nowhere"], "neither a run folder nor a name"),
-        (["omniglot-snail"], "neither a run folder nor a name"),
+        (["omniglot-snail-paper"], "neither a run folder nor a name"),
         (["glyphs-nearest", "--ways", "2000"], "2000 ways need 2000 classes"),
         (["glyphs-nearest", "--shots", "0"], "numbers from 1"),
         (["glyphs-nearest", "--queries", "30"], "need 31 examples"),

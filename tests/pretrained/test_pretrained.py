@@ -6,14 +6,21 @@ import torch
 import quickstudy
 from quickstudy.core import UserError, save_checkpoint
 from quickstudy.datasets import glyphs
-from quickstudy.evaluation import evaluate
+from quickstudy.evaluation import evaluate, evaluate_instances
 from quickstudy.learners import LSTM, InContextTransformer, ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.pretrained import adopt, describe
 from quickstudy.recipes import build
-from quickstudy.tasks import Episodes, Layout
+from quickstudy.tasks import Episodes, InstanceSequences, Layout, SequenceLayout
 
-SHIPPED = ("glyphs-protonet", "omniglot-cnp", "omniglot-mann", "omniglot-protonet", "omniglot-transformer")
+SHIPPED = (
+    "glyphs-protonet",
+    "omniglot-cnp",
+    "omniglot-mann",
+    "omniglot-protonet",
+    "omniglot-snail",
+    "omniglot-transformer",
+)
 
 
 def test_shipped_weights_are_available() -> None:
@@ -40,6 +47,14 @@ def test_shipped_weights_serve_any_ways_and_shots(name: str) -> None:
     probabilities = learner.predict(state, images).probs  # Learners with label slots have some to spare.
     assert probabilities.shape[:2] == (2, 21)
     assert torch.allclose(probabilities[..., :7].sum(dim=-1), torch.ones(2, 21))
+
+
+def test_shipped_weights_of_sequences_bind_labels_to_what_they_have_not_seen() -> None:
+    learner = quickstudy.load("omniglot-mann-sequences")
+    sequences = InstanceSequences(glyphs.load(100, 10, seed=5, size=20), SequenceLayout(5))
+    table = evaluate_instances(learner, sequences, 100)
+    assert table.accuracy[0].mean < 0.457
+    assert table.accuracy[1].mean > 0.6
 
 
 def test_weights_load_whatever_the_random_state_and_leave_it_alone() -> None:
