@@ -16,6 +16,7 @@ from quickstudy.tasks import Episodes, InstanceSequences, Layout, SequenceLayout
 SHIPPED = (
     "glyphs-protonet",
     "omniglot-cnp",
+    "omniglot-contrastive",
     "omniglot-mann",
     "omniglot-protonet",
     "omniglot-snail",
