@@ -3,7 +3,8 @@
 python benchmarks/measure.py [NAME|RUN ...] [--out DIR] [--data-root DIR] [--tasks 1000]
 
 Leaves one file for each learner, accuracy-NAME.json, a list with one record for each setting. A record holds
-the command that gives the same figures, and either its result or the words with which the learner refused.
+the command that gives the same figures, and either its result or the words with which the learner refused. Learners
+that normalise a task's queries among themselves are measured so, and once more answering each query by itself.
 """
 
 import contextlib
@@ -25,7 +26,8 @@ import quickstudy
 from quickstudy.cli import evaluate
 from quickstudy.core import UserError
 from quickstudy.datasets import DataError
-from quickstudy.pretrained import describe
+from quickstudy.pretrained import describe, load
+from quickstudy.recipes import build
 from timing import write_json
 
 WAYS_AND_SHOTS = ((5, 1), (5, 5), (20, 1), (20, 5))
@@ -41,19 +43,21 @@ class Setting(NamedTuple):
     shots: int
     within_alphabet: bool = False
     shuffled_labels: bool = False
+    inductive: bool = False
 
     def arguments(self, name: str, tasks: int) -> list[str]:
         """The arguments of the command, from `evaluate` on."""
         split = [] if self.split is None else ["--split", self.split]
         counts = {"ways": self.ways, "shots": self.shots, "queries": QUERIES, "tasks": tasks}
         numbers = [part for key, value in counts.items() for part in (f"--{key}", str(value))]
-        flags = ["--within-alphabet"] * self.within_alphabet + ["--shuffled-labels"] * self.shuffled_labels
+        chosen = {name: getattr(self, name) for name in ("within_alphabet", "shuffled_labels", "inductive")}
+        flags = [f"--{name.replace('_', '-')}" for name, is_chosen in chosen.items() if is_chosen]
         return ["evaluate", name, "--data", self.data, *split, *numbers, *flags, "--json"]
 
     def __str__(self) -> str:
         where = self.data if self.split is None else f"{self.data} {self.split}"
         control = ", within alphabet" * self.within_alphabet + ", shuffled labels" * self.shuffled_labels
-        return f"{where} {self.ways}-way {self.shots}-shot{control}"
+        return f"{where} {self.ways}-way {self.shots}-shot{control}{', inductive' * self.inductive}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +72,14 @@ class Options:
     """Tasks in each setting."""
 
 
-def grid(header: dict[str, Any]) -> list[Setting]:
-    """The settings for weights with this header: the protocol on Omniglot, and before it the glyphs of glyphs-*."""
+def grid(header: dict[str, Any], *, is_transductive: bool = False) -> list[Setting]:
+    """The settings for weights with this header: those of its data, and for transductive learners both ways."""
+    plain = _plain_grid(header)
+    return plain + [setting._replace(inductive=True) for setting in plain] if is_transductive else plain
+
+
+def _plain_grid(header: dict[str, Any]) -> list[Setting]:
+    """The protocol on Omniglot, and before it the glyphs of glyphs-*."""
     omniglot = [Setting("omniglot", split, *counts) for split in ("lake", "vinyals") for counts in WAYS_AND_SHOTS]
     omniglot.append(Setting("omniglot", "lake", 20, 1, within_alphabet=True))
     omniglot.append(Setting("omniglot", "lake", 5, 1, shuffled_labels=True))
@@ -78,6 +88,12 @@ def grid(header: dict[str, Any]) -> list[Setting]:
     glyphs = [Setting("glyphs", None, *counts) for counts in WAYS_AND_SHOTS]
     # Transfer says nothing of a learner without weights: on Omniglot it is omniglot-NAME itself.
     return glyphs + omniglot if is_trained(header) else glyphs
+
+
+def predicts_values(name: str) -> bool:
+    """Whether these weights answer with values of functions, which `benchmarks/functions.py` measures."""
+    header = describe(name)
+    return build(header["recipe"], header["arguments"]).validate_by == "functions"
 
 
 def is_trained(header: dict[str, Any]) -> bool:
@@ -110,9 +126,16 @@ def measure(name: str, setting: Setting, tasks: int, data_root: Path | None) -> 
 
 
 def measure_all(name: str, options: Options, progress: Progress) -> Path:
-    """All settings of one learner, written to its file as they come."""
+    """All settings of one learner, written to its file as they come.
+
+    Raises:
+        UserError: if there are no such weights, or they know no classes.
+    """
+    if predicts_values(name):
+        raise UserError(f"'{name}' predicts the values of functions. Measure it by benchmarks/functions.py.")
     header, path = describe(name), options.out / f"accuracy-{stem(name)}.json"
-    settings = grid(header)
+    is_transductive = load(name).is_transductive
+    settings = grid(header, is_transductive=is_transductive)
     task = progress.add_task(name, total=len(settings), setting="")
     records = []
     for setting in settings:
@@ -120,7 +143,8 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
         if progress.disable:
             print(f"{name}: {setting}", file=sys.stderr, flush=True)
         record = measure(name, setting, options.tasks, options.data_root)
-        records.append({"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header), **record})
+        about = {"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header)}
+        records.append({**about, "transductive": is_transductive and not setting.inductive, **record})
         write_json(path, records)
         progress.advance(task)
     progress.update(task, setting="done")
@@ -132,11 +156,16 @@ def stem(name: str) -> str:
     return Path(name).resolve().name.removesuffix(".safetensors") if Path(name).exists() else name
 
 
+def default_names() -> list[str]:
+    """All that `quickstudy.load` knows and that names classes."""
+    return [name for name in quickstudy.available() if not predicts_values(name)]
+
+
 def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:
-    """Measure the weights of these names or run folders; without any, all that `quickstudy.load` knows."""
+    """Measure the weights of these names or run folders; without any, all classifiers that `quickstudy.load` knows."""
     try:
         with progress_bar() as progress:
-            paths = [measure_all(name, options, progress) for name in names or quickstudy.available()]
+            paths = [measure_all(name, options, progress) for name in names or default_names()]
     except (UserError, DataError) as error:
         print(f"measure: {error}", file=sys.stderr)
         return 2

@@ -1,13 +1,11 @@
 """The rows about speed, for `benchmarks/tables.py`: each sets one way of ours beside one other way."""
 
 from collections.abc import Iterable
-from typing import Any
 
+from table_layout import Record
 from timing import spread, times
 
 HEADINGS = ("what", "ours", "beside", "theirs", "ours is … as fast")
-
-Record = dict[str, Any]
 
 
 def sampler_rows(sampler: Record | None) -> list[list[str]]:

@@ -119,6 +119,23 @@ def test_the_grid_covers_the_protocol() -> None:
     assert measure.grid({"recipe": "glyphs-nearest", "arguments": {}}) == glyphs[:4]
 
 
+def test_transductive_learners_are_asked_both_ways() -> None:
+    header = {"recipe": "omniglot-maml", "arguments": {"split": "lake"}, "step": 1}
+    plain, both = measure.grid(header), measure.grid(header, is_transductive=True)
+    assert both == plain + [setting._replace(inductive=True) for setting in plain]
+    assert [("--inductive" in setting.arguments("x", 1)) for setting in both] == [False] * 10 + [True] * 10
+
+
+def test_weights_of_functions_are_left_to_another_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = {"recipe": "gp-cnp", "arguments": {}, "step": 0}
+    save_checkpoint(tmp_path / "best.safetensors", build("gp-cnp", {}).learner.state_dict(), header)
+    assert measure.predicts_values(str(tmp_path))
+    assert not measure.predicts_values("omniglot-nearest")
+    assert measure.main([str(tmp_path)], measure.Options(out=tmp_path)) == 2
+    assert "benchmarks/functions.py" in capsys.readouterr().err
+    assert "omniglot-nearest" in measure.default_names()
+
+
 @pytest.fixture
 def folder_of_images(tmp_path: Path) -> Path:
     folder = tmp_path / "images"
@@ -148,11 +165,26 @@ def test_a_record_is_what_the_command_prints_and_a_refusal_is_recorded(
 def test_all_settings_of_a_learner_are_left_in_one_file(
     tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "grid", lambda header: [measure.Setting(str(folder_of_images), None, 5, 1)])
+    monkeypatch.setattr(measure, "_plain_grid", lambda header: [measure.Setting(str(folder_of_images), None, 5, 1)])
     assert measure.main(["omniglot-nearest"], measure.Options(out=tmp_path / "out", tasks=2)) == 0
     (record,) = json.loads((tmp_path / "out" / "accuracy-omniglot-nearest.json").read_text())
     assert (record["weights"], record["trained_on"]) == ("omniglot-nearest", None)
     assert record["result"]["tasks"] == 2
+
+
+def test_a_transductive_learner_leaves_records_of_both_ways(
+    tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {"channels": 4, "test_steps": 1}
+    learner, run = build("omniglot-maml", arguments).learner, tmp_path / "run"
+    header = {"recipe": "omniglot-maml", "arguments": arguments, "step": 0}
+    save_checkpoint(run / "best.safetensors", learner.state_dict(), header)
+    setting = measure.Setting(str(folder_of_images), None, 5, 1)
+    monkeypatch.setattr(measure, "_plain_grid", lambda header: [setting])
+    assert measure.main([str(run)], measure.Options(out=tmp_path, tasks=2)) == 0
+    together, alone = json.loads((tmp_path / "accuracy-run.json").read_text())
+    assert [(each["transductive"], each["inductive"]) for each in (together, alone)] == [(True, False), (False, True)]
+    assert [each["result"]["transductive"] for each in (together, alone)] == [True, False]
 
 
 def test_measuring_what_is_not_there_ends_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import table_layout
 import tables
 
 BENCHMARKS = Path(tables.__file__).parent
@@ -90,6 +91,62 @@ def test_the_tables_hold_our_figures_and_the_papers(project: Path) -> None:
     assert text.endswith("\nafter\n")
 
 
+def figures(recipe: str, counts: tuple[int, int], mean: float | None, **way: bool) -> dict[str, Any]:
+    return {**accuracy(counts, mean), "weights": recipe, "recipe": recipe, **way}
+
+
+def rows_of(results: Path, name: str, records: list[dict[str, Any]]) -> list[str]:
+    (results / "benchmarks" / "results" / f"accuracy-{name}.json").write_text(json.dumps(records))
+    assert tables.main(tables.Options(root=results)) == 0
+    lines = (results / "README.md").read_text().splitlines()
+    return [line for line in lines if line.startswith(f"| `{name}`")]
+
+
+def test_answers_given_in_two_ways_have_two_rows_each_beside_what_the_paper_has_of_it(project: Path) -> None:
+    records = [
+        figures("omniglot-reptile", counts, mean, transductive=transductive)
+        for transductive, mean in ((True, 0.97), (False, 0.95))
+        for counts in ((5, 1), (5, 5))
+    ]
+    together, alone = rows_of(project, "omniglot-reptile", records)
+    assert together.startswith("| `omniglot-reptile`, transductive |")
+    assert alone.startswith("| `omniglot-reptile`, inductive |")
+    assert "97.00 ± 0.11 (97.68) | 97.00 ± 0.11 (99.48)" in together
+    assert "95.00 ± 0.11 (95.39) | 95.00 ± 0.11 (98.9)" in alone
+    readme = (project / "README.md").read_text()
+    assert readme.count("- `reptile`: ") == 2
+    assert "`omniglot-protonet`, inductive" not in readme
+
+
+def test_no_inductive_figure_stands_beside_a_transductive_one_of_the_paper(project: Path) -> None:
+    ways = [figures("omniglot-maml", (5, 1), 0.97, transductive=each) for each in (True, False)]
+    together, alone = rows_of(project, "omniglot-maml", ways)
+    assert "97.00 ± 0.11 (98.7) |" in together
+    assert "97.00 ± 0.11 |" in alone
+
+
+def test_a_variant_with_figures_of_its_own_is_compared_with_them_on_its_learners_page(project: Path) -> None:
+    page = project / "docs" / "learners" / "maml.md"
+    page.write_text(f"{tables.START}\n{tables.END}\n")
+    (dense,) = rows_of(project, "omniglot-maml-dense", [figures("omniglot-maml-dense", (5, 1), 0.9, transductive=True)])
+    assert "90.00 ± 0.11 (89.7) |" in dense
+    assert dense in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "page"),
+    [
+        ("omniglot-maml-dense", "maml"),
+        ("omniglot-mann-sequences", "mann"),
+        ("omniglot-protonet", "protonet"),
+        ("gp-attentive-cnp", "attentive_cnp"),
+        ("gp-general", "tnp"),
+    ],
+)
+def test_a_recipe_is_on_the_page_of_its_learner(recipe: str, page: str) -> None:
+    assert table_layout.page_of({"recipe": recipe}) == page
+
+
 def test_a_learners_page_holds_its_accuracies_only(project: Path) -> None:
     tables.main(tables.Options(root=project))
     page = (project / "docs" / "learners" / "protonet.md").read_text()
@@ -143,6 +200,7 @@ def test_published_figures_are_whole() -> None:
         "split",
         "ways",
         "shots",
+        "transductive",
         "accuracy",
         "interval95",
         "protocol",
@@ -152,5 +210,6 @@ def test_published_figures_are_whole() -> None:
     for source in published:
         assert list(source) == keys
         assert source["certainty"] in known
-    counts = {(source["learner"], source["ways"], source["shots"]) for source in published}
-    assert len(counts) == len(published) == 18
+        assert source["transductive"] in (True, False, None)
+    counts = {tuple(source[key] for key in ("learner", "ways", "shots", "transductive")) for source in published}
+    assert len(counts) == len(published) == 32

@@ -1,0 +1,114 @@
+"""The sections about accuracy, for `benchmarks/tables.py`: our figures, with the papers' own beside them."""
+
+from collections.abc import Sequence
+
+from table_layout import Record, page_of, table
+
+_COUNTS = ((5, 1), (5, 5), (20, 1), (20, 5))
+_COUNT_HEADINGS = [f"{ways}-way {shots}-shot" for ways, shots in _COUNTS]
+_HEADINGS = ("learner", "trained on", "test classes")
+
+
+def accuracy_section(records: Sequence[Record], published: Sequence[Record]) -> str:
+    """Accuracy on tasks whose support says what the classes are; nothing where there is none."""
+    plain = [record for record in records if not _is_control(record)]
+    if not plain:
+        return ""
+    rows: dict[tuple[str, ...], dict[tuple[int, int], str]] = {}
+    for record in plain:
+        row = rows.setdefault(_row(record, plain), {})
+        row[record["ways"], record["shots"]] = _figure(record) + _beside(record, published)
+    cells = [[*key, *(row.get(counts, "") for counts in _COUNTS)] for key, row in rows.items()]
+    return "\n\n".join([_legend(plain), table([*_HEADINGS, *_COUNT_HEADINGS], cells, 3), *_sources(plain, published)])
+
+
+def control_section(records: Sequence[Record]) -> str:
+    """The controls; nothing where there are none."""
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for record in filter(_is_control, records):
+        rows.setdefault(_row(record, records), {})[_control(record)] = _figure(record)
+    if not rows:
+        return ""
+    controls = sorted({control for row in rows.values() for control in row})
+    cells = [[*key, *(row.get(control, "") for control in controls)] for key, row in rows.items()]
+    return (
+        "Controls: all classes of a task from one alphabet, which is harder; and support labels that say nothing, "
+        f"where the accuracy must be chance.\n\n{table([*_HEADINGS, *controls], cells, 3)}"
+    )
+
+
+def _legend(records: Sequence[Record]) -> str:
+    measured = [record["result"] for record in records if record["result"] is not None]
+    tasks = " or ".join(f"{count:,}" for count in sorted({result["tasks"] for result in measured}))
+    queries = " or ".join(str(count) for count in sorted({result["queries"] for result in measured}))
+    return (
+        f"Percent of queries answered rightly: mean over {tasks} tasks, {queries} queries a class, ± 95 % interval. "
+        "In brackets the paper's own figure, beside the test classes closest to its own. "
+        "“–”: the learner refuses the setting, such as a number of classes it was not built for."
+    )
+
+
+def _row(record: Record, records: Sequence[Record]) -> tuple[str, ...]:
+    """What a row begins with; weights that can answer in two ways have two rows."""
+    both = any(other["weights"] == record["weights"] and _is_transductive(other) for other in records)
+    way = f", {'transductive' if _is_transductive(record) else 'inductive'}" if both else ""
+    return f"`{record['weights']}`{way}", record["trained_on"] or "nothing", _where(record)
+
+
+def _is_transductive(record: Record) -> bool:
+    return bool(record.get("transductive", False))
+
+
+def _sources(records: Sequence[Record], published: Sequence[Record]) -> list[str]:
+    lines = {
+        f"- `{source['learner']}`: {source['paper']}, table {source['table']}. "
+        f"Classes: {source['split']}. Protocol: {source['protocol']}. Figures {source['certainty']}."
+        for record in records
+        for source in _of_the_paper(record, published)
+    }
+    return ["The papers' figures:", "\n".join(sorted(lines))] if lines else []
+
+
+def _beside(record: Record, published: Sequence[Record]) -> str:
+    return "".join(f" ({source['accuracy']})" for source in _of_the_paper(record, published))
+
+
+def _of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
+    # A paper trained and tested on Omniglot with 423 test classes says nothing of transfer, or of other classes.
+    if _where(record) != "omniglot vinyals" or (record["trained_on"] or "omniglot").startswith("glyphs"):
+        return []
+    asked = (_learner(record, published), record["data"], record["ways"], record["shots"])
+    return [
+        source
+        for source in published
+        if (source["learner"], source["dataset"], source["ways"], source["shots"]) == asked
+        and source["transductive"] in (None, _is_transductive(record))
+    ]
+
+
+def _learner(record: Record, published: Sequence[Record]) -> str:
+    """Whom a paper's figures are of: all that the recipe is called behind its data, or else the learner alone."""
+    variant = record["recipe"].split("-", 1)[1]
+    return variant if any(source["learner"] == variant for source in published) else page_of(record)
+
+
+def _figure(record: Record) -> str:
+    if record["result"] is None:
+        return "–"
+    accuracy = record["result"]["accuracy"]
+    return f"{100 * accuracy['mean']:.2f} ± {100 * accuracy['interval95']:.2f}"
+
+
+def _is_control(record: Record) -> bool:
+    return bool(record["within_alphabet"] or record["shuffled_labels"])
+
+
+def _control(record: Record) -> str:
+    counts = f"{record['ways']}-way {record['shots']}-shot"
+    if record["within_alphabet"]:
+        return f"{counts} within one alphabet"
+    return f"{counts}, shuffled labels (chance: {100 / record['ways']:.0f})"
+
+
+def _where(record: Record) -> str:
+    return " ".join(filter(None, [record["data"], record["split"]]))
