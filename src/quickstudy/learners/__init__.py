@@ -3,6 +3,7 @@
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
+from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
@@ -29,6 +30,10 @@ __all__ = [
     "CNPState",
     "ContrastiveEncoder",
     "ContrastiveEncoderState",
+    "ConvCNP",
+    "ConvCNPState",
+    "GridConvCNP",
+    "GridConvCNPState",
     "InContextTransformer",
     "InContextTransformerState",
     "MAMLState",

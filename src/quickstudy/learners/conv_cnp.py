@@ -1,0 +1,155 @@
+"""Convolutional Conditional Neural Processes: a task is a function on a grid, and moving the points moves it along.
+
+Gordon, Bruinsma, Foong, Requeima, Dubois and Turner, "Convolutional Conditional Neural Processes" (ICLR 2020),
+section 4: `ConvCNP` for points anywhere on a line, `GridConvCNP` for pixels. Our support is their context, our queries
+are their targets.
+
+What differs: the grid is fixed and not laid around the points of a batch, so that no task's answer hangs on the others
+or on what is asked; the trunk's convolutions are depthwise, dilated on a line; the values of the pixels given are read
+beside their means.
+
+Letters: T tasks, S support points, Q queries, Y numbers of a value, G places of the grid, C channels, H W the pixels,
+P numbers of a prediction.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from quickstudy.core import Learner, UserError, check_query, check_values
+from quickstudy.networks.conv_trunk import ConvTrunk
+from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
+from quickstudy.networks.set_convolutions import (
+    GridReading,
+    NormalisedConvolution,
+    SetConvolution,
+    cells,
+    padded_grid,
+    scatter,
+)
+
+
+class ConvCNPState(NamedTuple):
+    """The support as a function."""
+
+    function: Tensor
+    """(T, G, C): its channels at the places of the grid."""
+
+
+class ConvCNP(Learner):
+    """Puts the points onto a grid, convolves there, and reads the outcome where it is asked for.
+
+    Places are on a line, from `low` to `high`; the grid has `points_per_unit` and goes on by `margin` on either side.
+    All of the work is in `adapt`. Away from the edges, moving all points by steps of the grid moves the predictions by
+    as much. One block for each of `dilations`, of convolutions of `kernel` places; `likelihood` and `floor` are those
+    of `ValueHead`.
+    """
+
+    def __init__(
+        self,
+        num_outputs: int = 1,
+        *,
+        low: float = -2.0,
+        high: float = 2.0,
+        points_per_unit: float = 32.0,
+        margin: float = 1.0,
+        channels: int = 64,
+        kernel: int = 5,
+        dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1),
+        likelihood: Likelihood = "normal",
+        floor: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.sizes = 1, num_outputs
+        self.grid = padded_grid(low, high, points_per_unit, margin)
+        self.onto_grid = SetConvolution(self.grid)
+        self.trunk = ConvTrunk(1 + num_outputs, channels, (1, kernel), [(1, dilation) for dilation in dilations])
+        self.reading = GridReading(self.grid)
+        self.head = ValueHead(num_outputs, likelihood, floor)
+        self.decoder = nn.Sequential(nn.LayerNorm(channels), perceptron(channels, channels, self.head.num_inputs))
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> ConvCNPState:
+        """The function of the points (T, S, 1) with values (T, S, Y)."""
+        check_values(support_x, support_y, *self.sizes)
+        _refuse_beyond(support_x, self.grid.low, self.grid.high)
+        seen_TGI = self.onto_grid(support_x, support_y)
+        return ConvCNPState(self.trunk(seen_TGI[:, None]).squeeze(1))
+
+    def predict(self, state: ConvCNPState, query_x: Tensor) -> Distribution:
+        """Values at the queries (T, Q, 1)."""
+        check_query(query_x, state.function.shape[0], torch.Size([1]))
+        _refuse_beyond(query_x, self.grid.low, self.grid.high)
+        return self.head(self.decoder(self.reading(state.function, query_x)))
+
+
+class GridConvCNPState(NamedTuple):
+    """The answer for every pixel."""
+
+    numbers: Tensor
+    """(T, H, W, P): what `ValueHead` reads."""
+
+
+class GridConvCNP(Learner):
+    """Reads pixels of a picture and predicts all others, by convolutions over the pixels.
+
+    Places are (row, column) in the unit square, the centre of pixel i of n at (i + ½) / n; points in one pixel are
+    averaged. `grid` is the picture's height and width. All of the work is in `adapt`. `channels` is the width of all
+    layers; `blocks` and `kernel` count the trunk's residual blocks and the pixels along a side of its convolutions;
+    `num_kernels` and `spread` do so for the first, normalised one. `likelihood` and `floor` are those of `ValueHead`.
+    """
+
+    def __init__(
+        self,
+        num_outputs: int = 1,
+        *,
+        grid: tuple[int, int] = (28, 28),
+        channels: int = 64,
+        blocks: int = 5,
+        kernel: int = 5,
+        num_kernels: int = 8,
+        spread: int = 9,
+        likelihood: Likelihood = "normal",
+        floor: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.grid = (2, num_outputs), (grid[0], grid[1])
+        self.spread = NormalisedConvolution(num_kernels, spread)
+        num_features = (1 + num_kernels) * (1 + num_outputs)
+        self.trunk = ConvTrunk(num_features, channels, (kernel, kernel), [(1, 1)] * blocks)
+        self.head = ValueHead(num_outputs, likelihood, floor)
+        self.decoder = nn.Sequential(nn.LayerNorm(channels), perceptron(channels, channels, self.head.num_inputs))
+
+    def adapt(self, support_x: Tensor, support_y: Tensor) -> GridConvCNPState:
+        """The picture of the pixels (T, S, 2) with values (T, S, Y)."""
+        check_values(support_x, support_y, *self.sizes)
+        _refuse_beyond(support_x, 0.0, 1.0)
+        seen_THWI = scatter(cells(support_x, self.grid), support_y, self.grid)
+        features_THWC = self.trunk(torch.cat([seen_THWI, self.spread(seen_THWI)], dim=-1))
+        return GridConvCNPState(self.decoder(features_THWC))
+
+    def predict(self, state: GridConvCNPState, query_x: Tensor) -> Distribution:
+        """Values of the pixels that hold the queries (T, Q, 2)."""
+        check_query(query_x, state.numbers.shape[0], torch.Size([2]))
+        _refuse_beyond(query_x, 0.0, 1.0)
+        cell_TQ1 = cells(query_x, self.grid)[..., None]
+        numbers_TGP = state.numbers.flatten(1, 2)
+        return self.head(numbers_TGP.gather(1, cell_TQ1.expand(-1, -1, numbers_TGP.shape[2])))
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _refuse_beyond(x: Tensor, low: float, high: float) -> None:
+    """Places off the grid cannot be put onto it.
+
+    Raises:
+        UserError: saying which place came, and where the grid is.
+    """
+    if x.device.type != "cpu":
+        return  # Looking at the places would make the host wait for the device.
+    is_beyond = ~((x >= low) & (x <= high))  # True of what is no number, too.
+    if is_beyond.any():
+        raise UserError(
+            f"A place is at {float(x[is_beyond][0]):g}, but the grid goes from {low:g} to {high:g}. "
+            "Scale the places, or build the learner with a grid that holds them."
+        )

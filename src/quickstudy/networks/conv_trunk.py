@@ -1,0 +1,57 @@
+"""A residual trunk of depthwise convolutions, for maps of one dimension and of two.
+
+Channels come last: a pointwise convolution then is a linear layer and a normalisation of each place reads memory in
+order, while the depthwise convolution sees the same memory as PyTorch's channels-last images. No layer looks at
+another map of the batch, and none knows where on the map it is, but for the zeros beyond the edge.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """x + two pointwise layers of a depthwise convolution of x, normalised at each place over its channels.
+
+    Reads maps (B, H, W, C); `kernel` and `dilation` are those of height and width, and a kernel's sizes are odd.
+    """
+
+    def __init__(self, channels: int, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> None:
+        super().__init__()
+        margin = tuple(step * (size // 2) for size, step in zip(kernel, dilation, strict=True))
+        self.depthwise = nn.Conv2d(channels, channels, kernel, padding=margin, dilation=dilation, groups=channels)
+        self.pointwise = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.ReLU(inplace=True), nn.Linear(channels, channels)
+        )
+
+    def forward(self, x_BHWC: Tensor) -> Tensor:
+        """The next maps, of the same shape."""
+        near_BHWC = self.depthwise(x_BHWC.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return x_BHWC + self.pointwise(near_BHWC)
+
+
+class ConvTrunk(nn.Module):
+    """A pointwise layer into the channels, and a residual block for each of the `dilations`.
+
+    Maps (B, H, W, `num_inputs`) become (B, H, W, `channels`).
+
+    Raises:
+        ValueError: if a size of the kernel is even, so that it has no middle.
+    """
+
+    def __init__(
+        self, num_inputs: int, channels: int, kernel: tuple[int, int], dilations: Sequence[tuple[int, int]]
+    ) -> None:
+        super().__init__()
+        if not all(size % 2 for size in kernel):
+            raise ValueError(f"The kernel is {kernel}, but odd sizes were expected, which have a middle.")
+        self.layers = nn.Sequential(
+            nn.Linear(num_inputs, channels), *(ResidualBlock(channels, kernel, dilation) for dilation in dilations)
+        )
+        reach = (sum(dilation[axis] for dilation in dilations) * (kernel[axis] // 2) for axis in (0, 1))
+        self.reach = tuple(reach)
+        """How many cells up and down, left and right, an output sees."""
+
+    def forward(self, x_BHWI: Tensor) -> Tensor:
+        """Features of the maps."""
+        return self.layers(x_BHWI)

@@ -1,0 +1,146 @@
+"""From a set of points onto a grid, and from the grid to any place: the ends of convolutional neural processes.
+
+Gordon et al., "Convolutional Conditional Neural Processes" (ICLR 2020): section 4 for points anywhere on a line,
+and its version for pixels. Values are carried beside their density, so that no value can be told from value zero.
+
+Letters: T tasks, S support points, Q queries, Y numbers of a value, G places of a grid, C channels, H W a pixel grid.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_NOTHING = 1e-8  # Added to densities that divide: far from all points there is no value, which is zero.
+
+
+class Grid(NamedTuple):
+    """Equally spaced places on a line, the same for every task."""
+
+    low: float
+    """The first place."""
+    spacing: float
+    size: int
+    """How many places."""
+
+    @property
+    def high(self) -> float:
+        """The last place."""
+        return self.low + self.spacing * (self.size - 1)
+
+    def places(self, like: Tensor) -> Tensor:
+        """(G,), of the precision and on the device of another tensor."""
+        return self.low + self.spacing * torch.arange(self.size, dtype=like.dtype, device=like.device)
+
+
+def padded_grid(low: float, high: float, points_per_unit: float, margin: float) -> Grid:
+    """A grid from `low` to `high` and by `margin` beyond, of whole steps from `low`.
+
+    Raises:
+        ValueError: if the ends are not in order, there are no points, or the margin is negative.
+    """
+    if not (low < high and points_per_unit > 0 and margin >= 0):
+        raise ValueError(
+            f"A grid from {low} to {high} of {points_per_unit} points per unit with a margin of {margin} was asked "
+            "for, but ends in order, a positive number of points and a margin of zero or more were expected."
+        )
+    beyond, within = math.ceil(margin * points_per_unit), math.ceil((high - low) * points_per_unit)
+    return Grid(low - beyond / points_per_unit, 1 / points_per_unit, within + 2 * beyond + 1)
+
+
+class _Nearness(nn.Module):
+    """−d² / 2ℓ², with ℓ learnt: the logarithm of a bump of height one."""
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        self.grid = grid
+        self.log_length = nn.Parameter(torch.tensor(math.log(2 * grid.spacing)))
+
+    def forward(self, x_TP1: Tensor) -> Tensor:
+        """(T, P, G), of places and the grid's places."""
+        distance_TPG = (x_TP1 - self.grid.places(x_TP1)) / self.log_length.exp()
+        return -distance_TPG.square() / 2
+
+
+class SetConvolution(nn.Module):
+    """Puts points and their values onto a grid: at each place the density of the points, and their mean value there.
+
+    A point counts by its distance, exp(−d² / 2ℓ²); ℓ is learnt and starts at two steps of the grid. The value is the
+    mean of the values so weighed, and zero where there is no density. (Equation 6 of the paper's algorithm 1.)
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        self.nearness = _Nearness(grid)
+
+    def forward(self, x_TS1: Tensor, y_TSY: Tensor) -> Tensor:
+        """Density and values (T, G, 1 + Y); S may be zero."""
+        weight_TGS = self.nearness(x_TS1).exp().transpose(1, 2)
+        density_TG1 = weight_TGS.sum(dim=2, keepdim=True)
+        return torch.cat([density_TG1, weight_TGS @ y_TSY / (density_TG1 + _NOTHING)], dim=2)
+
+
+class GridReading(nn.Module):
+    """Reads a function on the grid at any place: a mean over the grid, weighed by distance, with a learnt ℓ.
+
+    The weights sum to one, so a constant is read as itself, and the reading is smooth in the place.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        self.nearness = _Nearness(grid)
+
+    def forward(self, f_TGC: Tensor, x_TQ1: Tensor) -> Tensor:
+        """What is there: (T, Q, C)."""
+        return self.nearness(x_TQ1).softmax(dim=2) @ f_TGC
+
+
+def cells(x_TP2: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Which cell of an (H, W) grid over the unit square holds each place (row, column): (T, P), row by row."""
+    last = torch.tensor(shape, device=x_TP2.device) - 1
+    row_TP, column_TP = (x_TP2 * (last + 1)).floor().long().clamp(min=0).minimum(last).unbind(dim=-1)
+    return row_TP * shape[1] + column_TP
+
+
+def scatter(cell_TS: Tensor, y_TSY: Tensor, shape: tuple[int, int]) -> Tensor:
+    """An (H, W) grid of where there are points, and of their values, averaged in each cell: (T, H, W, 1 + Y)."""
+    num_tasks, _, num_outputs = y_TSY.shape
+    seen_TSI = torch.cat([torch.ones_like(y_TSY[..., :1]), y_TSY], dim=2)
+    total_TGI = y_TSY.new_zeros(num_tasks, shape[0] * shape[1], 1 + num_outputs)
+    total_TGI = total_TGI.scatter_add(1, cell_TS[..., None].expand_as(seen_TSI), seen_TSI)
+    count_TG1, sum_TGY = total_TGI.split([1, num_outputs], dim=2)
+    mean_TGY = sum_TGY / count_TG1.clamp(min=1)
+    return torch.cat([count_TG1.clamp(max=1), mean_TGY], dim=2).unflatten(1, shape)
+
+
+class NormalisedConvolution(nn.Module):
+    """Spreads the values of a pixel grid: kernels over the mask give densities, over the values their mean nearby.
+
+    The kernels are used without their signs, so that a density is none the less one. They start as bumps, each wider
+    than the one before. Reads (T, H, W, 1 + Y) of `scatter`, gives (T, H, W, F (1 + Y)) for F = `num_kernels`.
+
+    Raises:
+        ValueError: if the size is even, so that a kernel has no middle.
+    """
+
+    def __init__(self, num_kernels: int, size: int) -> None:
+        super().__init__()
+        if size % 2 == 0:
+            raise ValueError(f"The kernels are of size {size}, but an odd one was expected, which has a middle.")
+        self.margin = size // 2
+        offset = torch.arange(size) - self.margin
+        length_F = torch.logspace(math.log10(0.5), math.log10(max(size / 3, 0.5)), num_kernels)
+        bump_FK = (-offset.square() / (2 * length_F[:, None] ** 2)).exp()
+        self.kernels = nn.Parameter(bump_FK[:, None, :, None] * bump_FK[:, None, None, :])
+
+    def forward(self, seen_THWI: Tensor) -> Tensor:
+        """Densities, then values."""
+        num_tasks, height, width, num_channels = seen_THWI.shape
+        each_B1HW = seen_THWI.permute(0, 3, 1, 2).reshape(-1, 1, height, width)
+        spread_BFHW = F.conv2d(each_B1HW, self.kernels.abs(), padding=self.margin)
+        spread_TIFHW = spread_BFHW.unflatten(0, (num_tasks, num_channels))
+        density_T1FHW = spread_TIFHW[:, :1]
+        values_TYFHW = spread_TIFHW[:, 1:] / (density_T1FHW + _NOTHING)
+        return torch.cat([density_T1FHW, values_TYFHW], dim=1).flatten(1, 2).permute(0, 2, 3, 1)
