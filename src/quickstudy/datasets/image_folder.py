@@ -9,7 +9,7 @@ import numpy as np
 
 from quickstudy.datasets.download import DataError
 
-_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 
 
 class ImageFolder(NamedTuple):
@@ -82,7 +82,7 @@ def _overlaps(length: int, size: int) -> np.ndarray:
 def _find_images(folder: Path) -> dict[str, list[Path]]:
     try:
         images = {
-            path.name: [file for file in _visible(path) if file.suffix.lower() in _SUFFIXES and file.is_file()]
+            path.name: [file for file in _visible(path) if file.suffix.lower() in SUFFIXES and file.is_file()]
             for path in _visible(folder)
             if path.is_dir()
         }
@@ -96,7 +96,7 @@ def _find_images(folder: Path) -> dict[str, list[Path]]:
     for name, paths in images.items():
         if not paths:
             raise DataError(
-                f"{folder / name} has no images: expected files ending in {', '.join(sorted(_SUFFIXES))}. "
+                f"{folder / name} has no images: expected files ending in {', '.join(sorted(SUFFIXES))}. "
                 "Add some or remove the folder."
             )
     return images

@@ -54,7 +54,7 @@ def omniglot_episodes(
     """Episodes over the characters of one part of a split; with rotations, four classes for each character."""
 
     def source(data_root: Path | None) -> Episodes:
-        classes = _classes(split, part)
+        classes = part_classes(split, part)
         images, names = omniglot.load(data_root, size)
         chosen = rotated_classes(images[classes]) if rotations else images[classes]
         groups = np.tile(omniglot.alphabets(names)[classes], 4 if rotations else 1) if within_alphabet else None
@@ -70,7 +70,7 @@ def omniglot_sequences(
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        chosen = images[_classes(split, part)]
+        chosen = images[part_classes(split, part)]
         return InstanceSequences(rotated_classes(chosen) if rotations else chosen, layout)
 
     return source
@@ -180,7 +180,7 @@ def _training_part(final: bool) -> Parts:
     return "train and validation" if final else "train"
 
 
-def _classes(split: Split, part: Parts) -> np.ndarray:
+def part_classes(split: Split, part: Parts) -> np.ndarray:
     """The characters of one part of a split, or of two."""
     return np.concatenate([getattr(omniglot.split(split), name) for name in part.split(" and ")])
 
@@ -189,7 +189,7 @@ def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
     """Which Omniglot characters a recipe with these arguments trains on; none where it has no split."""
     if "split" not in arguments:
         return np.array([], dtype=int)
-    return _classes(arguments["split"], _training_part(arguments.get("final", False)))
+    return part_classes(arguments["split"], _training_part(arguments.get("final", False)))
 
 
 def refuse_leak(header: Mapping[str, Any], split: Split, part: Part) -> None:

@@ -1,6 +1,7 @@
 """Distributions over tasks: they take arrays and give `Tasks`."""
 
 from quickstudy.tasks.augmentation import Augmentation
+from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.dealing import Count, Layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
@@ -14,10 +15,13 @@ from quickstudy.tasks.shared import SharedEpisodes
 __all__ = [
     "Augmentation",
     "AugmentedPairs",
+    "Completion",
+    "CompletionLayout",
     "Count",
     "Episodes",
     "Functions",
     "GaussianProcesses",
+    "GeneratedCompletion",
     "GeneratedEpisodes",
     "InstanceSequences",
     "Jitter",

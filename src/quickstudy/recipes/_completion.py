@@ -1,0 +1,98 @@
+"""The training that the learners of images share: pictures completed from some of their pixels."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.core import Experiment, Learner, TaskSource, UserError
+from quickstudy.datasets import glyphs, omniglot, pictures
+from quickstudy.recipes.sources import Part, Split, part_classes
+from quickstudy.tasks import Completion, CompletionLayout, Count, GeneratedCompletion, Jitter, rotated_classes
+
+Images = Callable[[Path | None, Part], Completion]
+"""From the data root and the part that is wanted to the images of that part."""
+
+_TESTS = {
+    **{f"{count} random pixels": CompletionLayout(count) for count in (10, 50, 100, 300)},
+    **{f"{count} pixels from the top": CompletionLayout(count, order="from the top") for count in (100, 300)},
+}
+_GLYPH_SEEDS = {"validation": 1, "test": 2}
+_SHARES = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
+
+
+def completion_experiment(
+    learner: Learner,
+    images: Images,
+    *,
+    support: Count,
+    queries: int | None,
+    jitter: bool,
+    tasks_per_step: int,
+    learning_rate: float,
+    steps: int,
+) -> Experiment:
+    """Train on images of which some pixels are given, as many as are drawn for the step.
+
+    The weights kept are those that find the other pixels likeliest where 100 are given.
+    """
+    layout = CompletionLayout(support, queries, jitter=Jitter() if jitter else None)
+
+    def source(part: Part, layout: CompletionLayout) -> TaskSource:
+        return lambda data_root: images(data_root, part).with_layout(layout)
+
+    return Experiment(
+        learner=learner,
+        train=source("train", layout),
+        validation=source("validation", CompletionLayout(100)),
+        test={title: source("test", layout) for title, layout in _TESTS.items()},
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=200,
+        gradient_clip=10.0,
+        average_decay=0.999,
+        validate_every=500,
+        validation_tasks=200,
+        validate_by="functions",
+    )
+
+
+def characters(split: Split, *, rotations: bool) -> Images:
+    """Omniglot's drawings, those to train on in four rotations if so asked."""
+
+    def images(data_root: Path | None, part: Part) -> Completion:
+        chosen = omniglot.load(data_root)[0][part_classes(split, part)]
+        drawings = rotated_classes(chosen) if rotations and part == "train" else torch.as_tensor(chosen)
+        return Completion(drawings.flatten(0, 1))
+
+    return images
+
+
+def made_up(data_root: Path | None, part: Part) -> Completion:
+    """Generated characters: new ones all the time to train on, else a fixed thousand drawings."""
+    if part == "train":
+        return GeneratedCompletion(_drawn, (28, 28))
+    return Completion(glyphs.load(1000, 1, seed=_GLYPH_SEEDS[part]).flatten(0, 1))
+
+
+def folder_of(folder: str, size: int, *, colour: bool) -> Images:
+    """Pictures from the user's own folder, of which eight tenths are for training, the rest for a look and a test."""
+
+    def images(data_root: Path | None, part: Part) -> Completion:
+        if not folder:
+            raise UserError("No pictures were named. Give a folder that holds some: --folder DIR.")
+        found = pictures.load(folder, size, colour=colour)
+        if len(found) < 10:
+            raise UserError(f"{folder} holds {len(found)} pictures, but ten at least are needed to train and to test.")
+        order = np.random.default_rng(0).permutation(len(found))
+        first, last = (round(share * len(found)) for share in _SHARES[part])
+        return Completion(found[order[first:last]])
+
+    return images
+
+
+def _drawn(num_images: int, generator: torch.Generator) -> Tensor:
+    return glyphs.sample(num_images, 1, generator).squeeze(1)

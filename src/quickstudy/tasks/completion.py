@@ -1,0 +1,155 @@
+"""Images as functions: from a pixel's place to its intensity, of which some values are given and the others asked for.
+
+Garnelo et al., "Conditional Neural Processes" (ICML 2018), section 4.2. The papers call the given pixels context.
+
+Letters: T tasks, P pixels of an image, S of them support, Q queries; C H W images.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.augmentation import Augmentation
+from quickstudy.tasks.dealing import Count, draw_count, gather_images, highest, lowest
+from quickstudy.tasks.jitter import Jitter
+
+
+class CompletionLayout(NamedTuple):
+    """Which pixels of an image are given, and which are asked for."""
+
+    support: Count = (1, 300)
+    """Pixels that are given, none among them; drawn for each batch."""
+    queries: int | None = None
+    """Pixels that are asked for, at random among the others; or all the others."""
+    order: Literal["random", "from the top"] = "random"
+    """Whether the given pixels lie anywhere, or are the first ones row by row."""
+    asks_support: bool = False
+    """Ask for the given pixels too, as the loss of neural processes does."""
+    jitter: Jitter | Augmentation | None = None
+    """Small random movements of every image."""
+
+
+class Completion:
+    """Every task is an image, drawn from (N, H, W) or (N, C, H, W); bytes are read as 0 to 1.
+
+    Places are (row, column) of a pixel's middle, the image's sides being one long; values are its C intensities.
+
+    Raises:
+        UserError: if the images are none, or have too few pixels for the layout.
+    """
+
+    def __init__(self, images: Tensor | np.ndarray, layout: CompletionLayout | None = None) -> None:
+        self.images = torch.as_tensor(images)
+        self.layout = layout or CompletionLayout()
+        if self.images.ndim not in (3, 4) or len(self.images) == 0:
+            raise UserError(
+                f"images has shape {tuple(self.images.shape)}, but (images, H, W) or (images, channels, H, W) was "
+                "expected, and one image at least."
+            )
+        _refuse(self.layout, self.grid)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are, and so where the tasks are made."""
+        return self.images.device
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+        height, width = self.images.shape[-2:]
+        return height, width
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same images, on another device."""
+        return type(self)(self.images.to(device), self.layout)
+
+    def with_layout(self, layout: CompletionLayout) -> Self:
+        """The same images, with other pixels given and asked for."""
+        return type(self)(self.images, layout)
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Draw tasks: support_x (T, S, 2), support_y (T, S, C), and Q queries likewise.
+
+        The same generator state draws the same images, and of fewer pixels the first of more.
+        """
+        num_support = draw_count(self.layout.support, generator)
+        values_TPC = self._images(num_tasks, generator).flatten(2).transpose(1, 2)
+        order_TP = self._order(num_tasks, generator)
+        places_TPD = pixel_places(self.grid, values_TPC)[order_TP]
+        ordered_TPC = values_TPC.gather(1, order_TP[..., None].expand_as(values_TPC))
+        first = 0 if self.layout.asks_support else num_support
+        last = None if self.layout.queries is None else num_support + self.layout.queries
+        given, asked = slice(num_support), slice(first, last)
+        return Tasks(places_TPD[:, given], ordered_TPC[:, given], places_TPD[:, asked], ordered_TPC[:, asked])
+
+    def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
+        """(T, C, H, W)."""
+        index_T1 = torch.randint(len(self.images), (num_tasks, 1), generator=generator, device=self.device)
+        return gather_images(self.images, index_T1, self.layout.jitter, generator).squeeze(1)
+
+    def _order(self, num_tasks: int, generator: torch.Generator) -> Tensor:
+        """(T, P): the pixels of each image, those that are given first, those that are not asked for last."""
+        height, width = self.grid
+        shape = (num_tasks, height * width)
+        if self.layout.order == "random":
+            return torch.rand(shape, generator=generator, device=generator.device).argsort(dim=1)
+        return torch.arange(height * width, device=generator.device).expand(shape)
+
+
+class GeneratedCompletion(Completion):
+    """The same of images made on the spot, never the same twice.
+
+    `draw(N, generator)` makes N images (N, H, W) or (N, C, H, W) of this `grid` on the generator's device.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[int, torch.Generator], Tensor],
+        grid: tuple[int, int],
+        layout: CompletionLayout | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.draw = draw
+        super().__init__(torch.empty(1, *grid, device=device), layout)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same, made on another device."""
+        return type(self)(self.draw, self.grid, self.layout, device)
+
+    def with_layout(self, layout: CompletionLayout) -> Self:
+        """The same images, with other pixels given and asked for."""
+        return type(self)(self.draw, self.grid, layout, self.device)
+
+    def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
+        index_T1 = torch.arange(num_tasks, device=generator.device)[:, None]
+        return gather_images(self.draw(num_tasks, generator), index_T1, self.layout.jitter, generator).squeeze(1)
+
+
+def pixel_places(grid: tuple[int, int], like: Tensor) -> Tensor:
+    """(P, 2): row and column of the middle of each pixel, row by row, the image's sides being one long."""
+    rows, columns = ((torch.arange(side, device=like.device, dtype=like.dtype) + 0.5) / side for side in grid)
+    return torch.cartesian_prod(rows, columns)
+
+
+def _refuse(layout: CompletionLayout, grid: tuple[int, int]) -> None:
+    pixels = grid[0] * grid[1]
+    least, most = lowest(layout.support), highest(layout.support)
+    if not 0 <= least <= most:
+        raise UserError(
+            f"support = {layout.support} pixels were asked for, but a number from 0 was expected, or a pair of them, "
+            "the lowest first."
+        )
+    asked = layout.queries if layout.queries is not None else 0 if layout.asks_support else 1
+    if layout.queries is not None and layout.queries < 1:
+        raise UserError(f"queries = {layout.queries} pixels were asked for, but a task needs one at least.")
+    if most + asked > pixels:
+        raise UserError(
+            f"{most} pixels to give and {asked} to ask for need {most + asked}, but an image of {grid[0]}×{grid[1]} "
+            f"has {pixels}. Lower one of them."
+        )
+    if layout.order not in ("random", "from the top"):
+        raise UserError(f"order = {layout.order!r} was given, but 'random' or 'from the top' was expected.")
