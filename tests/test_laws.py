@@ -15,6 +15,8 @@ from quickstudy.learners import (
     AutoencoderNearest,
     CNPClassifier,
     ContrastiveEncoder,
+    ConvCNP,
+    GridConvCNP,
     InContextTransformer,
     MetaNet,
     Nearest,
@@ -102,6 +104,7 @@ LEARNERS_OF_FUNCTIONS = {
     "attentive cnp": lambda: AttentiveCNP(channels=32, num_heads=4),
     "tnp": lambda: TNP(channels=32, num_blocks=2, hidden=64),
     "tnp, autoregressive": lambda: TNP(channels=32, num_blocks=2, hidden=64, is_autoregressive=True),
+    "convolutional cnp": lambda: ConvCNP(points_per_unit=8.0, channels=16, dilations=(1, 2)),
 }
 
 
@@ -109,6 +112,17 @@ LEARNERS_OF_FUNCTIONS = {
 def test_every_learner_of_functions_obeys_the_laws(name: str, generator: torch.Generator) -> None:
     learner: Learner = LEARNERS_OF_FUNCTIONS[name]()
     check_learner(learner, GaussianProcesses(PointLayout(6, 5)).sample(4, generator))
+
+
+LEARNERS_OF_PIXELS = {
+    "convolutional cnp on the grid": lambda: GridConvCNP(grid=(7, 9), channels=16, blocks=2),
+}
+
+
+@pytest.mark.parametrize("name", LEARNERS_OF_PIXELS)
+def test_every_learner_of_pixels_obeys_the_laws(name: str, generator: torch.Generator) -> None:
+    learner: Learner = LEARNERS_OF_PIXELS[name]()
+    check_learner(learner, GaussianProcesses(PointLayout(6, 5, 0.0, 1.0, inputs=2)).sample(4, generator))
 
 
 @pytest.mark.parametrize("name", LEARNERS)

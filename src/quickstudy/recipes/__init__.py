@@ -12,6 +12,7 @@ from quickstudy.core import Experiment, UserError
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper
 from quickstudy.recipes.contrastive import omniglot_contrastive
+from quickstudy.recipes.conv_cnp import gp_conv_cnp
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
 from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
@@ -30,6 +31,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         glyphs_protonet,
         gp_attentive_cnp,
         gp_cnp,
+        gp_conv_cnp,
         gp_tnp,
         omniglot_autoencoder,
         omniglot_cnp,
