@@ -94,6 +94,21 @@ class KnowsAnswers(Protocol):
         """The tasks that `sample` would draw, and what is to be known of their queries, distributions over (T, Q)."""
 
 
+@runtime_checkable
+class ShowsImages(Protocol):
+    """A distribution whose tasks are images: of a pixel's place, (row, column) in the unit square, its intensities."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+
+    def showing(self, count: int) -> TaskDistribution:
+        """The same images for the same generator state, so many of their pixels given and all of them asked for.
+
+        Of fewer pixels the first of more.
+        """
+
+
 class TrainingDistribution(Protocol):
     """What a training draws from: a `TaskDistribution`, or one whose tasks share their examples."""
 

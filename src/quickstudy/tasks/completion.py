@@ -37,6 +37,7 @@ class Completion:
     """Every task is an image, drawn from (N, H, W) or (N, C, H, W); bytes are read as 0 to 1.
 
     Places are (row, column) of a pixel's middle, the image's sides being one long; values are its C intensities.
+    Without a layout, one pixel is given to half of them.
 
     Raises:
         UserError: if the images are none, or have too few pixels for the layout.
@@ -44,12 +45,12 @@ class Completion:
 
     def __init__(self, images: Tensor | np.ndarray, layout: CompletionLayout | None = None) -> None:
         self.images = torch.as_tensor(images)
-        self.layout = layout or CompletionLayout()
         if self.images.ndim not in (3, 4) or len(self.images) == 0:
             raise UserError(
                 f"images has shape {tuple(self.images.shape)}, but (images, H, W) or (images, channels, H, W) was "
                 "expected, and one image at least."
             )
+        self.layout = layout or CompletionLayout((1, self.grid[0] * self.grid[1] // 2))
         _refuse(self.layout, self.grid)
 
     @property
@@ -70,6 +71,10 @@ class Completion:
     def with_layout(self, layout: CompletionLayout) -> Self:
         """The same images, with other pixels given and asked for."""
         return type(self)(self.images, layout)
+
+    def showing(self, count: int) -> Self:
+        """The same images with so many pixels given, in the same order, and all of them asked for."""
+        return self.with_layout(self.layout._replace(support=count, queries=None, asks_support=True))
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks: support_x (T, S, 2), support_y (T, S, C), and Q queries likewise.
