@@ -18,7 +18,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
-        margin = tuple(step * (size // 2) for size, step in zip(kernel, dilation, strict=True))
+        margin = (dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2))
         self.depthwise = nn.Conv2d(channels, channels, kernel, padding=margin, dilation=dilation, groups=channels)
         self.pointwise = nn.Sequential(
             nn.LayerNorm(channels), nn.Linear(channels, channels), nn.ReLU(inplace=True), nn.Linear(channels, channels)

@@ -68,7 +68,7 @@ class SetConvolution(nn.Module):
     """Puts points and their values onto a grid: at each place the density of the points, and their mean value there.
 
     A point counts by its distance, exp(−d² / 2ℓ²); ℓ is learnt and starts at two steps of the grid. The value is the
-    mean of the values so weighed, and zero where there is no density. (Equation 6 of the paper's algorithm 1.)
+    mean of the values so weighed, and zero where there is no density.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -99,8 +99,9 @@ class GridReading(nn.Module):
 
 def cells(x_TP2: Tensor, shape: tuple[int, int]) -> Tensor:
     """Which cell of an (H, W) grid over the unit square holds each place (row, column): (T, P), row by row."""
-    last = torch.tensor(shape, device=x_TP2.device) - 1
-    row_TP, column_TP = (x_TP2 * (last + 1)).floor().long().clamp(min=0).minimum(last).unbind(dim=-1)
+    row_TP, column_TP = (
+        (x_TP * size).floor().long().clamp(0, size - 1) for x_TP, size in zip(x_TP2.unbind(dim=-1), shape, strict=True)
+    )
     return row_TP * shape[1] + column_TP
 
 
