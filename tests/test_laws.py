@@ -20,6 +20,7 @@ from quickstudy.learners import (
     InContextTransformer,
     MetaNet,
     Nearest,
+    NeuralProcess,
     ProtoNet,
     Reptile,
 )
@@ -105,6 +106,10 @@ LEARNERS_OF_FUNCTIONS = {
     "tnp": lambda: TNP(channels=32, num_blocks=2, hidden=64),
     "tnp, autoregressive": lambda: TNP(channels=32, num_blocks=2, hidden=64, is_autoregressive=True),
     "convolutional cnp": lambda: ConvCNP(points_per_unit=8.0, channels=16, dilations=(1, 2)),
+    "neural process": lambda: NeuralProcess(hidden=32, latent=8),
+    "neural process, with a direct path": lambda: NeuralProcess(
+        hidden=32, latent=8, has_direct_path=True, objective="likelihood", training_samples=4
+    ),
 }
 
 

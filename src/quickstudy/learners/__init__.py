@@ -9,6 +9,7 @@ from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
 from quickstudy.learners.metanet import MetaNet, MetaNetState
 from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
+from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
@@ -42,6 +43,8 @@ __all__ = [
     "MetaNetState",
     "Nearest",
     "NearestState",
+    "NeuralProcess",
+    "NeuralProcessState",
     "ProtoNet",
     "ProtoNetState",
     "Reptile",
