@@ -3,7 +3,7 @@ import torch
 
 from quickstudy.recipes import RECIPES
 
-CURVES = ("gp-cnp", "gp-attentive-cnp", "gp-conv-cnp", "gp-tnp")
+CURVES = ("gp-cnp", "gp-attentive-cnp", "gp-conv-cnp", "gp-tnp", "gp-neural-process")
 
 
 @pytest.mark.parametrize("name", CURVES)

@@ -18,6 +18,7 @@ from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid
 from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
+from quickstudy.recipes.neural_process import gp_neural_process
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
@@ -32,6 +33,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         gp_attentive_cnp,
         gp_cnp,
         gp_conv_cnp,
+        gp_neural_process,
         gp_tnp,
         omniglot_autoencoder,
         omniglot_cnp,
