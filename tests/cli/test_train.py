@@ -184,10 +184,14 @@ def test_a_learner_of_functions_is_measured_beside_the_oracle_and_drawn(quickstu
     assert code == 0
     further, everywhere = json.loads(out)["test"]
     assert (further["setting"], everywhere["setting"]) == ("further points", "all points")
-    assert further["prior_log_likelihood"]["mean"] < further["oracle_log_likelihood"]["mean"]
+    assert further["prior"]["mean"] < further["oracle"]["mean"]
     assert 0 <= further["coverage90"]["mean"] <= 1
-    with Image.open(folder / "functions.png") as picture:
-        assert picture.width > 400
+    for name in ("functions", "calibration", "likelihood"):
+        with Image.open(folder / f"{name}.png") as picture:
+            assert picture.width > 400
+    sizes = [each["support"] for each in json.loads((folder / "evaluation.json").read_text())["by_support"]]
+    assert (sizes[0], sizes[-1]) == (3, 9)
+    assert sizes == sorted(sizes)
     code, out, _ = quickstudy("evaluate", folder, "--tasks", 20, "--json")
     assert code == 0
     assert json.loads(out)["test"] == [further, everywhere]

@@ -1,11 +1,12 @@
+import math
 from typing import NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Independent, Normal
+from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
 
-from quickstudy.core import Learner, UserError
+from quickstudy.core import Learner, Tasks, UserError
 from quickstudy.evaluation import LEVELS, evaluate_functions
 from quickstudy.tasks import GaussianProcesses, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import posterior
@@ -41,8 +42,6 @@ class Knower(Guess):
         self.processes = processes
 
     def predict(self, state, query_x):
-        from quickstudy.core import Tasks
-
         generator = torch.Generator().manual_seed(0)
         kernel = self.processes.kernels.draw(len(query_x), generator)
         noise = torch.full((len(query_x),), self.processes.noise, dtype=torch.float64)
@@ -94,13 +93,64 @@ def test_where_nobody_knows_the_answers_there_is_no_oracle():
     assert found.oracle is found.prior is found.closed is None
 
 
-def test_predictions_without_quantiles_have_no_coverage():
+def test_where_there_is_nothing_to_be_known_no_share_of_it_is_told():
+    found = evaluate_functions(Guess(), GaussianProcesses(PointLayout(0, 20)), 20)
+    assert found.oracle.mean == found.prior.mean
+    assert found.closed is None
+
+
+class Coins:
+    """Values are 0 or 1, and nothing is to be known of them."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, chance=0.5):
+        self.chance = chance
+
+    def sample(self, num_tasks, generator):
+        x = torch.zeros(num_tasks, 20, 1)
+        y = (torch.rand(num_tasks, 20, 1, generator=generator) < self.chance).float()
+        return Tasks(x[:, :5], y[:, :5], x[:, 5:], y[:, 5:])
+
+
+def test_predictions_without_quantiles_have_no_coverage_but_an_error():
     class Ink(Guess):
         def predict(self, state, query_x):
-            return Independent(Bernoulli(probs=torch.full_like(query_x[..., :1], 0.5)), 1)
+            return Independent(Bernoulli(probs=torch.full_like(query_x[..., :1], 0.2)), 1)
 
-    found = evaluate_functions(Ink(), Sinusoids(), 20)
+    found = evaluate_functions(Ink(), Coins(0.2), 400)
     assert found.coverage is found.coverage90 is None
+    assert found.squared_error.mean == pytest.approx(0.16, abs=0.01)
+    assert found.log_likelihood.mean == pytest.approx(0.2 * math.log(0.2) + 0.8 * math.log(0.8), abs=0.02)
+
+
+def test_of_mixtures_the_intervals_are_counted_as_of_normals():
+    class TwoWays(Guess):
+        """Values near 0 or near 1, as coins fall; or one broad normal of the same mean and spread."""
+
+        def __init__(self, knows_both):
+            super().__init__()
+            self.knows_both = knows_both
+
+        def predict(self, state, query_x):
+            if not self.knows_both:
+                return super().predict(state, query_x)
+            mean = torch.tensor([0.0, 1.0])[:, None].expand(*query_x.shape[:2], 2, 1)
+            return MixtureSameFamily(
+                Categorical(logits=torch.zeros(mean.shape[:-1])),
+                Independent(Normal(mean, torch.full_like(mean, 0.1)), 1),
+            )
+
+    class Noisy(Coins):
+        def sample(self, num_tasks, generator):
+            tasks = super().sample(num_tasks, generator)
+            noise = 0.1 * torch.randn(tasks.query_y.shape, generator=generator)
+            return tasks._replace(query_y=tasks.query_y + noise)
+
+    found = evaluate_functions(TwoWays(knows_both=True), Noisy(), 300)
+    assert [interval.mean for interval in found.coverage] == pytest.approx(LEVELS, abs=0.03)
+    assert found.squared_error.mean == pytest.approx(0.26, abs=0.01)
+    assert evaluate_functions(TwoWays(knows_both=False), Noisy(), 300).coverage90.mean > 0.99
 
 
 def test_the_learners_mode_is_left_as_it_was():

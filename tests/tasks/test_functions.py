@@ -73,8 +73,29 @@ def test_inputs_of_several_numbers_fill_their_box():
         (PointLayout((5, 2), 1), "lowest first"),
         (PointLayout(low=1.0, high=1.0), "lower end first"),
         (PointLayout(inputs=0), "one at least"),
+        (PointLayout(asked=(3.0, 2.0)), "lower end first"),
+        (PointLayout(inputs=2, evenly=True), "stand in no line"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(layout, complaint):
     with pytest.raises(UserError, match=complaint):
         Sinusoids(layout)
+    with pytest.raises(UserError, match=complaint):
+        Sinusoids().with_layout(layout)
+
+
+def test_other_points_can_be_drawn_on_the_same_functions():
+    usual = Sinusoids(PointLayout(3, 7, -5.0, 5.0))
+    beyond = usual.with_layout(usual.layout._replace(asked=(5.0, 6.0)))
+    assert usual.layout.asked is None
+    near, far = (functions.sample(20, seeded()) for functions in (usual, beyond))
+    assert torch.equal(near.support_x, far.support_x)
+    assert torch.equal(near.support_y, far.support_y)
+    assert ((far.query_x >= 5) & (far.query_x <= 6)).all()
+    assert near.query_x.max() <= 5
+
+
+def test_queries_can_stand_at_even_distances():
+    tasks = Sinusoids(PointLayout(3, 9, -2.0, 2.0, evenly=True)).sample(2, seeded())
+    assert torch.equal(tasks.query_x[:, :, 0], torch.linspace(-2, 2, 9).expand(2, 9))
+    assert tasks.support_x.unique().numel() == 6

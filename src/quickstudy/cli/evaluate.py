@@ -1,5 +1,6 @@
 """`quickstudy evaluate NAME|RUN`: how well weights do on classes they have never seen."""
 
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +9,9 @@ import torch
 import tyro
 
 from quickstudy.cli.display import EvaluationBar
+from quickstudy.cli.functions import FunctionOptions, evaluated, given, pictures, settings, where
 from quickstudy.cli.options import parse, print_evaluations, print_functions, print_instances, print_json
 from quickstudy.cli.report import evaluation_record, functions_records, instances_record
-from quickstudy.cli.testing import evaluated_functions
 from quickstudy.core import Experiment, Learner, TaskSource, UserError
 from quickstudy.evaluation import evaluate, evaluate_instances, provenance
 from quickstudy.pretrained import describe, load
@@ -76,23 +77,22 @@ def run(arguments: list[str]) -> int:
     def command(
         name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME", help=_NAME_HELP)],
         protocol: EvaluateOptions,
-    ) -> tuple[str, EvaluateOptions]:
-        return name, protocol
+        functions: FunctionOptions,
+    ) -> tuple[str, EvaluateOptions, FunctionOptions]:
+        return name, protocol, functions
 
-    name, options = parse(command, "evaluate", arguments)
+    name, options, points = parse(command, "evaluate", arguments)
     learner = _loaded(name, options)
     header = describe(name)
     experiment = build(header["recipe"], header["arguments"])
     if experiment.validate_by == "functions":
-        _evaluate_functions(name, learner, experiment, options)
+        _evaluate_functions(name, learner, experiment, options, points)
         return 0
+    if given(points):
+        raise UserError(f"{', '.join(given(points))}: '{name}' names classes, not values of functions. Leave that out.")
     data = options.data or header["recipe"].split("-")[0]
-    tasks: Any = _source(data, options, header)(options.data_root)
-    try:
-        learner = learner.to(options.device)
-        tasks = tasks.to(options.device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"No device '{options.device}' here ({error}). Leave --device out.") from None
+    learner = _moved(learner, options.device)
+    tasks: Any = _source(data, options, header)(options.data_root).to(options.device)
     where = f"{data} {options.split}" if data == "omniglot" else data
     title = f"{name} on {where}, {options.part} classes"
     setting = f"{options.ways} classes" if options.instances else f"{options.ways}-way {options.shots}-shot"
@@ -113,28 +113,46 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _evaluate_functions(name: str, learner: Learner, experiment: Experiment, options: EvaluateOptions) -> None:
+def _evaluate_functions(
+    name: str, learner: Learner, experiment: Experiment, options: EvaluateOptions, points: FunctionOptions
+) -> None:
     """On the functions that the recipe is tested on: they are made up, and no split could leak."""
-    given = [
+    out_of_place = [
         f"--{each.name.replace('_', '-')}"
         for each in fields(options)
         if each.name not in _FOR_FUNCTIONS and getattr(options, each.name) != each.default
     ]
-    if given:
+    if out_of_place:
         raise UserError(
-            f"{', '.join(given)}: '{name}' predicts the values of functions, on which its recipe decides. "
-            "Leave that out; --tasks, --seed and --json are understood."
+            f"{', '.join(out_of_place)}: '{name}' predicts the values of functions, on which its recipe decides. "
+            "Leave that out; at which points is for --support, --range and --query-range to say."
         )
-    rows = evaluated_functions(learner, experiment, options.tasks, options.seed, options.data_root)
+    learner = _moved(learner, options.device)
+    rows = settings(experiment, points, options.data_root, options.device)
+    measured = evaluated(learner, rows, options.tasks, options.seed)
     recipe = describe(name)["recipe"]
     if options.json:
-        records = functions_records(rows, learner, recipe, options.seed)
-        print_json({"learner": recipe, "test": records, "weights": name, **provenance()})
+        about = {"tasks": options.tasks, "seed": options.seed, "device": options.device, "weights": name}
+        records = functions_records(measured, learner, recipe, options.seed)
+        print_json({"learner": recipe, "test": records, **about, **provenance()})
     else:
-        print_functions(f"{name} on functions it has never seen", rows)
+        shown = {each.setting.title: each.evaluation for each in measured}
+        print_functions(f"{name} on functions it has never seen{where(points)}", shown)
+    if points.pictures is not None:
+        points.pictures.mkdir(parents=True, exist_ok=True)
+        for path, draw in pictures(points.pictures, learner, measured, measured, options.seed).items():
+            draw()
+            print(f"picture  {path}", file=sys.stderr)
 
 
-_FOR_FUNCTIONS = ("tasks", "seed", "data_root", "json")
+_FOR_FUNCTIONS = ("tasks", "seed", "data_root", "device", "json")
+
+
+def _moved(learner: Learner, device: str) -> Learner:
+    try:
+        return learner.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"No device '{device}' here ({error}). Leave --device out.") from None
 
 
 def _loaded(name: str, options: EvaluateOptions) -> Learner:

@@ -68,19 +68,19 @@ def print_instances(title: str, rows: Mapping[str, InstanceTable]) -> None:
 
 def print_functions(title: str, rows: Mapping[str, FunctionEvaluation]) -> None:
     """A table on standard output: a row for each setting; what the tasks or the predictions lack is a dash."""
-    Console().print(title, soft_wrap=True, highlight=False)
+    tasks = ", ".join(sorted({f"{row.tasks:,}" for row in rows.values()}))
+    Console().print(f"{title}, {tasks} tasks each", soft_wrap=True, highlight=False)
     table = Table()
-    headings = ("log-likelihood", "oracle", "of the way there", "squared error", "in the 90 % interval", "tasks")
-    for heading in ("setting", *headings):
-        table.add_column(heading, justify="left" if heading == "setting" else "right")
+    table.add_column("setting")
+    for heading in ("log-likelihood", "oracle", "of the way", "sq. error", "in 90 %"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, row in rows.items():
         table.add_row(
             name,
             f"{row.log_likelihood.mean:.3f} ± {row.log_likelihood.interval95:.3f}",
             "–" if row.oracle is None else f"{row.oracle.mean:.3f}",
             "–" if row.closed is None else f"{row.closed:.1%}",
-            f"{row.squared_error.mean:.3f} ± {row.squared_error.interval95:.3f}",
+            f"{row.squared_error.mean:.4f}",
             "–" if row.coverage90 is None else f"{row.coverage90.mean:.1%}",
-            f"{row.tasks:,}",
         )
     Console().print(table)

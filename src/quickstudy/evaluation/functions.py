@@ -8,17 +8,18 @@ Letters: T tasks, Q queries, Y numbers of a value, L levels.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from quickstudy.core import KnowsAnswers, Learner, Oracle, TaskDistribution, Tasks, UserError, unchecked_distributions
 from quickstudy.evaluation.evaluate import Interval
+from quickstudy.evaluation.quantiles import cumulative
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Shares of the probability in the central intervals whose coverage is counted."""
+_NEXT_TO_NOTHING = 0.05  # Nats a query.
 _TASKS_AT_ONCE = 10  # Fixed: how tasks are batched decides which are drawn.
 
 
@@ -42,8 +43,11 @@ class FunctionEvaluation:
 
     @property
     def closed(self) -> float | None:
-        """The share of the way from prior to oracle that the learner has come: 1 is all there is to be known."""
-        if self.oracle is None or self.prior is None:
+        """The share of the way from prior to oracle that the learner has come: 1 is all there is to be known.
+
+        None where next to nothing is to be known, such as of a function without support.
+        """
+        if self.oracle is None or self.prior is None or self.oracle.mean - self.prior.mean < _NEXT_TO_NOTHING:
             return None
         return (self.log_likelihood.mean - self.prior.mean) / (self.oracle.mean - self.prior.mean)
 
@@ -123,8 +127,8 @@ def _sample(tasks: TaskDistribution, generator: torch.Generator) -> tuple[Tasks,
 def _note(answers: _Answers, prediction: Distribution, tasks: Tasks) -> None:
     answers.note("log-likelihood", prediction.log_prob(tasks.query_y))
     answers.note("squared error", (prediction.mean - tasks.query_y).square())
-    normal: Any = prediction.base_dist if isinstance(prediction, Independent) else prediction
-    if isinstance(normal, Normal):
-        centrality_TQY = (2 * normal.cdf(tasks.query_y) - 1).abs()  # 0 in the middle, 1 far out
+    below_TQY = cumulative(prediction, tasks.query_y)
+    if below_TQY is not None:
+        centrality_TQY = (2 * below_TQY - 1).abs()  # 0 in the middle, 1 far out
         for level in LEVELS:
             answers.note(str(level), centrality_TQY <= level)

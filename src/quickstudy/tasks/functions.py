@@ -6,6 +6,7 @@ and the same generator state draws the same functions.
 Letters: T tasks, P points of a task, D numbers of an input, Y of a value.
 """
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Self
@@ -32,6 +33,10 @@ class PointLayout(NamedTuple):
     """Numbers of an input."""
     asks_support: bool = False
     """Ask for the support's values too, as the loss of neural processes does."""
+    asked: tuple[float, float] | None = None
+    """Queries are uniform between these instead, such as beyond the support."""
+    evenly: bool = False
+    """Queries stand at even distances from end to end instead, such as for a picture's curves."""
 
 
 class Functions(ABC):
@@ -51,6 +56,13 @@ class Functions(ABC):
         """Where the tasks are made."""
         return self._device
 
+    def with_layout(self, layout: PointLayout) -> Self:
+        """The same functions, with other points on them. Raises as the constructor does."""
+        _refuse(layout)
+        other = copy.copy(self)
+        other.layout = layout
+        return other
+
     @abstractmethod
     def to(self, device: torch.device | str) -> Self:
         """The same functions, made on another device."""
@@ -65,7 +77,12 @@ class Functions(ABC):
         num_support, num_queries = (draw_count(count, generator) for count in (layout.support, layout.queries))
         shape = (num_tasks, num_support + num_queries, layout.inputs)
         unit_TPD = torch.rand(shape, generator=generator, device=generator.device)
-        return layout.low + (layout.high - layout.low) * unit_TPD, num_support
+        given_TSD = _stretched(unit_TPD[:, :num_support], layout.low, layout.high)
+        unit_TQD = unit_TPD[:, num_support:]
+        if layout.evenly:
+            unit_TQD = torch.linspace(0, 1, num_queries, device=generator.device)[None, :, None].expand_as(unit_TQD)
+        asked_TQD = _stretched(unit_TQD, *(layout.asked or (layout.low, layout.high)))
+        return torch.cat([given_TSD, asked_TQD], dim=1), num_support
 
     def _dealt(self, x_TPD: Tensor, y_TPY: Tensor, num_support: int) -> Tasks:
         first = 0 if self.layout.asks_support else num_support
@@ -99,6 +116,10 @@ class Sinusoids(Functions):
         return self._dealt(x_TPD, amplitude_T11 * (x_TPD - phase_T11).sin(), num_support)
 
 
+def _stretched(unit: Tensor, low: float, high: float) -> Tensor:
+    return low + (high - low) * unit
+
+
 def draw_between(num_tasks: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
     """A number (T,) for each task, uniform between two."""
     least, most = bounds
@@ -112,7 +133,10 @@ def _refuse(layout: PointLayout) -> None:
                 f"{name} = {count} points were asked for, but a number from {least} was expected, "
                 "or a pair of them, the lowest first."
             )
-    if not layout.low < layout.high:
-        raise UserError(f"Points from {layout.low} to {layout.high} were asked for. Give the lower end first.")
+    for low, high in ((layout.low, layout.high), layout.asked or (0.0, 1.0)):
+        if not low < high:
+            raise UserError(f"Points from {low} to {high} were asked for. Give the lower end first.")
     if layout.inputs < 1:
         raise UserError(f"Inputs of {layout.inputs} numbers were asked for, but a function needs one at least.")
+    if layout.evenly and layout.inputs > 1:
+        raise UserError(f"Even distances were asked for, but inputs of {layout.inputs} numbers stand in no line.")
