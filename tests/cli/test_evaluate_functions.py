@@ -71,7 +71,8 @@ def test_there_is_a_row_for_each_number_of_points_given(quickstudy, curves: Path
 
 def test_tests_that_differ_by_the_points_given_alone_become_one(quickstudy, weights) -> None:
     command = ("evaluate", weights("gp-general"), "--tasks", 10, "--support", 3, 7, "--json")
-    assert [each["support"] for each in json.loads(quickstudy(*command)[1])["test"]] == [3, 7]
+    records = json.loads(quickstudy(*command)[1])["test"]
+    assert [(each["setting"], each["support"]) for each in records] == [("3 given", 3), ("7 given", 7)]
 
 
 def test_points_can_lie_where_the_training_never_was(quickstudy, curves: Path) -> None:
@@ -119,12 +120,13 @@ def test_a_mistake_has_one_clear_message(
     assert "Traceback" not in err
 
 
-def test_images_have_pixels_given_but_no_range(quickstudy, weights, made_up_omniglot: None) -> None:
+def test_images_have_pixels_given_but_no_range(quickstudy, weights, made_up_omniglot: None, tmp_path: Path) -> None:
     folder = weights("omniglot-completion-cnp")
     command = ("evaluate", folder, "--tasks", 10)
-    records = json.loads(quickstudy(*command, "--support", 20, "--json")[1])["test"]
+    records = json.loads(quickstudy(*command, "--support", 20, "--pictures", tmp_path, "--json")[1])["test"]
     assert [(each["support"], each["order"]) for each in records] == [(20, "random"), (20, "from the top")]
     assert "range" not in records[0]
+    assert {path.name for path in tmp_path.iterdir()} == {"completions.png", "calibration.png"}
     code, _, err = quickstudy(*command, "--range", 0, 1)
     assert code == 2
     assert "--range was given" in " ".join(err.split())

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from quickstudy.cli.display import EvaluationBar
-from quickstudy.core import Experiment, Learner, TaskDistribution, UserError
+from quickstudy.core import Experiment, Learner, ShowsImages, TaskDistribution, UserError
 from quickstudy.evaluation import FunctionEvaluation, evaluate_functions
+from quickstudy.evaluation.completions import save_completions
 from quickstudy.evaluation.function_plots import save_calibration, save_functions, save_likelihoods
 from quickstudy.tasks import Completion, CompletionLayout, Functions, PointLayout
 from quickstudy.tasks.dealing import highest, lowest
@@ -92,14 +93,18 @@ def settings(
         Setting(title, title, _moved(title, source(data_root).to(device), options))
         for title, source in experiment.test.items()
     ]
-    rows: list[Setting] = []
-    for count in options.support:
-        for title, test, tasks in moved:
-            row = Setting(f"{title}, {count} given", test, _with(test, tasks, support=count))
-            # Tests that differ by the number of points given alone are one and the same now.
-            if not any(_are_alike(row.tasks, other.tasks) for other in rows):
-                rows.append(row)
+    rows = [row for count in options.support for row in _given(moved, count)]
     return rows if options.support else moved
+
+
+def _given(moved: Sequence[Setting], count: int) -> list[Setting]:
+    """Every test with so many points given; tests that differed by that alone are one and the same now."""
+    rows: list[Setting] = []
+    for title, test, tasks in moved:
+        row = Setting(f"{title}, {count} given", test, _with(test, tasks, support=count))
+        if not any(_are_alike(row.tasks, other.tasks) for other in rows):
+            rows.append(row)
+    return rows if len(rows) > 1 else [row._replace(title=f"{count} given") for row in rows]
 
 
 def evaluated(learner: Learner, rows: Sequence[Setting], num_tasks: int, seed: int) -> list[Measured]:
@@ -131,6 +136,10 @@ def pictures(
     if curves:
         path = folder / "functions.png"
         drawn[path] = partial(save_functions, path, learner, _panels(curves), seed)
+    images = measured[0].setting.tasks
+    if isinstance(images, ShowsImages):
+        path = folder / "completions.png"
+        drawn[path] = partial(save_completions, path, learner, images, seed=seed)
     shown = measured if len(measured) <= _CURVES else _of_first_test(measured)
     calibrations = {each.setting.title: each.evaluation for each in shown if each.evaluation.coverage is not None}
     if calibrations:
