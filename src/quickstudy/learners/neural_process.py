@@ -3,7 +3,7 @@
 Garnelo et al., "Neural Processes" (ICML 2018 workshop on theoretical foundations and applications of deep generative
 models), section 2; the optional deterministic path and the bound that training raises are those of Kim et al.,
 "Attentive Neural Processes" (ICLR 2019), section 2 and eq. 3. `objective="likelihood"` is that of Foong et al.,
-"Meta-Learning Stationary Stochastic Process Prediction with Convolutional Neural Processes" (NeurIPS 2020), section 4.
+"Meta-Learning Stationary Stochastic Process Prediction with Convolutional Neural Processes" (NeurIPS 2020).
 Our support is their context, our queries are their targets.
 
 What differs: a prediction mixes a fixed set of draws, the same for all tasks and queries and kept with the weights,
