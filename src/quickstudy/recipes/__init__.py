@@ -10,9 +10,15 @@ from typing import Any
 
 from quickstudy.core import Experiment, UserError
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
-from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper
+from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
-from quickstudy.recipes.conv_cnp import gp_conv_cnp
+from quickstudy.recipes.conv_cnp import (
+    folder_completion_conv_cnp,
+    glyphs_completion_conv_cnp,
+    gp_conv_cnp,
+    omniglot_completion_conv_cnp,
+)
+from quickstudy.recipes.general import gp_general, gp_general_tnp
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
 from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
@@ -28,16 +34,22 @@ from quickstudy.recipes.transformer import omniglot_transformer
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        folder_completion_conv_cnp,
+        glyphs_completion_conv_cnp,
         glyphs_nearest,
         glyphs_protonet,
         gp_attentive_cnp,
         gp_cnp,
         gp_conv_cnp,
+        gp_general,
+        gp_general_tnp,
         gp_neural_process,
         gp_tnp,
         omniglot_autoencoder,
         omniglot_cnp,
         omniglot_cnp_paper,
+        omniglot_completion_cnp,
+        omniglot_completion_conv_cnp,
         omniglot_contrastive,
         omniglot_lstm,
         omniglot_maml,

@@ -15,7 +15,7 @@ from quickstudy.tasks import Completion, CompletionLayout, Count, GeneratedCompl
 Images = Callable[[Path | None, Part], Completion]
 """From the data root and the part that is wanted to the images of that part."""
 
-_TESTS = {
+TESTS = {
     **{f"{count} random pixels": CompletionLayout(count) for count in (10, 50, 100, 300)},
     **{f"{count} pixels from the top": CompletionLayout(count, order="from the top") for count in (100, 300)},
 }
@@ -47,7 +47,7 @@ def completion_experiment(
         learner=learner,
         train=source("train", layout),
         validation=source("validation", CompletionLayout(100)),
-        test={title: source("test", layout) for title, layout in _TESTS.items()},
+        test={title: source("test", layout) for title, layout in TESTS.items()},
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
