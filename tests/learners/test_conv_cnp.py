@@ -148,7 +148,7 @@ def test_it_learns_to_pass_through_the_points_it_was_given(generator):
     with torch.no_grad():
         errors = (predicted(learner, tasks).mean - tasks.query_y).square().mean(dim=(0, 2))
     assert errors[:8].mean() < 0.05  # Of values of variance one.
-    assert errors[8:].mean() < 0.4
+    assert errors[8:].mean() < 0.5
 
 
 # On pixels
@@ -191,9 +191,9 @@ def test_answers_are_the_numbers_of_the_pixels_that_hold_the_questions(pixels):
     assert torch.equal(found.stddev, expected.stddev)
 
 
-@pytest.mark.parametrize("steps", [(1, 0), (-2, 1), (0, -1)])
-def test_moving_all_pixels_moves_the_answers(pixels, steps):
-    learner = build_for_pixels()
+@pytest.mark.parametrize(("fold", "steps"), [(1, (1, 0)), (1, (-2, 1)), (1, (0, -1)), (2, (2, 0)), (2, (2, -2))])
+def test_moving_all_pixels_by_whole_cells_moves_the_answers(pixels, fold, steps):
+    learner = build_for_pixels(fold=fold, blocks=1)
     by = torch.tensor(steps).double() / torch.tensor([20, 16])
     moved = pixels._replace(support_x=pixels.support_x + by, query_x=pixels.query_x + by)
     expected = predicted(learner, pixels).mean
@@ -207,8 +207,20 @@ def test_a_picture_is_read_as_mask_values_and_their_spread(pixels):
     for task in range(3):
         for (row, column), value in zip(pixels.support_x[task], pixels.support_y[task], strict=True):
             seen[task, int(row * 20), int(column * 16)] = torch.tensor([1.0, float(value)])
-    expected = learner.decoder(learner.trunk(torch.cat([seen, learner.spread(seen)], dim=-1)))
-    assert torch.allclose(adapted(learner, pixels).numbers, expected)
+    seen = torch.cat([seen, learner.spread(seen)], dim=-1)
+    squares = torch.cat([seen[:, i::2, j::2] for i in (0, 1) for j in (0, 1)], dim=-1)
+    around = learner.around(learner.trunk(squares)).unflatten(-1, (4, 8))
+    for place, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+        expected = learner.decoder(around[..., place, :] + learner.itself(seen[:, i::2, j::2]))
+        assert torch.allclose(adapted(learner, pixels).numbers[:, i::2, j::2], expected)
+
+
+def test_a_picture_of_uneven_sides_is_read_whole():
+    learner = build_for_pixels(grid=(7, 5))
+    last = torch.tensor([[[0.99, 0.99]]]).double()
+    one, other = (learner.adapt(last, torch.full((1, 1, 1), value).double()).numbers for value in (0.0, 1.0))
+    assert one.shape == (1, 7, 5, 2)
+    assert not torch.allclose(one[0, -1, -1], other[0, -1, -1], atol=1e-3)
 
 
 def test_points_in_one_pixel_count_as_one_of_their_mean():
@@ -260,6 +272,14 @@ def test_places_beyond_the_picture_are_refused(pixels, beyond):
         learner.adapt(off, pixels.query_y)
     with pytest.raises(UserError, match="place is at"):
         learner.predict(adapted(learner, pixels), off)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [({"fold": 0}, "fold is 0"), ({"kernel": 4}, "odd"), ({"spread": 6}, "odd")]
+)
+def test_what_no_trunk_can_be_is_refused(options, told):
+    with pytest.raises(ValueError, match=told):
+        build_for_pixels(**options)
 
 
 def test_pixels_may_have_colours_and_be_ink(pixels):

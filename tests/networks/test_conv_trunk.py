@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from quickstudy.networks.conv_trunk import ConvTrunk, ResidualBlock
+from quickstudy.networks.conv_trunk import ConvTrunk, ResidualBlock, folded, unfolded
 
 
 def build(kernel=(3, 5), dilations=((1, 1), (2, 3))) -> ConvTrunk:
@@ -54,3 +54,15 @@ def test_maps_of_one_row_are_read_as_lines(generator):
 def test_kernels_without_a_middle_are_refused(kernel):
     with pytest.raises(ValueError, match="odd sizes"):
         build(kernel)
+
+
+def test_a_folded_map_holds_squares_of_cells_row_by_row(maps):
+    squares = folded(maps[:, :10, :24], 2)
+    assert squares.shape == (2, 5, 12, 8)
+    assert torch.equal(squares[1, 3, 4], maps[1, 6:8, 8:10].flatten())
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 4])
+def test_unfolding_gives_back_what_was_folded_whatever_its_sides(maps, side):
+    assert torch.equal(unfolded(folded(maps, side), side, (11, 25)), maps)
+    assert folded(maps, side).sum() == pytest.approx(maps.sum().item())

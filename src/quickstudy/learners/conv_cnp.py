@@ -5,8 +5,8 @@ section 4: `ConvCNP` for points anywhere on a line, `GridConvCNP` for pixels. Ou
 are their targets.
 
 What differs: the grid is fixed and not laid around the points of a batch, so that no task's answer hangs on the others
-or on what is asked; the trunk's convolutions are depthwise, dilated on a line; the values of the pixels given are read
-beside their means.
+or on what is asked; the trunk's convolutions are depthwise, on a line dilated, on pixels over squares of them; the
+values of the pixels given are read beside their means.
 
 Letters: T tasks, S support points, Q queries, Y numbers of a value, G places of the grid, C channels, H W the pixels,
 P numbers of a prediction.
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from quickstudy.core import Learner, UserError, check_query, check_values
-from quickstudy.networks.conv_trunk import ConvTrunk
+from quickstudy.networks.conv_trunk import ConvTrunk, folded, unfolded
 from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 from quickstudy.networks.set_convolutions import (
     GridReading,
@@ -95,9 +95,14 @@ class GridConvCNP(Learner):
     """Reads pixels of a picture and predicts all others, by convolutions over the pixels.
 
     Places are (row, column) in the unit square, the centre of pixel i of n at (i + ½) / n; points in one pixel are
-    averaged. `grid` is the picture's height and width. All of the work is in `adapt`. `channels` is the width of all
-    layers; `blocks` and `kernel` count the trunk's residual blocks and the pixels along a side of its convolutions;
-    `num_kernels` and `spread` do so for the first, normalised one. `likelihood` and `floor` are those of `ValueHead`.
+    averaged. `grid` is the picture's height and width. All of the work is in `adapt`. The trunk reads squares of `fold`
+    pixels a side as one cell: moving all pixels by as many moves the predictions by as much, away from the edges.
+    `channels` is the trunk's width; `blocks` and `kernel` count its residual blocks and the cells along a side of its
+    convolutions, `num_kernels` and `spread` the kernels of the first, normalised one and the pixels along their sides.
+    `likelihood` and `floor` are those of `ValueHead`.
+
+    Raises:
+        ValueError: if a kernel has no middle, or there is no pixel to a square.
     """
 
     def __init__(
@@ -108,25 +113,32 @@ class GridConvCNP(Learner):
         channels: int = 64,
         blocks: int = 5,
         kernel: int = 5,
+        fold: int = 2,
         num_kernels: int = 8,
         spread: int = 9,
         likelihood: Likelihood = "normal",
         floor: float = 0.1,
     ) -> None:
         super().__init__()
-        self.sizes, self.grid = (2, num_outputs), (grid[0], grid[1])
+        if fold < 1:
+            raise ValueError(f"fold is {fold}, but a number of pixels, 1 or more, was expected.")
+        self.sizes, self.grid, self.fold = (2, num_outputs), (grid[0], grid[1]), fold
         self.spread = NormalisedConvolution(num_kernels, spread)
         num_features = (1 + num_kernels) * (1 + num_outputs)
-        self.trunk = ConvTrunk(num_features, channels, (kernel, kernel), [(1, 1)] * blocks)
+        self.trunk = ConvTrunk(fold**2 * num_features, channels, (kernel, kernel), [(1, 1)] * blocks)
+        width = channels // 2  # Of a pixel, of which there are more than cells.
+        self.around, self.itself = nn.Linear(channels, fold**2 * width), nn.Linear(num_features, width)
         self.head = ValueHead(num_outputs, likelihood, floor)
-        self.decoder = nn.Sequential(nn.LayerNorm(channels), perceptron(channels, channels, self.head.num_inputs))
+        self.decoder = nn.Sequential(nn.LayerNorm(width), perceptron(width, width, self.head.num_inputs))
 
     def adapt(self, support_x: Tensor, support_y: Tensor) -> GridConvCNPState:
         """The picture of the pixels (T, S, 2) with values (T, S, Y)."""
         check_values(support_x, support_y, *self.sizes)
         _refuse_beyond(support_x, 0.0, 1.0)
         seen_THWI = scatter(cells(support_x, self.grid), support_y, self.grid)
-        features_THWC = self.trunk(torch.cat([seen_THWI, self.spread(seen_THWI)], dim=-1))
+        seen_THWI = torch.cat([seen_THWI, self.spread(seen_THWI)], dim=-1)
+        cells_THWC = self.around(self.trunk(folded(seen_THWI, self.fold)))
+        features_THWC = unfolded(cells_THWC, self.fold, self.grid) + self.itself(seen_THWI)
         return GridConvCNPState(self.decoder(features_THWC))
 
     def predict(self, state: GridConvCNPState, query_x: Tensor) -> Distribution:

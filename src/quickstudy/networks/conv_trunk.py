@@ -7,7 +7,22 @@ another map of the batch, and none knows where on the map it is, but for the zer
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def folded(x_BHWC: Tensor, side: int) -> Tensor:
+    """Squares of cells, each as one cell of `side`² C channels: (B, H / side, W / side, …), the last ones filled up."""
+    height, width = x_BHWC.shape[1:3]
+    filled_BHWC = F.pad(x_BHWC, (0, 0, 0, -width % side, 0, -height % side))
+    squares = filled_BHWC.unflatten(2, (-1, side)).unflatten(1, (-1, side))
+    return squares.transpose(2, 3).flatten(3)
+
+
+def unfolded(x_BHWC: Tensor, side: int, shape: tuple[int, int]) -> Tensor:
+    """The cells (H, W) of `shape` that were folded, (B, H, W, C / side²)."""
+    squares = x_BHWC.unflatten(3, (side, side, -1)).transpose(2, 3)
+    return squares.flatten(3, 4).flatten(1, 2)[:, : shape[0], : shape[1]]
 
 
 class ResidualBlock(nn.Module):
