@@ -3,9 +3,8 @@
 Nguyen and Grover, "Transformer Neural Processes: Uncertainty-Aware Meta Learning Via Sequence Modeling" (ICML 2022).
 TNP-D answers every query by itself; TNP-A answers them in turn, each knowing the values of those before.
 
-What differs: a query reads the support and not itself, as in this package's in-context transformer; beside the
-support all read a token of nothing, learnt, so that an empty support has an answer. TNP-A's answers in turn are those
-of `predict_in_turn`; asked by `predict` it answers each query as the first.
+What differs: beside the support all read a token of nothing, learnt, so that an empty support has an answer. TNP-A's
+answers in turn are those of `predict_in_turn`; asked by `predict` it answers each query as the first.
 
 Letters: T tasks, S support points, Q queries, D numbers of an input, Y of a value, C channels, P tokens.
 """

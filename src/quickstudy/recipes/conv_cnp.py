@@ -42,7 +42,13 @@ def gp_conv_cnp(
         dilations=dilations,
         floor=floor,
     )
-    return curves_experiment(learner, tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps)
+    return curves_experiment(
+        learner,
+        asks_support=floor > 0,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        steps=steps,
+    )
 
 
 def omniglot_completion_conv_cnp(
@@ -51,7 +57,7 @@ def omniglot_completion_conv_cnp(
     channels: int = 64,
     blocks: int = 5,
     kernel: int = 5,
-    likelihood: Likelihood = "normal",
+    likelihood: Likelihood = "bernoulli",
     floor: float = 0.1,
     support: Count = (1, 300),
     jitter: bool = True,
@@ -91,7 +97,7 @@ def glyphs_completion_conv_cnp(
     channels: int = 64,
     blocks: int = 5,
     kernel: int = 5,
-    likelihood: Likelihood = "normal",
+    likelihood: Likelihood = "bernoulli",
     floor: float = 0.1,
     support: Count = (1, 300),
     tasks_per_step: int = 16,

@@ -38,4 +38,10 @@ def gp_tnp(
         is_autoregressive=is_autoregressive,
         floor=floor,
     )
-    return curves_experiment(learner, tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps)
+    return curves_experiment(
+        learner,
+        asks_support=floor > 0,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        steps=steps,
+    )
