@@ -140,11 +140,16 @@ def test_a_variant_with_figures_of_its_own_is_compared_with_them_on_its_learners
         ("omniglot-mann-sequences", "mann"),
         ("omniglot-protonet", "protonet"),
         ("gp-attentive-cnp", "attentive_cnp"),
-        ("gp-general", "tnp"),
+        ("sinusoid-maml", "maml"),
     ],
 )
 def test_a_recipe_is_on_the_page_of_its_learner(recipe: str, page: str) -> None:
     assert table_layout.page_of({"recipe": recipe}) == page
+
+
+def test_the_page_is_the_learners_where_the_recipes_file_has_another_name() -> None:
+    page = table_layout.page_of({"recipe": "gp-general"})
+    assert (BENCHMARKS.parent / "src" / "quickstudy" / "learners" / f"{page}.py").exists()
 
 
 def test_a_learners_page_holds_its_accuracies_only(project: Path) -> None:
