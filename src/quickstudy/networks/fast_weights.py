@@ -24,6 +24,7 @@ _SMALLEST = math.exp(-_P)
 _FARTHEST = 3.0  # On the curve: a gradient of e^p.
 _HIDDEN = 20
 _FIRST_SCALE = 0.1  # 40,000 weights of size one would drown the slow ones.
+_FIRST_SCALE_OF_TASKS = 0.01  # The embedding's, which all examples pass through, start all but silent.
 _COORDINATES_AT_ONCE = 16_384  # What is made of so many stays in a processor's cache.
 
 Branch = Callable[[int, Tensor], Tensor]
@@ -82,7 +83,7 @@ class CoordinateLSTM(nn.Module):
         super().__init__()
         self.read = lstm_inputs(2, _HIDDEN)
         self.recur = nn.Linear(_HIDDEN, 4 * _HIDDEN, bias=False)
-        self.write = _small(nn.Linear(_HIDDEN, 1))
+        self.write = _small(nn.Linear(_HIDDEN, 1), _FIRST_SCALE_OF_TASKS)
 
     def forward(self, gradients: Tensor) -> Tensor:
         """A weight for each coordinate, (T, …), of its G gradients (T, G, …)."""
@@ -204,10 +205,10 @@ def sum_of(branches: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def _small(layer: nn.Linear) -> nn.Linear:
+def _small(layer: nn.Linear, scale: float = _FIRST_SCALE) -> nn.Linear:
     """A generator's last layer, so that fast weights start small beside slow ones."""
     with torch.no_grad():
-        layer.weight.mul_(_FIRST_SCALE)
+        layer.weight.mul_(scale)
         layer.bias.zero_()
     return layer
 

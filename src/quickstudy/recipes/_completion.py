@@ -11,6 +11,7 @@ from quickstudy.core import Experiment, Learner, TaskSource, UserError
 from quickstudy.datasets import glyphs, omniglot, pictures
 from quickstudy.recipes.sources import Part, Split, part_classes
 from quickstudy.tasks import Completion, CompletionLayout, Count, GeneratedCompletion, Jitter, rotated_classes
+from quickstudy.tasks.dealing import highest
 
 Images = Callable[[Path | None, Part], Completion]
 """From the data root and the part that is wanted to the images of that part."""
@@ -27,6 +28,7 @@ def completion_experiment(
     learner: Learner,
     images: Images,
     *,
+    size: int = 28,
     support: Count,
     queries: int | None,
     jitter: bool,
@@ -34,7 +36,7 @@ def completion_experiment(
     learning_rate: float,
     steps: int,
 ) -> Experiment:
-    """Train on images of which some pixels are given, as many as are drawn for the step.
+    """Train on images of so many pixels a side, of which some are given, as many as are drawn for the step.
 
     The weights kept are those that find the other pixels likeliest where 100 are given.
     """
@@ -46,8 +48,8 @@ def completion_experiment(
     return Experiment(
         learner=learner,
         train=source("train", layout),
-        validation=source("validation", CompletionLayout(100)),
-        test={title: source("test", layout) for title, layout in TESTS.items()},
+        validation=source("validation", CompletionLayout(min(100, size**2 // 2))),
+        test={title: source("test", layout) for title, layout in TESTS.items() if highest(layout.support) < size**2},
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,

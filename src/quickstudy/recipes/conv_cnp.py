@@ -163,6 +163,7 @@ def folder_completion_conv_cnp(
             3 if colour else 1, grid=(size, size), channels=channels, blocks=blocks, kernel=kernel, floor=floor
         ),
         folder_of(folder, size, colour=colour),
+        size=size,
         support=support,
         queries=None,
         jitter=False,
