@@ -20,12 +20,12 @@ def gp_general(
     *,
     points_per_unit: float = 32.0,
     margin: float = 1.0,
-    channels: int = 128,
+    channels: int = 96,
     kernel: int = 5,
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 1),
     tasks_per_step: int = 32,
-    learning_rate: float = 1e-3,
-    steps: int = 20_000,
+    learning_rate: float = 2e-3,
+    steps: int = 12_000,
 ) -> Experiment:
     """A convolutional CNP on curves of many kinds: inputs from -2 to 2, values of about unit scale.
 
