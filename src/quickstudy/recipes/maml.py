@@ -99,6 +99,7 @@ def omniglot_maml_dense(
     inner_steps: int = 1,
     test_steps: int = 3,
     first_order: bool = False,
+    adapts: Literal["all layers", "head"] = "all layers",
     transductive: bool = True,
     scales: bool = False,
     head_deviation: float = 0.1,
@@ -120,6 +121,7 @@ def omniglot_maml_dense(
         inner_steps: Of gradient descent, in training.
         test_steps: The same at test.
         first_order: Take the inner gradients for constants.
+        adapts: The head alone is ANIL.
         transductive: Normalise queries among themselves, as in the paper, or each beside the support alone.
         scales: Scale normalised numbers too; the authors' code shifts them only.
         head_deviation: Of the last layer's first weights.
@@ -138,6 +140,7 @@ def omniglot_maml_dense(
             inner_steps=inner_steps,
             test_steps=test_steps,
             first_order=first_order,
+            adapts=adapts,
             is_transductive=transductive,
         ),
         train=omniglot_training(split, final, layout),
