@@ -1,6 +1,6 @@
 """A learnt regressor beside Gaussian processes fitted to each task: how likely the true values, and how many tasks/s.
 
-python benchmarks/gp_regression.py [NAME|RUN ...] [--tasks 300] [--sizes 5 10 20 50 100 200 500] [--out FILE]
+python benchmarks/gp_regression.py [NAME|RUN ...] [--tasks 200] [--sizes 5 10 20 50 100 200 500] [--out FILE]
                                    [--picture docs/gp_regression.png] [--stored]
 
 All answer the same tasks: those that the first learner's recipe is tested on, with so many points given. The oracle
@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import torch
 import tyro
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
 from torch.distributions import Distribution
@@ -48,7 +47,7 @@ class Options:
 
     sizes: tuple[int, ...] = (5, 10, 20, 50, 100, 200, 500)
     """Points given."""
-    tasks: int = 300
+    tasks: int = 200
     """Tasks of each size; of 200 points a third of them, of 500 a tenth."""
     at_once: int = 64
     """Tasks that a learner answers together."""
@@ -97,13 +96,13 @@ def measure(names: Sequence[str], options: Options) -> list[dict[str, Any]]:
     learnt: dict[str, Contender] = {stem(name): Learnt(load(name)) for name in names}
     contenders = {**learnt, **fitted()}
     records = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        for support in progress.track(options.sizes, description="sizes"):
-            drawn = draw_tasks(processes, support, max(2, options.tasks // _FEWER.get(support, 1)), options)
-            figures = {name: _figures(contender, drawn) for name, contender in contenders.items()}
-            figures[ORACLE] = _joined([_said(oracle.posterior, tasks) for tasks, oracle in drawn])
-            timed = _timed(contenders, list(learnt), drawn[0][0], options)
-            records.append({"support": support, **_record(figures, list(learnt)), **timed})
+    for support in options.sizes:
+        print(f"{support} points", file=sys.stderr, flush=True)
+        drawn = draw_tasks(processes, support, max(2, options.tasks // _FEWER.get(support, 1)), options)
+        figures = {name: _figures(contender, drawn) for name, contender in contenders.items()}
+        figures[ORACLE] = _joined([_said(oracle.posterior, tasks) for tasks, oracle in drawn])
+        timed = _timed(contenders, list(learnt), drawn[0][0], options)
+        records.append({"support": support, **_record(figures, list(learnt)), **timed})
     return records
 
 

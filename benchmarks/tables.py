@@ -2,8 +2,8 @@
 
 python benchmarks/tables.py [--check] [--root DIR]
 
-README.md holds all tables, of accuracy by instance only a short one; docs/learners/STEM.md, where it has the marks,
-those of its learner.
+README.md holds all tables, of accuracy by instance and of functions only short ones; docs/learners/STEM.md, where it
+has the marks, those of its learner.
 """
 
 import json
@@ -16,6 +16,7 @@ from typing import Any
 
 import tyro
 
+import function_tables
 import instance_tables
 from accuracy_tables import accuracy_section, control_section
 from speed_tables import HEADINGS, cache_rows, machines, sampler_rows, throughput_rows
@@ -51,6 +52,8 @@ class Results:
     sampler: Record | None
     throughput: Record | None
     snail_cache: Record | None
+    functions: list[Record]
+    gp_regression: Record | None
 
     @classmethod
     def read(cls, root: Path) -> "Results":
@@ -64,18 +67,23 @@ class Results:
             _json(folder / "sampler.json"),
             _json(folder / "throughput.json"),
             _json(folder / "snail_cache.json"),
+            _all(folder, "functions-*.json"),
+            _json(folder / "gp_regression.json"),
         )
 
     def in_short(self) -> "Results":
-        """For README.md: of the accuracies by instance only the two learners that their paper is about."""
+        """For README.md: by instance the two learners that the paper is about, of functions the first test."""
         ours, theirs = (instance_tables.in_short(records) for records in (self.instances, self.published_instances))
-        return replace(self, instances=ours, published_instances=theirs)
+        functions = function_tables.in_short(self.functions)
+        return replace(self, instances=ours, published_instances=theirs, functions=functions)
 
     def of_learner(self, learner: str) -> "Results":
-        """A learner's own accuracies, and of speed only what was measured of that learner alone.
+        """A learner's own figures, and of speed only what was measured of that learner alone.
 
         Accuracies by instance are all of MANN's paper, baselines included.
         """
+        regressors = {} if self.gp_regression is None else self.gp_regression["learners"]
+        is_regressor = any(page_of({"recipe": recipe}) == learner for recipe in regressors.values())
         return Results(
             accuracies=[record for record in self.accuracies if page_of(record) == learner],
             published=self.published,
@@ -84,6 +92,8 @@ class Results:
             sampler=None,
             throughput=None,
             snail_cache=self.snail_cache if learner == "snail" else None,
+            functions=[record for record in self.functions if page_of(record) == learner],
+            gp_regression=self.gp_regression if is_regressor else None,
         )
 
 
@@ -93,6 +103,8 @@ def render(results: Results) -> str:
         accuracy_section(results.accuracies, results.published),
         control_section(results.accuracies),
         _instance_section(results),
+        function_tables.function_section(results.functions),
+        function_tables.regression_section(results.gp_regression),
         _speed_section(results),
     ]
     return "\n\n".join(filter(None, parts)) or "No results yet: run `python benchmarks/measure.py`."
