@@ -40,11 +40,11 @@ def omniglot_completion_cnp(
     likelihood: Likelihood = "normal",
     floor: float = 0.1,
     support: Count = (1, 300),
-    queries: int | None = 200,
+    queries: int | None = 100,
     jitter: bool = True,
-    tasks_per_step: int = 32,
+    tasks_per_step: int = 16,
     learning_rate: float = 1e-3,
-    steps: int = 30_000,
+    steps: int = 12_000,
 ) -> Experiment:
     """CNP that completes Omniglot's drawings: from a pixel's place to its ink.
 
