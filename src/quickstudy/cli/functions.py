@@ -117,9 +117,14 @@ def evaluated(learner: Learner, rows: Sequence[Setting], num_tasks: int, seed: i
 
 
 def by_support(experiment: Experiment, data_root: Path | None) -> list[Setting]:
-    """The first test with as few points given as in training, as many, and some numbers between."""
+    """The first test with as few points given as in training, as many, and some numbers between.
+
+    Nothing where the number is fixed, or for images, whose tests are by the pixels given already.
+    """
     layout, tested = layout_of(experiment.train(data_root)), layout_of(next(iter(experiment.test.values()))(data_root))
-    if layout is None or tested is None or lowest(layout.support) == highest(layout.support):
+    if not (isinstance(layout, PointLayout) and isinstance(tested, PointLayout)):
+        return []
+    if lowest(layout.support) == highest(layout.support):
         return []
     sizes = torch.linspace(lowest(layout.support), highest(layout.support), _SIZES).round().int().unique()
     rows = settings(experiment, FunctionOptions(support=tuple(sizes.tolist())), data_root)
