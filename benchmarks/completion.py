@@ -23,7 +23,7 @@ from torch import Tensor
 import quickstudy
 from quickstudy.core import Learner, ShowsImages, TaskDistribution, Tasks, UserError
 from quickstudy.evaluation import evaluate_functions, provenance
-from quickstudy.evaluation.completions import next_pixels, save_completions
+from quickstudy.evaluation.completions import Choice, next_pixels, save_completions
 from quickstudy.evaluation.evaluate import Interval
 from quickstudy.evaluation.plots import empty_figure, plain_axes
 from quickstudy.pretrained import describe
@@ -32,7 +32,7 @@ from quickstudy.recipes._completion import TESTS, characters
 from quickstudy.recipes.sources import Split
 from timing import write_json
 
-CHOICES = ("largest variance", "random")
+CHOICES: tuple[Choice, ...] = ("largest variance", "random")
 _AT_ONCE = 50
 SHIPPED = ("omniglot-completion-cnp", "omniglot-completion-conv-cnp")
 

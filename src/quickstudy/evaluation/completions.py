@@ -118,12 +118,12 @@ def _completed(learner: Learner, drawn: Tasks, grid: tuple[int, int] | None) -> 
         said: Any = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
     is_given_TP = torch.arange(drawn.query_x.shape[1], device=drawn.query_x.device) < drawn.support_x.shape[1]
     given = is_given_TP.expand(drawn.query_x.shape[:2])
-    fields = [each.to(drawn.query_y) for each in (said.mean, said.variance.sqrt())]
+    mean, deviation = said.mean.to(drawn.query_y), said.variance.sqrt().to(drawn.query_y)
     if grid is None:
-        return Completed(given, *fields, drawn.query_y)
+        return Completed(given, mean, deviation, drawn.query_y)
     row, column = (drawn.query_x * drawn.query_x.new_tensor(grid)).floor().long().unbind(dim=-1)
     order_TP = (row * grid[1] + column).argsort(dim=1)
-    ordered = (each.gather(1, order_TP[..., None].expand_as(each)) for each in (*fields, drawn.query_y))
+    ordered = (each.gather(1, order_TP[..., None].expand_as(each)) for each in (mean, deviation, drawn.query_y))
     return Completed(given.gather(1, order_TP), *ordered)
 
 
@@ -142,7 +142,8 @@ def _heat(deviation_TPC: Tensor, grid: tuple[int, int]) -> list[Tensor]:
 
 
 def _save_sheet(path: Path, columns: Sequence[tuple[str, list[Tensor]]], num_rows: int) -> None:
-    lefts, left = [], _MARGIN
+    lefts: list[int] = []
+    left = _MARGIN
     for title, _ in columns:
         left += 2 * _MARGIN if lefts and (title.endswith("pixels") or title == "truth") else 0
         lefts.append(left)
