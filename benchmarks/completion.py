@@ -70,21 +70,23 @@ def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
     drawn, seen = images(options.data_root, "test"), images(options.data_root, "train")
     rows = {name: baseline_rows(guess, drawn, options) for name, guess in baselines(seen.images).items()}
     curves: dict[str, Any] = {}
+    recipes: dict[str, str] = {}
     for name in names:
-        learner, experiment = quickstudy.load(name), build(describe(name)["recipe"], describe(name)["arguments"])
-        rows[Path(name).name] = {
-            title: _evaluated(learner, source(options.data_root), options) for title, source in experiment.test.items()
-        }
-        curves[Path(name).name] = chosen_rows(learner, drawn, options)
+        learner, header, stem = quickstudy.load(name), describe(name), Path(name).name
+        tests = build(header["recipe"], header["arguments"]).test
+        rows[stem] = {title: _evaluated(learner, source(options.data_root), options) for title, source in tests.items()}
+        curves[stem], recipes[stem] = chosen_rows(learner, drawn, options), header["recipe"]
     return {
         "benchmark": "completion",
         "protocol": {
             "images": f"drawings of 28×28 pixels of the test classes of {options.split}, unrotated",
             "squared_error": "mean over the pixels not given; interval over images",
             "next_pixel": "whole images, given pixels known, from none given on; variance or chance decides which next",
-            **{key: getattr(options, key) for key in ("images", "next_images", "seed", "split")},
+            "num_images": options.images,
+            **{key: getattr(options, key) for key in ("next_images", "seed", "split")},
         },
         "provenance": provenance(),
+        "learners": recipes,
         "settings": rows,
         "next_pixel": curves,
     }

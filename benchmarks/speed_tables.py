@@ -45,6 +45,25 @@ def cache_rows(snail_cache: Record | None) -> list[list[str]]:
     return rows
 
 
+def step_rows(record: Record | None, learner: str) -> list[list[str]]:
+    """What a benchmark of training steps of all tasks at once measured, if it did."""
+    rows = []
+    for setting in [] if record is None else record["settings"]:
+        rates = {way: spread(values)["median"] for way, values in setting["tasks_per_second"].items()}
+        ours = next(iter(rates.values()))
+        for way, ratio in setting["ratio"].items():
+            figures = [f"{ours:,.1f} tasks/s", way, f"{rates[way]:,.1f} tasks/s"]
+            rows.append([f"training {learner}, {_step(setting)}", *figures, times(ratio)])
+    return rows
+
+
+def _step(setting: Record) -> str:
+    if "inner_steps" in setting:
+        steps = "1 inner step" if setting["inner_steps"] == 1 else f"{setting['inner_steps']} inner steps"
+        return f"{setting['tasks']} tasks, {setting['ways']}-way 1-shot, {steps}"
+    return f"{setting['tasks_per_step']} tasks, {_setting(setting)}, {setting['queries']} queries"
+
+
 def machines(records: Iterable[Record | None]) -> list[str]:
     """A line for each machine that something was measured on."""
     lines = []
