@@ -249,7 +249,7 @@ def main(options: Options, measure_one: Callable[..., dict[str, Any]] = measure)
                 "work": "a training step of second order, Adam included, on tasks of random images with as many "
                 "queries as support examples; four strided convolutions of 64 channels, batch statistics, mean, head",
                 "contenders": {
-                    AT_ONCE: "quickstudy's MAML: tasks side by side in the channels of grouped convolutions",
+                    AT_ONCE: "quickstudy's MAML: a batch of products of matrices, the tasks' patches by their weights",
                     CLONING: "task by task; the modules are cloned for each and their weights replaced in each inner "
                     "step; backward after each task",
                     LOOP: "task by task; the network is a function of a dictionary of weights; backward after each",

@@ -72,27 +72,36 @@ def test_maml_s_network_has_the_papers_parameters_less_biases_that_normalising_t
     assert count(scales=True, pooling="none") == 113_221 - 4 * 64
 
 
-def test_an_example_beside_others_is_normalised_as_in_a_batch_with_them(generator):
-    others = torch.randn(6, 3 * 4, 5, 5, generator=generator, dtype=torch.float64)
-    asked = 3 * torch.randn(2, 3 * 4, 5, 5, generator=generator, dtype=torch.float64) + 1
-    scale, shift = torch.rand(2, 12, generator=generator, dtype=torch.float64)
-    recording = Recording(num_tasks=3)
+@pytest.mark.parametrize("positions", [(5, 5), ()])
+def test_an_example_beside_others_is_normalised_as_in_a_batch_with_them(generator, positions):
+    others = torch.randn(3, 6, *positions, 4, generator=generator, dtype=torch.float64)
+    asked = 3 * torch.randn(3, 2, *positions, 4, generator=generator, dtype=torch.float64) + 1
+    scale, shift = torch.rand(2, 3, 4, generator=generator, dtype=torch.float64)
+    recording = Recording()
     assert torch.equal(recording(others, scale, shift), among_themselves(others, scale, shift))
+    assert recording.moments[0].shape == (3, 2, 4)
     count_T = torch.full((3,), 6.0, dtype=torch.float64)
     found = Beside(recording.moments, count_T)(asked, scale, shift)
     for query in range(2):
-        together = among_themselves(torch.cat([others, asked[[query]]]), scale, shift)
-        assert torch.allclose(found[query], together[-1], atol=1e-10)
+        together = among_themselves(torch.cat([others, asked[:, [query]]], dim=1), scale, shift)
+        assert torch.allclose(found[:, query], together[:, -1], atol=1e-10)
 
 
-def test_numbers_without_positions_are_normalised_beside_others_too(generator):
-    others, asked = torch.randn(9, 6, generator=generator).double().split([6, 3])
-    shift, recording = torch.zeros(6, dtype=torch.float64), Recording(num_tasks=2)
-    recording(others, None, shift)
-    found = Beside(recording.moments, torch.full((2,), 6.0, dtype=torch.float64))(asked, None, shift)
-    for query in range(3):
-        together = among_themselves(torch.cat([others, asked[[query]]]), None, shift)
-        assert torch.allclose(found[query], together[-1], atol=1e-10)
+@pytest.mark.parametrize("scales", [True, False])
+def test_the_first_maps_are_normalised_by_their_weights_as_if_afterwards(generator, scales):
+    network = exact_conv4(scales=scales, in_channels=3, image_size=13, blocks=2)
+    weights = own_weights(network, 3, generator)
+    x = torch.rand(3, 6, 3, 13, 13, generator=generator, dtype=torch.float64)
+    afterwards = network(weights, x, lambda *arguments: among_themselves(*arguments))
+    assert torch.allclose(network(weights, x), afterwards, atol=1e-12)
+
+
+def test_features_of_images_stay_out_of_mixed_precision(generator):
+    network = FunctionalConv4(5, channels=8)
+    x = torch.rand(2, 6, 1, 28, 28, generator=generator)
+    expected = network.features(network.weights(2), x, among_themselves)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(network.features(network.weights(2), x, among_themselves), expected)
 
 
 def test_one_example_alone_can_be_normalised():

@@ -64,7 +64,7 @@ class InnerLoopLearner(Learner):
         weights = self.adapted(support_x, support_y, is_present)
         moments: tuple[Tensor, ...] = ()
         if not self.is_transductive:
-            recording = Recording(len(support_x))
+            recording = Recording()
             self.network.features(weights, support_x, recording)
             moments = tuple(recording.moments)
         num_support_T = support_x.new_full(support_x.shape[:1], support_x.shape[1])

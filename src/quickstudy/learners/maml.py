@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
+from quickstudy.networks.attention import full_precision
 from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights, among_themselves
 
 MAMLState = AdaptedState
@@ -107,7 +108,8 @@ class MAML(InnerLoopLearner):
             scale_T = is_present_TN.sum(dim=1) if self.answers == "classes" else 1
             loss = (scale_T * self.losses(outputs(here), y, is_present_TN)).sum()
             wanted = [here[name] for name in self.adapted_names]
-            found = torch.autograd.grad(loss, wanted, create_graph=is_second_order)
+            with full_precision(loss):
+                found = torch.autograd.grad(loss, wanted, create_graph=is_second_order)
         return dict(zip(self.adapted_names, found, strict=True))
 
     def _rate(self, name: str) -> Tensor | float:

@@ -1,9 +1,10 @@
 """Networks as functions of their weights: every task of a batch can have weights of its own, and all run at once.
 
 A module holds the weights that all tasks begin with; what it computes with is handed to it, a dictionary of tensors
-(T, …). Inside, examples lead and tasks lie side by side in the channels, so that a layer is one grouped operation.
+(T, …). A layer is one batch of products of matrices, the tasks' examples and positions by their weights.
 
-Letters: T tasks, E examples, B the channels of all tasks, C those of one, L positions of a map, D features, N outputs.
+Letters: T tasks, E examples, C channels, L positions of a map, M = E·L; D features, N outputs; P the numbers of a patch
+of an image, O the channels made of it.
 """
 
 from abc import ABC, abstractmethod
@@ -13,13 +14,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from quickstudy.networks.grouped_convolution import halving_convolution
+from quickstudy.networks.attention import full_precision
+from quickstudy.networks.batch_statistics import standardised
+from quickstudy.networks.task_convolution import as_matrices, for_tasks, halving_convolution, patches
 
 Weights = dict[str, Tensor]
 """(T, …) of each name."""
 
 Normaliser = Callable[[Tensor, Tensor | None, Tensor], Tensor]
-"""Normalises (E, B, …) and then scales and shifts by (B,); called for a network's layers in their order."""
+"""Normalises (T, E, …, C) and then scales and shifts by (T, C); called for a network's layers in their order."""
 
 HEAD = ("head", "head_bias")
 """The last layer's weights."""
@@ -65,8 +68,7 @@ class FunctionalNetwork(nn.Module, ABC):
         self.first[f"shift{layer}"] = nn.Parameter(torch.zeros(channels))
 
     def _normalised(self, normalise: Normaliser, weights: Weights, layer: int, y: Tensor) -> Tensor:
-        scale = weights[f"scale{layer}"].flatten() if f"scale{layer}" in weights else None
-        return normalise(y, scale, weights[f"shift{layer}"].flatten())
+        return normalise(y, weights.get(f"scale{layer}"), weights[f"shift{layer}"])
 
 
 class FunctionalConv4(FunctionalNetwork):
@@ -101,6 +103,11 @@ class FunctionalConv4(FunctionalNetwork):
             self.first[f"conv{block}"] = nn.Parameter(nn.init.xavier_uniform_(weight))
             self._add_norm(block, channels, scales)
 
+    def weights(self, num_tasks: int) -> Weights:
+        """The same for all tasks: those to begin with."""
+        convolutions = {f"conv{block}" for block in range(self.blocks)}
+        return super().weights(num_tasks) | {name: for_tasks(self.first[name], num_tasks) for name in convolutions}
+
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
         """What the head reads of images.
 
@@ -108,13 +115,34 @@ class FunctionalConv4(FunctionalNetwork):
             ValueError: if the images are of another size than it was built for.
         """
         _refuse_shape(x, self.image_shape)
-        y = x.transpose(0, 1).flatten(1, 2)
-        for block in range(self.blocks):
-            y = halving_convolution(y, weights[f"conv{block}"])
-            y = self._normalised(normalise, weights, block, y).relu()
-        y_EBL = y.flatten(2)
-        pooled = y_EBL.mean(dim=2, keepdim=True) if self.pooling == "mean" else y_EBL
-        return pooled.reshape(len(y), len(x), -1).transpose(0, 1)
+        y_TEHWC = x.movedim(2, -1)
+        with full_precision(x):
+            for block in range(self.blocks):
+                if block == 0 and normalise is among_themselves:
+                    y_TEHWC = self._first_maps(weights, y_TEHWC).relu()
+                else:
+                    y_TEHWC = halving_convolution(y_TEHWC, weights[f"conv{block}"])
+                    y_TEHWC = self._normalised(normalise, weights, block, y_TEHWC).relu()
+            y_TELC = y_TEHWC.flatten(2, 3)
+            return y_TELC.mean(dim=2) if self.pooling == "mean" else y_TELC.transpose(2, 3).flatten(2)
+
+    def _first_maps(self, weights: Weights, x_TEHWC: Tensor) -> Tensor:
+        """The first convolution, normalised among themselves.
+
+        It makes the largest maps, of patches of few numbers. Mean and variance of what is linear follow from those of
+        what it reads; so its weights can normalise, and the maps are written once.
+        """
+        read_TMP = patches(x_TEHWC)
+        read_TMP = read_TMP - read_TMP.mean(dim=1, keepdim=True)
+        covariance_TPP = read_TMP.transpose(1, 2) @ read_TMP / read_TMP.shape[1]
+        kernel_TPO = as_matrices(weights["conv0"])
+        variance_T1O = (kernel_TPO * (covariance_TPP @ kernel_TPO)).sum(dim=1, keepdim=True)
+        factor_T1O = (variance_T1O + _EPSILON).rsqrt()
+        if "scale0" in weights:
+            factor_T1O = factor_T1O * weights["scale0"][:, None]
+        maps_TMO = torch.baddbmm(weights["shift0"][:, None], read_TMP, kernel_TPO * factor_T1O)
+        _, examples, height, width, _ = x_TEHWC.shape
+        return maps_TMO.view(-1, examples, (height + 1) // 2, (width + 1) // 2, maps_TMO.shape[2])
 
 
 class FunctionalPerceptron(FunctionalNetwork):
@@ -156,33 +184,33 @@ class FunctionalPerceptron(FunctionalNetwork):
         for layer in range(self.num_layers):
             if self.normalises:
                 z_TED = z_TED @ weights[f"linear{layer}"]
-                y_EB = z_TED.transpose(0, 1).flatten(1)
-                y_EB = self._normalised(normalise, weights, layer, y_EB)
-                z_TED = y_EB.unflatten(1, (len(x), -1)).transpose(0, 1).relu()
+                z_TED = self._normalised(normalise, weights, layer, z_TED).relu()
             else:
                 bias = weights[f"bias{layer}"][:, None]
                 z_TED = torch.baddbmm(bias, z_TED, weights[f"linear{layer}"]).relu()
         return z_TED
 
 
-def among_themselves(y: Tensor, scale: Tensor | None, shift: Tensor) -> Tensor:
-    """Normalised by the mean and variance of each channel over all examples and positions."""
-    return torch.batch_norm(y, scale, shift, None, None, True, 0.0, _EPSILON, torch.backends.cudnn.enabled)
+def among_themselves(y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
+    """Normalised by the mean and variance of each channel over a task's examples and their positions."""
+    y_TMC = standardised(y.flatten(1, -2), _EPSILON)
+    shift_T1C = shift_TC[:, None]
+    y_TMC = y_TMC + shift_T1C if scale_TC is None else torch.addcmul(shift_T1C, y_TMC, scale_TC[:, None])
+    return y_TMC.view(y.shape)
 
 
 class Recording:
     """Normalises among themselves, and notes what by."""
 
-    def __init__(self, num_tasks: int) -> None:
-        self.num_tasks = num_tasks
+    def __init__(self) -> None:
         self.moments: list[Tensor] = []
         """Mean and variance (T, 2, C) of each layer."""
 
-    def __call__(self, y: Tensor, scale: Tensor | None, shift: Tensor) -> Tensor:
+    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
         """The examples normalised among themselves."""
-        variance_B, mean_B = torch.var_mean(y.transpose(0, 1).flatten(1), dim=1, correction=0)
-        self.moments.append(torch.stack([each_B.view(self.num_tasks, -1) for each_B in (mean_B, variance_B)], dim=1))
-        return among_themselves(y, scale, shift)
+        variance_TC, mean_TC = torch.var_mean(y.flatten(1, -2), dim=1, correction=0)
+        self.moments.append(torch.stack([mean_TC, variance_TC], dim=1))
+        return among_themselves(y, scale_TC, shift_TC)
 
 
 class Beside:
@@ -192,22 +220,22 @@ class Beside:
     """
 
     def __init__(self, moments: Sequence[Tensor], count_T: Tensor) -> None:
-        self._rest, self._count_T = iter(moments), count_T
+        self._rest, self._share_T11 = iter(moments), 1 / (count_T[:, None, None] + 1)
 
-    def __call__(self, y: Tensor, scale: Tensor | None, shift: Tensor) -> Tensor:
+    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
         """The examples normalised one by one."""
-        mean_B, variance_B = (each_TC.flatten() for each_TC in next(self._rest).unbind(dim=1))
-        count_B = self._count_T.repeat_interleave(len(mean_B) // len(self._count_T))
-        y_EBL = y.flatten(2) if y.ndim > 2 else y[..., None]
-        own_variance_EB, own_mean_EB = torch.var_mean(y_EBL, dim=2, correction=0)
+        mean_T1C, variance_T1C = next(self._rest).split(1, dim=1)
+        y_TELC = y.flatten(2, -2) if y.ndim > 3 else y[:, :, None]
+        own_variance_TEC, own_mean_TEC = torch.var_mean(y_TELC, dim=2, correction=0)
         # Two batches as one: the mean of their variances, and what lies between their means.
-        share_B = 1 / (count_B + 1)
-        away_EB = own_mean_EB - mean_B
-        both_mean_EB = mean_B + share_B * away_EB
-        both_variance_EB = (1 - share_B) * (variance_B + share_B * away_EB.square()) + share_B * own_variance_EB
-        factor_EB = (both_variance_EB + _EPSILON).rsqrt() * (1.0 if scale is None else scale)
-        normalised_EBL = (y_EBL - both_mean_EB[..., None]) * factor_EB[..., None] + shift[:, None]
-        return normalised_EBL.reshape(y.shape)
+        share_T11 = self._share_T11
+        away_TEC = own_mean_TEC - mean_T1C
+        both_mean_TEC = mean_T1C + share_T11 * away_TEC
+        both_variance_TEC = (1 - share_T11) * (variance_T1C + share_T11 * away_TEC.square())
+        both_variance_TEC = both_variance_TEC + share_T11 * own_variance_TEC
+        factor_TEC = (both_variance_TEC + _EPSILON).rsqrt() * (1.0 if scale_TC is None else scale_TC[:, None])
+        normalised_TELC = (y_TELC - both_mean_TEC[:, :, None]) * factor_TEC[:, :, None] + shift_TC[:, None, None]
+        return normalised_TELC.reshape(y.shape)
 
 
 def _refuse_shape(x: Tensor, expected: tuple[int, ...]) -> None:
