@@ -59,7 +59,7 @@ class Options:
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     picture: Path | None = None
-    """A PNG file for a sheet of the last learner; beside it, -next behind the name, the curves of chosen pixels."""
+    """A PNG file for a sheet of the last learner; beside it next-pixel.png, the curves of chosen pixels."""
     stored: bool = False
     """Measure nothing; show what `out` holds."""
 
@@ -154,7 +154,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
         if options.picture is not None:
             images = characters(options.split, rotations=False)(options.data_root, "test")
             save_completions(options.picture, quickstudy.load(names[-1]), images, seed=options.seed)
-            draw_next(options.picture.with_stem(f"{options.picture.stem}-next"), record["next_pixel"])
+            draw_next(options.picture.with_name("next-pixel.png"), record["next_pixel"])
     except UserError as error:
         print(f"completion: {error}", file=sys.stderr)
         return 2

@@ -41,7 +41,7 @@ def test_learners_and_what_needs_no_learning_are_asked_for_the_same_and_stored(t
     }
     assert len(record["next_pixel"]["omniglot-completion-conv-cnp"]["random"]) == 11
     assert picture.exists()
-    assert (tmp_path / "completion-next.png").exists()
+    assert (tmp_path / "next-pixel.png").exists()
     section = completion_section(record, "conv_cnp")
     assert "| 10 random pixels |" in section
     assert "| `omniglot-completion-conv-cnp` | largest variance |" in section
