@@ -13,8 +13,8 @@ ORACLE = "exact posterior"
 _COLOURS = ("#3b6fb6", "#5aa02c", "#7b4fa3")
 _FITTED = ("#f0b27a", "#dd8452", "#b5651d", "#6e3b0c")
 _TRUE = "#c44e52"
-_LOWEST = -1.5
-"""Nats; what is worse by far is not to squeeze all else."""
+_LOWEST, _HIGHEST = -1.5, 0.1
+"""Nats; what is worse by far is not to squeeze all else, and nothing is better but by luck."""
 
 
 def draw(path: Path, record: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ def draw(path: Path, record: Mapping[str, Any]) -> None:
     for name in sizes[0]["tasks_per_second"]:
         rates = [spread(size["tasks_per_second"][name]) for size in sizes]
         _band(speed, supports, rates, colours[name.removesuffix(", one at a time")], name)
-    likelihood.set_ylim(max(_LOWEST, likelihood.get_ylim()[0]), None)
+    likelihood.set_ylim(max(_LOWEST, likelihood.get_ylim()[0]), _HIGHEST)
     likelihood.set_title("Log-likelihood beside the exact posterior's, nats a query", loc="left", fontsize=10)
     speed.set(yscale="log")
     speed.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
