@@ -121,7 +121,7 @@ def render(results: Results) -> str:
         completion_section(results.completion, results.page),
         _speed_section(results),
     ]
-    return "\n\n".join(filter(None, parts)) or "No results yet: run `python benchmarks/measure.py`."
+    return "\n\n".join(filter(None, parts)) or "No results yet: run `python benchmarks/measure.py`, or `benchmarks/functions.py` for values of functions."
 
 
 def replaced(text: str, content: str) -> str:
