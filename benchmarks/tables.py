@@ -121,7 +121,10 @@ def render(results: Results) -> str:
         completion_section(results.completion, results.page),
         _speed_section(results),
     ]
-    return "\n\n".join(filter(None, parts)) or "No results yet: run `python benchmarks/measure.py`, or `benchmarks/functions.py` for values of functions."
+    nothing = (
+        "No results yet: run `python benchmarks/measure.py`, or `benchmarks/functions.py` for values of functions."
+    )
+    return "\n\n".join(filter(None, parts)) or nothing
 
 
 def replaced(text: str, content: str) -> str:
