@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from quickstudy.core import Tasks, UserError, in_random_slots, leaves
-from quickstudy.learners.snail import SNAIL
+from quickstudy.learners.snail import SNAIL, in_random_channels
 from quickstudy.networks import Conv4
 
 SMALL = {"filters": 6, "attention": ((4, 3), (5, 4), (6, 7))}
@@ -44,6 +44,17 @@ def draw(ways, shots, queries, generator, num_tasks=2, features=5) -> Tasks:
 def vectors(generator) -> Tasks:
     """Two 3-way 2-shot tasks with four queries, of vectors of five numbers, in float64."""
     return draw(3, 2, 4, generator)
+
+
+class Times(nn.Module):
+    """Multiplies."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
 
 
 def predicted(learner, tasks):
@@ -220,6 +231,54 @@ def test_every_class_comes_to_every_slot_equally_often(generator):
     thrown = in_random_slots(tasks, 4).support_y
     counts = torch.stack([thrown[:, index].bincount(minlength=4) for index in range(2)])
     assert ((counts - 750).abs() < 5 * (3000 * 3 / 16) ** 0.5).all()
+
+
+# Embeddings that can only be compared.
+
+
+def test_of_equal_lengths_how_strong_an_embedding_is_says_nothing(vectors):
+    learner = build(equal_lengths=True)
+    plain = predicted(learner, vectors)
+    learner.encoder.append(Times(3.0))
+    assert torch.allclose(predicted(learner, vectors).logits, plain.logits, atol=1e-5)
+    assert not torch.allclose(predicted(build(), vectors).logits, plain.logits, atol=1e-3)
+
+
+def test_cached_answers_of_equal_lengths_are_those_of_whole_sequences(vectors):
+    learner = build(equal_lengths=True)
+    assert torch.allclose(predicted(learner, vectors).logits, naively(learner, vectors).logits, atol=1e-10)
+
+
+def test_shuffled_channels_are_those_of_support_and_queries_alike(generator):
+    z_TSD, z_TQD = torch.randn(50, 3, 8, generator=generator), torch.randn(50, 2, 8, generator=generator)
+    support, queries = in_random_channels(z_TSD, z_TQD, 1.0)
+    assert torch.allclose(queries @ support.mT, z_TQD @ z_TSD.mT, atol=1e-5)
+    assert torch.equal(support.sort(dim=-1).values, z_TSD.sort(dim=-1).values)
+    assert len({tuple(row.argsort().tolist()) for row in support.gather(2, z_TSD.argsort(dim=2))[:, 0]}) > 40
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_channels_are_shuffled_in_that_share_of_the_tasks(share, generator):
+    z_TSD = torch.randn(2000, 2, 8, generator=generator)
+    support, _ = in_random_channels(z_TSD, z_TSD, share)
+    changed = (support != z_TSD).any(dim=2).any(dim=1).double().mean()
+    assert float(changed) == pytest.approx(share, abs=0.05)
+
+
+def test_channels_are_shuffled_in_training_alone(vectors):
+    shuffling, plain = build(shuffled_channels=1.0), build()
+    assert torch.equal(shuffling.meta_loss(vectors), plain.meta_loss(vectors))
+    losses = []
+    for learner in (shuffling.train(), plain.train()):
+        torch.manual_seed(1)
+        losses.append(learner.meta_loss(vectors))
+    assert not torch.allclose(*losses)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_of_shuffled_channels_that_is_none_is_refused(share):
+    with pytest.raises(ValueError, match="share from 0 to 1"):
+        build(shuffled_channels=share)
 
 
 def test_order_matters_to_single_answers(vectors):

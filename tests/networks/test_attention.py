@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock, read
 
@@ -60,6 +61,13 @@ def test_equal_items_share_the_attention_equally(block):
     found = weights(block, torch.ones(1, 4, 3, dtype=torch.float64))
     expected = [[1 / (t + 1) if j <= t else 0.0 for j in range(4)] for t in range(4)]
     assert torch.allclose(found[0], torch.tensor(expected, dtype=torch.float64), atol=1e-12)
+
+
+def test_at_first_an_item_is_read_most_by_its_like(generator):
+    block = CausalAttention(32, 64, 4)
+    items = F.normalize(torch.randn(20, 32, generator=generator), dim=-1) * 32**0.5
+    found = block.weights(block.keys(items)[None].expand(20, -1, -1), items[:, None])[:, 0]
+    assert (found.argmax(dim=-1) == torch.arange(20)).all()
 
 
 def test_the_last_positions_read_all_that_is_in_the_cache(block, x):

@@ -149,6 +149,15 @@ def test_of_any_way_learners_some_steps_are_of_generated_characters(name: str, m
     assert not isinstance(build(name, {"generated": 0.0}).train(None), Mixture)
 
 
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_of_sequences_some_steps_are_of_generated_characters(name: str, made_up_omniglot: None) -> None:
+    tasks = build(name, {"generated": 0.25, "size": 10, "distortion": 0.5}).train(None)
+    assert tasks.shares == (0.75, 0.25)
+    real, made = (part.sample(2, torch.Generator().manual_seed(0)) for part in tasks.parts)
+    assert real.support_x.shape == made.support_x.shape == (2, 49, 1, 10, 10)
+    assert not isinstance(build(name, {}).train(None), Mixture)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_a_share_of_generated_characters_that_leaves_none_of_the_others_is_refused(share: float) -> None:
     with pytest.raises(UserError, match="below 1"):

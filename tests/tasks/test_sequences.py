@@ -3,7 +3,7 @@ import torch
 
 from quickstudy.core import UserError
 from quickstudy.tasks import Jitter
-from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
+from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 
 
 @pytest.fixture
@@ -126,3 +126,42 @@ def test_what_cannot_be_drawn_is_refused(numbered, layout, complaint):
 def test_images_without_classes_are_refused():
     with pytest.raises(UserError, match=r"\(classes, examples, H, W\)"):
         InstanceSequences(torch.zeros(5, 4))
+
+
+# Sequences over classes made on the spot.
+
+
+def numbering():
+    """A maker of classes of one number for each drawing, which goes on where it stopped."""
+    made = 0
+
+    def draw(num_classes, num_drawings, generator):
+        nonlocal made
+        numbers = 100.0 * torch.arange(made, made + num_classes)[:, None] + torch.arange(num_drawings)
+        made += num_classes
+        return numbers[..., None]
+
+    return draw
+
+
+def test_generated_sequences_never_meet_the_classes_of_another_batch(generator):
+    sequences = GeneratedSequences(numbering(), SequenceLayout(classes=(2, 4), instances=3))
+    batches = [sequences.sample(5, generator) for _ in range(6)]
+    seen = [{int(number) // 100 for number in batch.support_x.flatten()} for batch in batches]
+    assert sum(map(len, seen)) == len(set.union(*seen))
+
+
+def test_generated_sequences_are_laid_out_as_asked(generator):
+    tasks = GeneratedSequences(numbering(), SequenceLayout(classes=4, instances=3, labels="strings")).sample(
+        5, generator
+    )
+    assert tasks.support_x.shape == (5, 11, 1)
+    assert tasks.support_y.shape == (5, 11, 5)
+    numbers = torch.cat([tasks.support_x, tasks.query_x], dim=1).flatten(1)
+    assert all(len(row.unique()) == 12 and len((row // 100).unique()) == 4 for row in numbers)
+
+
+def test_generated_sequences_move(generator):
+    sequences = GeneratedSequences(numbering(), SequenceLayout(classes=2, instances=2))
+    assert sequences.to("meta").device == torch.device("meta")
+    assert sequences.device == torch.device("cpu")

@@ -4,7 +4,8 @@ Mishra, Rohaninejad, Chen and Abbeel, "A Simple Neural Attentive Meta-Learner" (
 
 What differs from the paper: the support is read once and its activations are kept, so a query costs one position and
 not a sequence (the answers are the same); all queries of a task are trained on, not one; labels have `max_ways`
-slots, of which a task uses some; dilations start at one (see `TCBlock`).
+slots, of which a task uses some; dilations start at one (see `TCBlock`). As options, embeddings of one length, and
+channels thrown about in training.
 
 Letters: T tasks, S support examples, Q queries, L positions, N label slots, C channels, D features; K and V are the
 sizes of an attention's keys and values.
@@ -54,8 +55,11 @@ class SNAIL(OnlineLearner):
     `encoder` maps inputs (..., *input) to `num_features` numbers (..., D); an image passes through it once. One set
     of weights serves up to `max_ways` classes and `max_examples` examples of a task (ways times shots), which is how
     far the convolutions reach. `filters` is the paper's D of every TCBlock, `attention` the K and V of its three
-    attention blocks. Labels are read `label_scale` times as large. The encoder's batch normalisation, if any, uses
-    running statistics at test.
+    attention blocks. Labels are read `label_scale` times as large. With `equal_lengths` embeddings are scaled to a mean
+    square of one: attention compares by products, which favour what is long over what is alike. `shuffled_channels` is
+    the share of training tasks whose embeddings have their channels in a random order, so that a head can compare
+    them only, and not learn the training classes by heart. The encoder's batch normalisation, if any, uses running
+    statistics at test.
     """
 
     order_matters = True
@@ -71,10 +75,15 @@ class SNAIL(OnlineLearner):
         filters: int = 128,
         attention: KeyValueSizes = ((64, 32), (256, 128), (512, 256)),
         label_scale: float = 1.0,
+        equal_lengths: bool = False,
+        shuffled_channels: float = 0.0,
         literal_dilations: bool = False,
     ) -> None:
         super().__init__()
+        if not 0 <= shuffled_channels <= 1:
+            raise ValueError(f"shuffled_channels is {shuffled_channels}, but a share from 0 to 1 was expected.")
         self.max_ways, self.max_examples, self.label_scale = max_ways, max_examples, label_scale
+        self.equal_lengths, self.shuffled_channels = equal_lengths, shuffled_channels
         self.encoder = encoder
         in_channels = channels = num_features + max_ways
         blocks: list[CausalBlock] = []
@@ -100,12 +109,12 @@ class SNAIL(OnlineLearner):
         """
         check_support(support_x, support_y, self.max_ways)
         self._refuse_too_many(state.num_examples + support_y.shape[1])
-        return self._extend(state, self.encoder(support_x), support_y)
+        return self._extend(state, self._embed(support_x), support_y)
 
     def predict(self, state: SNAILState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input), all of them at the position after the last example."""
         check_query(query_x, state.is_present.shape[0])
-        return self._answer(state, self.encoder(query_x))
+        return self._answer(state, self._embed(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries.
@@ -117,7 +126,9 @@ class SNAIL(OnlineLearner):
         self._refuse_too_many(tasks.support_y.shape[1])
         if self.training:
             tasks = in_random_slots(tasks, self.max_ways)
-        z_TSD, z_TQD = tasks.embedded(self.encoder)
+        z_TSD, z_TQD = tasks.embedded(self._embed)
+        if self.training and self.shuffled_channels:
+            z_TSD, z_TQD = in_random_channels(z_TSD, z_TQD, self.shuffled_channels)
         state = self._extend(self.prior(len(tasks.support_y)), z_TSD, tasks.support_y)
         return -self._answer(state, z_TQD).log_prob(tasks.query_y).mean()
 
@@ -130,11 +141,15 @@ class SNAIL(OnlineLearner):
         self._refuse_too_many(support_y.shape[1])
         num_tasks, num_queries = query_x.shape[:2]
         repeated_x = support_x[:, None].expand(-1, num_queries, *support_x.shape[1:])
-        z_BLD = self.encoder(torch.cat([repeated_x, query_x[:, :, None]], dim=2).flatten(0, 1))
+        z_BLD = self._embed(torch.cat([repeated_x, query_x[:, :, None]], dim=2).flatten(0, 1))
         labels_TLN = F.pad(self._slots(support_y, z_BLD), (0, 0, 0, 1))  # The query's label is zero.
         items_BLC = torch.cat([z_BLD, labels_TLN.repeat_interleave(num_queries, dim=0)], dim=-1)
         logits_TQN = self.classify(self.blocks(items_BLC)[:, -1]).unflatten(0, (num_tasks, num_queries))
         return categorical(mask_absent(logits_TQN, labels_TLN.any(dim=1)))
+
+    def _embed(self, x: Tensor) -> Tensor:
+        z_TED = self.encoder(x)
+        return F.rms_norm(z_TED, z_TED.shape[-1:]) if self.equal_lengths else z_TED
 
     def _extend(self, state: SNAILState, z_TSD: Tensor, support_y: Tensor) -> SNAILState:
         labels_TSN = self._slots(support_y, z_TSD)
@@ -158,3 +173,12 @@ class SNAIL(OnlineLearner):
                 f"The support would hold {num_examples} examples of a task, but the learner was built for "
                 f"{self.max_examples}. Give fewer shots, or build it with max_examples={num_examples}."
             )
+
+
+def in_random_channels(z_TSD: Tensor, z_TQD: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Embeddings of support and queries, with this share of the tasks having theirs in an order of its own."""
+    num_tasks, _, num_channels = z_TSD.shape
+    order_TD = torch.rand(num_tasks, num_channels, device=z_TSD.device).argsort(dim=1)
+    is_left_T1 = torch.rand(num_tasks, 1, device=z_TSD.device) >= share
+    order_T1D = torch.where(is_left_T1, torch.arange(num_channels, device=z_TSD.device), order_TD)[:, None]
+    return z_TSD.gather(2, order_T1D.expand_as(z_TSD)), z_TQD.gather(2, order_T1D.expand_as(z_TQD))

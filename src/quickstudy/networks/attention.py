@@ -30,7 +30,8 @@ class KeysValues(NamedTuple):
 class CausalAttention(CausalBlock):
     """AttentionBlock(K, V) of the paper: every position reads itself and those before; the reading joins the input.
 
-    One head, no residual, no normalisation. Channels grow from C to C + V.
+    One head, no residual, no normalisation. Channels grow from C to C + V. Queries start as keys do, so that what is
+    alike is read from the first step on.
     """
 
     def __init__(self, in_channels: int, key_size: int, value_size: int) -> None:
@@ -38,6 +39,7 @@ class CausalAttention(CausalBlock):
         self.queries = nn.Linear(in_channels, key_size)
         self.keys = nn.Linear(in_channels, key_size)
         self.values = nn.Linear(in_channels, value_size)
+        self.queries.load_state_dict(self.keys.state_dict())
         self.out_channels = in_channels + value_size
 
     def empty(self, num_tasks: int) -> KeysValues:

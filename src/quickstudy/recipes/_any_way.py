@@ -8,8 +8,9 @@ from quickstudy.recipes.sources import (
     omniglot_episodes,
     omniglot_training,
     omniglot_validation,
+    training_change,
 )
-from quickstudy.tasks import Augmentation, Count, Jitter, Layout
+from quickstudy.tasks import Count, Layout
 
 
 def any_way_experiment(
@@ -31,8 +32,7 @@ def any_way_experiment(
     steps: int,
 ) -> Experiment:
     """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
-    change = Augmentation().times(distortion) if distortion else Jitter() if jitter else None
-    layout = Layout(ways, shots, queries, jitter=change)
+    layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
     most_shots = shots if isinstance(shots, int) else shots[1]
     readable = {
         name: test

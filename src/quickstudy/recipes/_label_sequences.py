@@ -12,7 +12,7 @@ from quickstudy.recipes.sources import (
     sequence_training,
     sequence_validation,
 )
-from quickstudy.tasks import Jitter, SequenceLayout
+from quickstudy.tasks import Augmentation, Jitter, SequenceLayout
 
 Optimiser = Literal["adam", "rmsprop"]
 
@@ -25,7 +25,9 @@ def sequence_experiment(
     labels: Labels,
     size: int,
     jitter: bool,
+    distortion: float = 0.0,
     final: bool,
+    generated: float = 0.0,
     tasks_per_step: int,
     optimiser: Optimiser,
     learning_rate: float,
@@ -34,10 +36,11 @@ def sequence_experiment(
     """Train on sequences of ten drawings of each class, of characters in four rotations."""
     refuse_size(size)
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
-    training = layout._replace(jitter=Jitter(shift=1.5) if jitter else None)
+    change = Augmentation(shift=1.5, displacement=1.1).times(distortion) if distortion else Jitter(shift=1.5)
+    training = layout._replace(jitter=change if distortion or jitter else None)
     return Experiment(
         learner=learner,
-        train=sequence_training(split, final, training, size),
+        train=sequence_training(split, final, training, size, generated),
         validation=sequence_validation(split, final, layout, size),
         test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,

@@ -85,7 +85,9 @@ def omniglot_mann_sequences(
     controller: Controller = "lstm",
     sharpens: bool = True,
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
+    generated: float = 0.0,
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
     learning_rate: float = 6e-3,
@@ -101,7 +103,9 @@ def omniglot_mann_sequences(
         sharpens: Let the controller sharpen where it reads, as no head of the paper can: it learns far sooner.
         size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
+        generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
@@ -115,7 +119,9 @@ def omniglot_mann_sequences(
         labels=labels,
         size=size,
         jitter=jitter,
+        distortion=distortion,
         final=final,
+        generated=generated,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
         learning_rate=learning_rate,

@@ -12,6 +12,7 @@ from quickstudy.recipes.sources import (
     omniglot_episodes,
     omniglot_training,
     omniglot_validation,
+    training_change,
 )
 from quickstudy.tasks import Jitter, Layout
 
@@ -24,8 +25,10 @@ def omniglot_protonet(
     queries: int = 5,
     downsampling: Downsampling = "pool",
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
     pool: Pool | None = (60, 6),
+    generated: float = 0.0,
     tasks_per_step: int = 6,
     learning_rate: float = 2e-3,
     average_decay: float | None = 0.999,
@@ -40,18 +43,20 @@ def omniglot_protonet(
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too, as the paper's last run does; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
+        generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
         steps: Optimiser steps.
     """
-    layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
+    layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
     encoder = Conv4(downsampling=downsampling)
     return Experiment(
         learner=ProtoNet(encoder),
-        train=omniglot_training(split, final, layout, pool),
+        train=omniglot_training(split, final, layout, pool, generated),
         validation=omniglot_validation(split, final, Layout(20, 1, 5)),
         test={name: omniglot_episodes(split, "test", layout) for name, layout in TEST_LAYOUTS.items()},
         steps=steps,

@@ -17,6 +17,8 @@ def omniglot_snail(
     shots: Count = (1, 5),
     queries: int = 1,
     label_scale: float = 8.0,
+    equal_lengths: bool = False,
+    shuffled_channels: float = 0.0,
     jitter: bool = True,
     distortion: float = 0.0,
     final: bool = True,
@@ -39,6 +41,8 @@ def omniglot_snail(
         shots: Support drawings of each class in training, drawn for each step as in the paper.
         queries: Queries of each class in training; the paper has one for the whole task.
         label_scale: How many times as large a label is read, lest it be lost beside the 64 features of an image.
+        equal_lengths: Scale embeddings to one length, so that products compare them as cosines do.
+        shuffled_channels: Share of tasks whose embeddings have their channels in a random order, against overfitting.
         jitter: Turn, shift and scale every training image a little.
         distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
@@ -52,7 +56,13 @@ def omniglot_snail(
     encoder = Conv4(downsampling="pool")  # 64 features, with no linear layer behind.
     return any_way_experiment(
         SNAIL(
-            encoder, encoder.num_features, max_ways=max_ways, max_examples=max_ways * max_shots, label_scale=label_scale
+            encoder,
+            encoder.num_features,
+            max_ways=max_ways,
+            max_examples=max_ways * max_shots,
+            label_scale=label_scale,
+            equal_lengths=equal_lengths,
+            shuffled_channels=shuffled_channels,
         ),
         max_ways=max_ways,
         split=split,

@@ -15,9 +15,12 @@ from torch import Tensor
 from quickstudy.core import TaskSource, TrainingSource, UserError
 from quickstudy.datasets import glyphs, image_folder, omniglot
 from quickstudy.tasks import (
+    Augmentation,
     Episodes,
     GeneratedEpisodes,
+    GeneratedSequences,
     InstanceSequences,
+    Jitter,
     Layout,
     Mixture,
     SequenceLayout,
@@ -76,9 +79,16 @@ def omniglot_sequences(
     return source
 
 
-def sequence_training(split: Split, final: bool, layout: SequenceLayout, size: int) -> TaskSource:
-    """Sequences to train on: rotated classes, of the validation alphabets too if this is the final training."""
-    return omniglot_sequences(split, _training_part(final), layout, rotations=True, size=size)
+def sequence_training(
+    split: Split, final: bool, layout: SequenceLayout, size: int, generated: float = 0.0
+) -> TrainingSource:
+    """Sequences to train on: rotated classes, of the validation alphabets too if this is the final training.
+
+    `generated` is the share of steps whose characters are generated instead, new ones every time.
+    """
+    drawn = omniglot_sequences(split, _training_part(final), layout, rotations=True, size=size)
+    draw = functools.partial(_turned_glyphs, size=size)
+    return _with_generated(drawn, lambda _: GeneratedSequences(draw, layout), generated)
 
 
 def sequence_validation(split: Split, final: bool, layout: SequenceLayout, size: int) -> TaskSource:
@@ -106,19 +116,28 @@ def omniglot_training(
 
     `generated` is the share of steps whose characters are generated instead, new ones every time.
     """
-    if not 0 <= generated < 1:
-        raise UserError(f"A share of {generated} generated characters was asked for, but 0 up to below 1 was expected.")
     part = _training_part(final)
     drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True), layout, pool)
-    if generated == 0:
+    return _with_generated(drawn, glyph_training(layout, pool), generated)
+
+
+def _with_generated(drawn: TrainingSource, made: TrainingSource, share: float) -> TrainingSource:
+    """Tasks that are drawn from data, and for a share of the steps such as are made."""
+    if not 0 <= share < 1:
+        raise UserError(f"A share of {share} generated characters was asked for, but 0 up to below 1 was expected.")
+    if share == 0:
         return drawn
-    made = glyph_training(layout, pool)
-    return lambda data_root: Mixture([drawn(data_root), made(data_root)], [1 - generated, generated])
+    return lambda data_root: Mixture([drawn(data_root), made(data_root)], [1 - share, share])
 
 
 def omniglot_validation(split: Split, final: bool, layout: Layout) -> TaskSource:
     """Episodes to look at meanwhile: the validation alphabets, or glyphs if those are being trained on."""
     return glyph_episodes("validation", layout) if final else omniglot_episodes(split, "validation", layout)
+
+
+def training_change(jitter: bool, distortion: float) -> Jitter | Augmentation | None:
+    """How every training image is changed: bent so far as another hand might if `distortion` is given, else moved."""
+    return Augmentation().times(distortion) if distortion else Jitter() if jitter else None
 
 
 def glyph_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:
@@ -158,9 +177,9 @@ def _fixed_glyphs(seed: int, size: int = 28) -> Tensor:
     return glyphs.load(_GLYPH_CLASSES, seed=seed, size=size)
 
 
-def _turned_glyphs(num_classes: int, num_drawings: int, generator: torch.Generator) -> Tensor:
+def _turned_glyphs(num_classes: int, num_drawings: int, generator: torch.Generator, size: int = 28) -> Tensor:
     """New glyphs, each class turned by a random number of quarters: more kinds than the pen's habits allow."""
-    images = glyphs.sample(num_classes, num_drawings, generator)
+    images = glyphs.sample(num_classes, num_drawings, generator, size)
     turned = rotated_classes(images).view(4, *images.shape)
     quarters = torch.randint(4, (num_classes,), generator=generator, device=images.device)
     return turned[quarters, torch.arange(num_classes, device=images.device)]

@@ -9,7 +9,7 @@ from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.pairs import AugmentedPairs
-from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
+from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "GaussianProcesses",
     "GeneratedCompletion",
     "GeneratedEpisodes",
+    "GeneratedSequences",
     "InstanceSequences",
     "Jitter",
     "Layout",

@@ -5,6 +5,7 @@ container of its own, `forward(tasks)` trains on it, `evaluate` asks for its las
 support in order finds the paper's episode in there. No loop over sequences, classes or drawings.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.dealing import Count, draw_count, draw_distinct, gather_images
+from quickstudy.tasks.augmentation import Augmentation
+from quickstudy.tasks.dealing import Count, draw_count, draw_distinct, gather_images, highest
 from quickstudy.tasks.jitter import Jitter
 
 STRING_LENGTH = 5
@@ -32,8 +34,8 @@ class SequenceLayout(NamedTuple):
     """Items of a sequence, drawn from all drawings of its classes, so that a class may come more or less often."""
     labels: Literal["indices", "strings"] = "indices"
     """Class indices from 0, or for each class a string, fresh in each sequence."""
-    jitter: Jitter | None = None
-    """Small random movements of every image."""
+    jitter: Jitter | Augmentation | None = None
+    """Random changes of every image: small movements, or as another hand might have drawn it."""
 
 
 class InstanceSequences:
@@ -108,6 +110,39 @@ class InstanceSequences:
             raise UserError(
                 f"A sequence of {shortest} items was asked for, but {lowest} classes have 2 to {lowest * available}."
             )
+
+
+class GeneratedSequences:
+    """Sequences over classes made on the spot: every batch has new ones, which its sequences share.
+
+    `draw(C, E, generator)` makes E examples each of C new classes, as (C, E, H, W) on the generator's device; it is
+    asked for as many classes as the sequences would have between them, with `layout.instances` examples each.
+
+    Raises:
+        UserError: on drawing, as `InstanceSequences` does.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[int, int, torch.Generator], Tensor],
+        layout: SequenceLayout | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.draw, self.layout, self._device = draw, layout or SequenceLayout(), torch.device(device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sequences are made."""
+        return self._device
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same sequences, made on another device."""
+        return type(self)(self.draw, self.layout, device)
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Draw sequences, as `InstanceSequences.sample` does."""
+        images = self.draw(num_tasks * highest(self.layout.classes), self.layout.instances, generator)
+        return InstanceSequences(images, self.layout).sample(num_tasks, generator)
 
 
 def _strings(place_TL: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
