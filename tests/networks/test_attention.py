@@ -182,18 +182,16 @@ def test_heads_that_do_not_divide_the_channels_are_refused():
         TransformerBlock(8, 3, 16)
 
 
-def test_what_values_have_in_common_does_not_drown_the_gradient_in_mixed_precision(generator):
+def test_of_equal_values_a_sharp_head_learns_next_to_nothing_in_mixed_precision(generator):
+    torch.manual_seed(0)
     attention = CausalAttention(16, 8, 8)
     with torch.no_grad():
-        attention.values.bias.fill_(100)  # Of no consequence to the weights, once their gradients sum to zero.
+        attention.queries.weight.mul_(8)
+        attention.values.weight.zero_()
+        attention.values.bias.fill_(100)  # Whatever is read, it is this: the gradient of where to read is zero.
     x, queries = (torch.randn(4, count, 16, generator=generator) for count in (10, 6))
-
-    def gradient(precision: torch.dtype) -> torch.Tensor:
-        attention.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
-            _, cache = attention.extend(attention.empty(4), x)
-            attention.query(cache, queries).square().mean().backward()
-        return attention.queries.weight.grad.flatten().clone()
-
-    expected, found = gradient(torch.float32), gradient(torch.bfloat16)
-    assert torch.cosine_similarity(found, expected, dim=0) > 0.9
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        along, cache = attention.extend(attention.empty(4), x)
+        (attention.query(cache, queries).square().mean() + along.square().mean()).backward()
+    # With the softmax in bfloat16 it comes out as 0.5 to 1.
+    assert float(attention.queries.weight.grad.abs().max()) < 0.2

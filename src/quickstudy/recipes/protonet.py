@@ -14,7 +14,7 @@ from quickstudy.recipes.sources import (
     omniglot_validation,
     training_change,
 )
-from quickstudy.tasks import Jitter, Layout
+from quickstudy.tasks import Layout
 
 
 def omniglot_protonet(
