@@ -22,6 +22,7 @@ def sequence_experiment(
     *,
     split: Split,
     classes: int,
+    instances: int = 10,
     labels: Labels,
     size: int,
     jitter: bool,
@@ -37,7 +38,7 @@ def sequence_experiment(
     refuse_size(size)
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
     change = Augmentation(shift=1.5, displacement=1.1).times(distortion) if distortion else Jitter(shift=1.5)
-    training = layout._replace(jitter=change if distortion or jitter else None)
+    training = layout._replace(instances=instances, jitter=change if distortion or jitter else None)
     return Experiment(
         learner=learner,
         train=sequence_training(split, final, training, size, generated),

@@ -10,6 +10,7 @@ def omniglot_lstm(
     *,
     split: Split = "vinyals",
     classes: int = 5,
+    instances: int = 10,
     labels: Labels = "one-hot",
     size: int = 20,
     is_recurrent: bool = True,
@@ -27,6 +28,7 @@ def omniglot_lstm(
     Args:
         split: Characters to train on.
         classes: Classes in a sequence.
+        instances: Drawings of each class in training; fewer are sooner learnt from, and the test has ten.
         labels: One place for each class, or strings of five letters, fresh in every sequence.
         is_recurrent: An LSTM; without, a network that carries nothing from one drawing to the next.
         size: Side of an image in pixels; all of them are read, without convolutions.
@@ -43,6 +45,7 @@ def omniglot_lstm(
         LSTM(size**2, labels=labels, max_ways=classes, is_recurrent=is_recurrent),
         split=split,
         classes=classes,
+        instances=instances,
         labels=labels,
         size=size,
         jitter=jitter,

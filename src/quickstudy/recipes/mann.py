@@ -80,6 +80,7 @@ def omniglot_mann_sequences(
     *,
     split: Split = "vinyals",
     classes: int = 5,
+    instances: int = 10,
     labels: Labels = "one-hot",
     size: int = 20,
     controller: Controller = "lstm",
@@ -98,6 +99,7 @@ def omniglot_mann_sequences(
     Args:
         split: Characters to train on.
         classes: Classes in a sequence.
+        instances: Drawings of each class in training; fewer are sooner learnt from, and the test has ten.
         labels: One place for each class, or strings of five letters, fresh in every sequence.
         controller: What drives the memory.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can: it learns far sooner.
@@ -116,6 +118,7 @@ def omniglot_mann_sequences(
         learner,
         split=split,
         classes=classes,
+        instances=instances,
         labels=labels,
         size=size,
         jitter=jitter,
