@@ -105,6 +105,7 @@ def omniglot_maml_dense(
     head_deviation: float = 0.1,
     jitter: bool = True,
     final: bool = True,
+    generated: float = 0.0,
     tasks_per_step: int = 16,
     learning_rate: float = 3e-3,
     average_decay: float | None = 0.999,
@@ -127,6 +128,7 @@ def omniglot_maml_dense(
         head_deviation: Of the last layer's first weights.
         jitter: Turn, shift and scale every training image a little.
         final: Train on the validation alphabets too; leave it out to tune.
+        generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Episodes in one optimiser step, all of them at once.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -143,7 +145,7 @@ def omniglot_maml_dense(
             adapts=adapts,
             is_transductive=transductive,
         ),
-        train=omniglot_training(split, final, layout),
+        train=omniglot_training(split, final, layout, generated=generated),
         validation=omniglot_validation(split, final, Layout(ways, 1, 5)),
         test={f"{ways}-way {k}-shot": omniglot_episodes(split, "test", Layout(ways, k)) for k in (1, 5)},
         steps=steps,
