@@ -77,7 +77,7 @@ class Contenders:
 
     def __init__(self, setting: Setting, **sizes: Any) -> None:
         torch.manual_seed(0)
-        conv = Conv4(normalisation="group")  # Batch statistics would tell the ways apart in training.
+        conv = Conv4()  # In eval mode throughout, as batch statistics would tell the ways apart in training.
         encoder = nn.Sequential(conv, nn.Linear(conv.num_features, FEATURES))
         sizes = {"max_ways": setting.ways, "max_examples": setting.support, **sizes}
         self.learner = SNAIL(encoder, FEATURES, **sizes).eval()

@@ -72,6 +72,21 @@ def test_at_test_an_image_is_encoded_alone_as_in_a_batch():
     assert torch.allclose(encoder(images), alone, atol=1e-5)
 
 
+@pytest.mark.parametrize("normalisation", ["batch", "group", "none"])
+@pytest.mark.parametrize("downsampling", ["pool", "stride"])
+def test_without_gradients_features_are_those_with_them(downsampling, normalisation):
+    torch.manual_seed(0)
+    encoder = Conv4(downsampling=downsampling, normalisation=normalisation)
+    encoder(torch.rand(20, 1, 28, 28))  # Running statistics of something.
+    encoder.eval()
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+        answered = encoder(torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(1)))
+    trained_through = encoder(torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(1)))
+    torch.testing.assert_close(answered, trained_through)
+
+
 def test_at_test_nothing_in_it_changes():
     encoder = settled(small())
     before = {key: value.clone() for key, value in encoder.state_dict().items()}

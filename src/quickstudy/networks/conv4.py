@@ -1,9 +1,13 @@
 """The four-block convolutional encoder of few-shot learning (Vinyals et al., 2016, Matching Networks)."""
 
-from typing import Literal
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 
@@ -72,5 +76,28 @@ class Conv4(nn.Module):
         if self.training or torch.is_grad_enabled():
             features_BCHW = self.blocks(x_BCHW)
         else:  # In parts whose activations stay in the cache; only here is an image normalised by itself.
-            features_BCHW = torch.cat([self.blocks(part) for part in x_BCHW.split(_IMAGES_AT_ONCE)])
+            blocks = self._without_batch_normalisation()
+            features_BCHW = torch.cat([_passed(blocks, part) for part in x_BCHW.split(_IMAGES_AT_ONCE)])
         return features_BCHW.flatten(1).reshape(*leading, self.num_features)
+
+    def _without_batch_normalisation(self) -> list[Callable[[Tensor], Tensor]]:
+        """The layers, with what batch normalisation does at test moved into the convolution before it.
+
+        It is one more pass over the largest maps that there are.
+        """
+        layers: list[Any] = []
+        for layer in self.blocks:
+            if isinstance(layer, nn.BatchNorm2d):
+                conv, norm = layers.pop(), layer
+                moments: Any = norm.running_mean, norm.running_var  # Kept, as nothing says otherwise.
+                weight, bias = fuse_conv_bn_weights(conv.weight, None, *moments, norm.eps, norm.weight, norm.bias)
+                layers.append(partial(F.conv2d, weight=weight, bias=bias, stride=conv.stride, padding=conv.padding))
+            else:
+                layers.append(layer)
+        return layers
+
+
+def _passed(layers: Iterable[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
