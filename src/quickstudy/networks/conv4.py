@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -89,8 +89,8 @@ class Conv4(nn.Module):
         for layer in self.blocks:
             if isinstance(layer, nn.BatchNorm2d):
                 conv, norm = layers.pop(), layer
-                moments: Any = norm.running_mean, norm.running_var  # Kept, as nothing says otherwise.
-                weight, bias = fuse_conv_bn_weights(conv.weight, None, *moments, norm.eps, norm.weight, norm.bias)
+                mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+                weight, bias = fuse_conv_bn_weights(conv.weight, None, mean, variance, norm.eps, norm.weight, norm.bias)
                 layers.append(partial(F.conv2d, weight=weight, bias=bias, stride=conv.stride, padding=conv.padding))
             else:
                 layers.append(layer)
