@@ -87,9 +87,10 @@ def _of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
 
 
 def _learner(record: Record, published: Sequence[Record]) -> str:
-    """Whom a paper's figures are of: all that the recipe is called behind its data, or else the learner alone."""
-    variant = record["recipe"].split("-", 1)[1]
-    return variant if any(source["learner"] == variant for source in published) else page_of(record)
+    """Whom a paper's figures are of: all that weights or recipe are called behind their data, or the learner alone."""
+    known = {source["learner"] for source in published}
+    variants = (record[key].split("-", 1)[-1] for key in ("weights", "recipe"))
+    return next((variant for variant in variants if variant in known), page_of(record))
 
 
 def _figure(record: Record) -> str:

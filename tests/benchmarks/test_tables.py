@@ -133,6 +133,12 @@ def test_a_variant_with_figures_of_its_own_is_compared_with_them_on_its_learners
     assert dense in page.read_text()
 
 
+def test_weights_with_a_name_of_their_own_are_compared_with_what_a_paper_has_of_it(project: Path) -> None:
+    record = figures("omniglot-maml", (5, 1), 0.97, transductive=True) | {"weights": "omniglot-maml-first-order"}
+    (row,) = rows_of(project, "omniglot-maml-first-order", [record])
+    assert "97.00 ± 0.11 (98.3) |" in row
+
+
 @pytest.mark.parametrize(
     ("recipe", "page"),
     [
@@ -217,4 +223,4 @@ def test_published_figures_are_whole() -> None:
         assert source["certainty"] in known
         assert source["transductive"] in (True, False, None)
     counts = {tuple(source[key] for key in ("learner", "ways", "shots", "transductive")) for source in published}
-    assert len(counts) == len(published) == 32
+    assert len(counts) == len(published) == 36
