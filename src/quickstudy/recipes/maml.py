@@ -5,8 +5,8 @@ from typing import Literal
 from quickstudy.core import Experiment
 from quickstudy.learners import MAML
 from quickstudy.networks.functional import FunctionalConv4, FunctionalPerceptron
-from quickstudy.recipes.sources import Split, omniglot_episodes, omniglot_training, omniglot_validation
-from quickstudy.tasks import Jitter, Layout, PointLayout, Sinusoids
+from quickstudy.recipes.sources import Split, omniglot_episodes, omniglot_training, omniglot_validation, training_change
+from quickstudy.tasks import Layout, PointLayout, Sinusoids
 
 _WIDTHS = (256, 128, 64, 64)
 
@@ -28,6 +28,7 @@ def omniglot_maml(
     head_deviation: float = 0.0,
     channels: int = 64,
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
     tasks_per_step: int = 16,
@@ -57,6 +58,7 @@ def omniglot_maml(
         head_deviation: Of the last layer's first weights; from zero, the first inner step makes it of the features.
         channels: Of each convolution.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Episodes in one optimiser step, all of them at once.
@@ -64,7 +66,7 @@ def omniglot_maml(
         average_decay: Decay a step of the moving average of the weights.
         steps: Optimiser steps; the paper has 60,000.
     """
-    layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
+    layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
     return Experiment(
         learner=MAML(
             FunctionalConv4(ways, channels=channels, scales=scales, head_deviation=head_deviation),
@@ -104,6 +106,7 @@ def omniglot_maml_dense(
     scales: bool = False,
     head_deviation: float = 0.1,
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
     tasks_per_step: int = 16,
@@ -127,6 +130,7 @@ def omniglot_maml_dense(
         scales: Scale normalised numbers too; the authors' code shifts them only.
         head_deviation: Of the last layer's first weights.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Episodes in one optimiser step, all of them at once.
@@ -134,7 +138,7 @@ def omniglot_maml_dense(
         average_decay: Decay a step of the moving average of the weights.
         steps: Optimiser steps; the paper has 60,000.
     """
-    layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
+    layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
     return Experiment(
         learner=MAML(
             FunctionalPerceptron(784, _WIDTHS, ways, scales=scales, head_deviation=head_deviation),
