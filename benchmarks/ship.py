@@ -43,7 +43,8 @@ def ship(run: Path, options: Options) -> Path:
             "Commit first, then train in a clean checkout."
         )
     if header.get("start_from"):
-        header = {**header, "start_from": Path(header["start_from"]).name}  # Where it lay says nothing elsewhere.
+        # Where they lay says nothing elsewhere.
+        header = {**header, "start_from": ",".join(Path(name).name for name in header["start_from"].split(","))}
     if options.half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         if not all(torch.isfinite(value).all() for value in tensors.values()):

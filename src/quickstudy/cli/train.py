@@ -39,7 +39,8 @@ class TrainOptions:
     seed: int = 0
     """Decides the first weights and every task."""
     start_from: str | None = None
-    """Begin with these weights, a name or a run folder, wherever name and shape agree: such as a trained encoder."""
+    """Begin with these weights, a name or a run folder, wherever name and shape agree: such as a trained encoder.
+    Of several, joined by commas, the later ones go over the earlier."""
     out: Path | None = None
     """Folder for weights, logs and pictures; by default a new one in runs/."""
     resume: Path | None = None
@@ -193,14 +194,15 @@ def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str,
 
 def _start_from(header: dict[str, Any], experiment: Experiment, *, quiet: bool) -> None:
     """Take over weights, and note in the header what they had seen."""
-    name = header["start_from"]
-    theirs = describe(name)
-    refuse_leaking_start(theirs, header["arguments"])
-    header["before"] = [theirs["arguments"], *theirs.get("before", ())]
-    taken, total = adopt(experiment.learner, name), len(experiment.learner.state_dict())
-    if not quiet:
-        parts = ", ".join(sorted({key.split(".")[0] for key in taken}))
-        print(f"started from {name}: {len(taken)} of {total} tensors, of {parts}", file=sys.stderr)
+    header["before"] = []
+    for name in header["start_from"].split(","):
+        theirs = describe(name)
+        refuse_leaking_start(theirs, header["arguments"])
+        header["before"] += [theirs["arguments"], *theirs.get("before", ())]
+        taken, total = adopt(experiment.learner, name), len(experiment.learner.state_dict())
+        if not quiet:
+            parts = ", ".join(sorted({key.split(".")[0] for key in taken}))
+            print(f"started from {name}: {len(taken)} of {total} tensors, of {parts}", file=sys.stderr)
 
 
 def _refuse_pointless(name: str, experiment: Experiment, header: Mapping[str, Any]) -> None:
