@@ -148,6 +148,23 @@ def test_it_starts_from_other_weights_and_remembers_which(quickstudy, tmp_path: 
     assert "started from" not in err
 
 
+def test_of_several_weights_to_start_from_the_later_go_over_the_earlier(quickstudy, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("first", "second")]
+    for number, folder in enumerate(folders):
+        weights = {
+            name: torch.full_like(w, number) for name, w in build("glyphs-protonet", {}).learner.state_dict().items()
+        }
+        header = {"recipe": "glyphs-protonet", "arguments": {"ways": number}}
+        save_checkpoint(folder / "best.safetensors", weights, header)
+    still = ("train", "glyphs-protonet", *SMALL, "--test-tasks", 0, "--steps", 1, "--learning-rate", 0)
+    code, _, err = quickstudy(*still, "--start-from", ",".join(map(str, folders)), "--out", tmp_path / "run")
+    assert code == 0, err
+    assert all(f"started from {folder}" in err for folder in folders)
+    weights, header = load_checkpoint(tmp_path / "run" / "last.safetensors")
+    assert (weights["learner.encoder.blocks.4.weight"] == 1).all()
+    assert header["before"] == [{"ways": 0}, {"ways": 1}]
+
+
 def test_a_training_on_sequences_ends_with_accuracy_by_instance_and_its_curves(
     quickstudy, tmp_path: Path, made_up_omniglot: None
 ) -> None:
