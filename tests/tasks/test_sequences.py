@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from quickstudy.core import UserError
-from quickstudy.tasks import Jitter
+from quickstudy.tasks import Augmentation, Jitter
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 
 
@@ -121,6 +121,11 @@ def test_moving_keeps_the_sequences(glyph_images, generator):
 def test_what_cannot_be_drawn_is_refused(numbered, layout, complaint):
     with pytest.raises(UserError, match=complaint):
         InstanceSequences(numbered, SequenceLayout(**layout))
+
+
+def test_an_augmentation_that_is_none_is_refused(glyph_images):
+    with pytest.raises(UserError, match="expected of an augmentation"):
+        InstanceSequences(glyph_images, SequenceLayout(jitter=Augmentation().times(-1)))
 
 
 def test_images_without_classes_are_refused():

@@ -37,8 +37,7 @@ def sequence_experiment(
     """Train on sequences of ten drawings of each class, of characters in four rotations."""
     refuse_size(size)
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
-    change = Augmentation(shift=1.5, displacement=1.1).times(distortion) if distortion else Jitter(shift=1.5)
-    training = layout._replace(instances=instances, jitter=change if distortion or jitter else None)
+    training = layout._replace(instances=instances, jitter=_change(jitter, distortion))
     return Experiment(
         learner=learner,
         train=sequence_training(split, final, training, size, generated),
@@ -54,3 +53,10 @@ def sequence_experiment(
         validate_by="instances",
         validate_every=250,
     )
+
+
+def _change(jitter: bool, distortion: float) -> Jitter | Augmentation | None:
+    """As `training_change`, for smaller images."""
+    if distortion:
+        return Augmentation(shift=1.5, displacement=1.1).times(distortion)
+    return Jitter(shift=1.5) if jitter else None

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.augmentation import Augmentation
+from quickstudy.tasks.augmentation import Augmentation, refuse_augmentation
 from quickstudy.tasks.dealing import Count, draw_count, draw_distinct, gather_images, highest
 from quickstudy.tasks.jitter import Jitter
 
@@ -88,6 +88,8 @@ class InstanceSequences:
         return order_TL // instances, examples_TCI.view(num_tasks, -1).gather(1, order_TL)
 
     def _refuse(self) -> None:
+        if isinstance(self.layout.jitter, Augmentation):
+            refuse_augmentation(self.layout.jitter)
         if self.images.ndim < 3:
             raise UserError(
                 f"images has shape {tuple(self.images.shape)}, but (classes, examples, H, W) or "
