@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from quickstudy.networks.attention import CausalAttention
 from quickstudy.networks.temporal import CausalChain, CausalConvolution, DenseBlock, TCBlock
 
 BLOCKS = {
@@ -11,6 +12,7 @@ BLOCKS = {
     "tc block": lambda: TCBlock(3, 9, 4),
     "tc block, literal dilations": lambda: TCBlock(3, 9, 4, literal_dilations=True),
     "chain": lambda: CausalChain([DenseBlock(3, 2), TCBlock(5, 4, 2)], 3),
+    "chain that ends with attention": lambda: CausalChain([DenseBlock(3, 2), CausalAttention(5, 4, 2)], 3),
 }
 every_block = pytest.mark.parametrize("name", BLOCKS)
 
@@ -153,12 +155,28 @@ def test_it_gives_as_many_channels_as_it_says(name, x):
     assert block(x).shape == (2, 9, block.out_channels)
 
 
+@every_block
+def test_what_is_remembered_is_what_extending_remembers(name, x):
+    block = build(name)
+    _, some = block.extend(block.empty(2), x[:, :4])
+    _, extended = block.extend(some, x[:, 4:])
+    remembered = block.remember(some, x[:, 4:])
+    assert torch.equal(block.query(remembered, x), block.query(extended, x))
+
+
 @pytest.mark.parametrize(("dilation", "kept"), [(1, 1), (3, 3), (9, 9), (16, 9)])
-def test_a_cache_holds_the_last_inputs_that_can_be_reached_and_no_more(dilation, kept, x):
-    block = DenseBlock(3, 4, dilation).double()
-    _, cache = block.extend(block.empty(2), x)
-    assert torch.equal(cache, x[:, 9 - kept :])
+def test_a_cache_holds_what_later_items_find_of_the_last_inputs_they_reach_and_no_more(dilation, kept, x):
+    convolution = CausalConvolution(3, 4, dilation).double()
+    _, cache = convolution.extend(convolution.empty(2), x)
+    assert torch.allclose(cache, x[:, 9 - kept :] @ convolution.taps.weight[:, :3].T, atol=1e-12)
     assert cache.untyped_storage().nbytes() == 8 * cache.numel()
+
+
+def test_the_last_block_of_a_chain_remembers_without_reading(x):
+    attention = CausalAttention(3, 4, 2).double()
+    chain = CausalChain([attention], 3)
+    attention.queries.register_forward_hook(lambda *_: pytest.fail("what nobody reads was computed"))
+    assert torch.equal(chain.remember(chain.empty(2), x)[0].keys, attention.keys(x))
 
 
 def test_a_chain_of_nothing_gives_what_it_gets(x):

@@ -39,7 +39,7 @@ class SNAILState(NamedTuple):
     """What the positions read so far mean to those that follow."""
 
     caches: tuple[Any, ...]
-    """Of each block: keys and values (T, S, K) and (T, S, V), or the last inputs of each convolution."""
+    """Of each block: keys and values (T, S, K) and (T, S, V), or what convolutions will add to later positions."""
     is_present: Tensor
     """(T, N) booleans: an example of the label was read."""
 
@@ -153,7 +153,7 @@ class SNAIL(OnlineLearner):
 
     def _extend(self, state: SNAILState, z_TSD: Tensor, support_y: Tensor) -> SNAILState:
         labels_TSN = self._slots(support_y, z_TSD)
-        _, caches = self.blocks.extend(state.caches, torch.cat([z_TSD, labels_TSN], dim=-1))
+        caches = self.blocks.remember(state.caches, torch.cat([z_TSD, labels_TSN], dim=-1))
         return SNAILState(caches, state.is_present | labels_TSN.any(dim=1))
 
     def _answer(self, state: SNAILState, z_TQD: Tensor) -> Categorical:

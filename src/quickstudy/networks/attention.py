@@ -51,12 +51,15 @@ class CausalAttention(CausalBlock):
 
     def extend(self, cache: KeysValues, x_TLC: Tensor) -> tuple[Tensor, KeysValues]:
         """The block at the next L positions, and all keys and values."""
-        keys_TLK = torch.cat([cache.keys, self.keys(x_TLC)], dim=1)
-        values_TLV = torch.cat([cache.values, self.values(x_TLC)], dim=1)
-        weights_TLP = self.weights(keys_TLK, x_TLC)
+        seen = self.remember(cache, x_TLC)
+        weights_TLP = self.weights(seen.keys, x_TLC)
         with full_precision(x_TLC):
-            read_TLV = weights_TLP @ values_TLV.to(weights_TLP.dtype)
-        return torch.cat([x_TLC, read_TLV], dim=-1), KeysValues(keys_TLK, values_TLV)
+            read_TLV = weights_TLP @ seen.values.to(weights_TLP.dtype)
+        return torch.cat([x_TLC, read_TLV], dim=-1), seen
+
+    def remember(self, cache: KeysValues, x_TLC: Tensor) -> KeysValues:
+        """All keys and values: the next L positions read nothing."""
+        return joined(cache, KeysValues(self.keys(x_TLC), self.values(x_TLC)))
 
     def query(self, cache: KeysValues, x_TQC: Tensor) -> Tensor:
         """The block for each of Q items that take the next position in turn: each reads the cache and itself."""

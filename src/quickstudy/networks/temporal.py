@@ -6,9 +6,9 @@ the gated dilated convolution is that of van den Oord et al., "WaveNet" (2016).
 Letters: T tasks, L positions of a sequence, Q queries, C channels, F filters, d the dilation. A sequence (T, L, C)
 goes from the oldest item to the newest.
 
-Every block has three faces, which agree: `forward` reads a whole sequence; `extend` goes on where a cache ends, and
-gives the longer cache; `query` reads many items at once, each as if it alone came right after the cache, so that
-none sees another.
+Every block has four faces, which agree: `forward` reads a whole sequence; `extend` goes on where a cache ends, and
+gives the longer cache; `remember` gives that cache alone; `query` reads many items at once, each as if it alone came
+right after the cache, so that none sees another.
 """
 
 from abc import ABC, abstractmethod
@@ -40,6 +40,10 @@ class CausalBlock(nn.Module, ABC):
     def query(self, cache: Any, x_TQC: Tensor) -> Tensor:
         """What comes out for each of Q items that take the next position in turn; the cache stays as it is."""
 
+    def remember(self, cache: Any, x_TLC: Tensor) -> Any:
+        """The cache after the next L positions, where nobody asks what comes out at them."""
+        return self.extend(cache, x_TLC)[1]
+
     def forward(self, x_TLC: Tensor) -> Tensor:
         """What comes out at every position of a whole sequence."""
         return self.extend(self.empty(x_TLC.shape[0]), x_TLC)[0]
@@ -48,7 +52,7 @@ class CausalBlock(nn.Module, ABC):
 class CausalConvolution(CausalBlock):
     """Kernel two, dilation d, zeros before the first item: out_t = A x_{t−d} + B x_t + b.
 
-    Its cache is the last inputs (T, at most d, C): all that later positions can reach.
+    Its cache is what the last inputs will add to what comes d later, A x (T, at most d, F): no query computes it again.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:
@@ -58,27 +62,26 @@ class CausalConvolution(CausalBlock):
         self.taps = nn.Linear(2 * in_channels, out_channels)  # A and B side by side: initialised as a convolution is.
 
     def empty(self, num_tasks: int) -> Tensor:
-        """No inputs."""
-        return self.taps.weight.new_empty(num_tasks, 0, self.in_channels)
+        """Of no inputs."""
+        return self.taps.weight.new_empty(num_tasks, 0, self.out_channels)
 
     def extend(self, cache: Tensor, x_TLC: Tensor) -> tuple[Tensor, Tensor]:
-        """The convolution at the next L positions, and the last d inputs."""
-        inputs_TLC = torch.cat([cache, x_TLC], dim=1)
-        earlier_TLC = self._padded(inputs_TLC, cache.shape[1])[:, : x_TLC.shape[1]]
+        """The convolution at the next L positions, and the A x of the last d inputs."""
+        both_TLF2 = F.linear(x_TLC, self.taps.weight.view(-1, self.in_channels)).unflatten(-1, (-1, 2))
+        later_TLF, now_TLF = both_TLF2.unbind(dim=-1)
+        ahead_TLF = torch.cat([cache.to(later_TLF.dtype), later_TLF], dim=1)
+        convolved_TLF = now_TLF + self.taps.bias + self._padded(ahead_TLF, cache.shape[1])[:, : x_TLC.shape[1]]
         # A copy where inputs drop out: a view would keep them in memory.
-        return self._convolved(earlier_TLC, x_TLC), inputs_TLC[:, -self.dilation :].contiguous()
+        return convolved_TLF, ahead_TLF[:, -self.dilation :].contiguous()
 
     def query(self, cache: Tensor, x_TQC: Tensor) -> Tensor:
         """The convolution of each item with the one input it reaches, which is the same for all of them."""
-        return self._convolved(self._padded(cache, cache.shape[1])[:, :1], x_TQC)
+        b_FC = self.taps.weight[:, self.in_channels :]
+        return F.linear(x_TQC, b_FC, self.taps.bias) + self._padded(cache, cache.shape[1])[:, :1]
 
-    def _padded(self, inputs_TLC: Tensor, num_cached: int) -> Tensor:
-        """The inputs behind as many zeros as there are too few in the cache: the first is what comes d before next."""
-        return F.pad(inputs_TLC, (0, 0, self.dilation - num_cached, 0))
-
-    def _convolved(self, earlier_TLC: Tensor, x_TLC: Tensor) -> Tensor:
-        a_FC, b_FC = self.taps.weight.split(self.in_channels, dim=1)
-        return F.linear(earlier_TLC, a_FC) + F.linear(x_TLC, b_FC, self.taps.bias)
+    def _padded(self, ahead_TLF: Tensor, num_cached: int) -> Tensor:
+        """Behind as many zeros as there are too few in the cache: the first is what the next item finds."""
+        return F.pad(ahead_TLF, (0, 0, self.dilation - num_cached, 0))
 
 
 class DenseBlock(CausalBlock):
@@ -121,11 +124,15 @@ class CausalChain(CausalBlock):
 
     def extend(self, cache: tuple[Any, ...], x_TLC: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
         """What the last block gives at the next L positions, and every block's cache."""
-        extended = []
-        for block, seen in zip(self._all(), cache, strict=True):
-            x_TLC, seen = block.extend(seen, x_TLC)
-            extended.append(seen)
-        return x_TLC, tuple(extended)
+        return _extended(self._all(), cache, x_TLC)
+
+    def remember(self, cache: tuple[Any, ...], x_TLC: Tensor) -> tuple[Any, ...]:
+        """Every block's cache; what the last block gives at these positions is left out, as none of them holds it."""
+        if not self.blocks:
+            return ()
+        *earlier, last = self._all()
+        x_TLC, caches = _extended(earlier, cache[:-1], x_TLC)
+        return (*caches, last.remember(cache[-1], x_TLC))
 
     def query(self, cache: tuple[Any, ...], x_TQC: Tensor) -> Tensor:
         """What the last block gives for each of Q items that take the next position in turn."""
@@ -156,6 +163,15 @@ class TCBlock(CausalChain):
             [DenseBlock(in_channels + index * filters, filters, first * 2**index) for index in range(num_blocks)],
             in_channels,
         )
+
+
+def _extended(blocks: Iterable[CausalBlock], caches: tuple[Any, ...], x_TLC: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
+    """What the last of the blocks gives at the next L positions, and every block's cache."""
+    longer = []
+    for block, cache in zip(blocks, caches, strict=True):
+        x_TLC, cache = block.extend(cache, x_TLC)
+        longer.append(cache)
+    return x_TLC, tuple(longer)
 
 
 def _gated(x_TLC: Tensor, convolved_TLF: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
 """Reptile: the setting of Nichol, Achiam and Schulman (2018), appendix A."""
 
+from typing import Literal
+
 from quickstudy.core import Experiment
 from quickstudy.learners import Reptile
 from quickstudy.networks.functional import FunctionalConv4
-from quickstudy.recipes.sources import Split, omniglot_episodes, omniglot_training, omniglot_validation
-from quickstudy.tasks import Jitter, Layout
+from quickstudy.recipes.sources import Split, omniglot_episodes, omniglot_training, omniglot_validation, training_change
+from quickstudy.tasks import Layout
 
 
 def omniglot_reptile(
@@ -12,6 +14,7 @@ def omniglot_reptile(
     split: Split = "lake",
     ways: int = 5,
     examples: int = 10,
+    inner_optimiser: Literal["adam", "sgd"] = "adam",
     inner_rate: float = 3e-3,
     inner_steps: int = 5,
     batch_size: int = 10,
@@ -22,7 +25,9 @@ def omniglot_reptile(
     head_deviation: float = 0.1,
     channels: int = 64,
     jitter: bool = True,
+    distortion: float = 0.0,
     final: bool = True,
+    generated: float = 0.0,
     tasks_per_step: int = 5,
     outer_rate: float = 1.0,
     steps: int = 16_000,
@@ -36,25 +41,29 @@ def omniglot_reptile(
         split: Characters to train on; lake's are unseen in the test of either split.
         ways: Classes in an episode, in training and test alike.
         examples: Drawings of each class in training, which has no queries; whatever the shots of the test.
-        inner_rate: Of Adam on a task; the paper has 1e-3.
-        inner_steps: Of Adam on a task, in training.
+        inner_optimiser: What trains on a task: Adam, as in the paper's figures, or plain descent, as in its theory.
+        inner_rate: Of training on a task; the paper has 1e-3. Plain descent wants some 0.2.
+        inner_steps: Of training on a task.
         batch_size: Drawings in one of them.
-        test_steps: Of Adam at test, on the support.
+        test_steps: The same at test, on the support.
         test_batch_size: Drawings in one of them.
         transductive: At test, normalise queries among themselves, or each beside the support alone.
         scales: Scale normalised maps too, as the authors' code does.
         head_deviation: Of the last layer's first weights.
         channels: Of each convolution.
         jitter: Turn, shift and scale every training image a little.
+        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
+        generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Tasks in one outer step, all of them at once.
         outer_rate: How far the weights move towards where they led (ε), at its highest.
         steps: Outer steps; the paper has 100,000.
     """
-    layout = Layout(ways, 1, examples - 1, jitter=Jitter() if jitter else None)
+    layout = Layout(ways, 1, examples - 1, jitter=training_change(jitter, distortion))
     return Experiment(
         learner=Reptile(
             FunctionalConv4(ways, pooling="none", channels=channels, scales=scales, head_deviation=head_deviation),
+            inner_optimiser=inner_optimiser,
             inner_rate=inner_rate,
             inner_steps=inner_steps,
             batch_size=batch_size,
@@ -62,7 +71,7 @@ def omniglot_reptile(
             test_batch_size=test_batch_size,
             is_transductive=transductive,
         ),
-        train=omniglot_training(split, final, layout),
+        train=omniglot_training(split, final, layout, generated=generated),
         validation=omniglot_validation(split, final, Layout(ways, 1, 5)),
         test={f"{ways}-way {k}-shot": omniglot_episodes(split, "test", Layout(ways, k)) for k in (1, 5)},
         steps=steps,
