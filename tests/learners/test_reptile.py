@@ -7,7 +7,7 @@ from torch import nn
 
 from quickstudy.core import Tasks, UserError
 from quickstudy.learners import Reptile
-from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork
+from quickstudy.networks.functional import HEAD, FunctionalConv4, FunctionalNetwork
 
 
 class Line(FunctionalNetwork):
@@ -119,6 +119,20 @@ def test_the_inner_optimiser_is_adam_without_momentum(exact):
             optimiser.step()
         for name, found in zip(learner.adapted_names, state.weights, strict=True):
             assert torch.allclose(found[task], weights[name], atol=1e-7)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_the_last_layer_may_have_a_rate_of_its_own(optimiser, exact):
+    def step(**rates):
+        learner = conv_learner(inner_optimiser=optimiser, test_steps=1, **rates).eval()
+        learner.load_state_dict(first)
+        return dict(zip(learner.adapted_names, learner.adapt(exact.support_x, exact.support_y).weights, strict=True))
+
+    first = conv_learner(inner_optimiser=optimiser).state_dict()
+    slow, fast, both = step(inner_rate=0.01), step(inner_rate=0.1), step(inner_rate=0.01, head_rate=0.1)
+    assert all(torch.equal(weight, (fast if name in HEAD else slow)[name]) for name, weight in both.items())
+    assert not torch.equal(fast["head"], slow["head"])
+    assert not torch.equal(fast["conv0"], slow["conv0"])
 
 
 def test_adams_second_moments_go_on_in_training_and_stay_at_test(exact):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
-from quickstudy.networks.functional import FunctionalNetwork, Weights
+from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights
 
 ReptileState = AdaptedState
 
@@ -32,7 +32,8 @@ class Reptile(InnerLoopLearner):
     without replacement, in another order each time; in eval mode the orders are always the same ones.
 
     The gradient of `meta_loss` is φ − φ̃, what the weights are less what they became, so the outer loop should be SGD,
-    and its rate is the paper's ε. `inner_optimiser` sgd is the plain method that the paper's theory is about.
+    and its rate is the paper's ε. `inner_optimiser` sgd is the plain method that the paper's theory is about. The last
+    layer may have a `head_rate` of its own: it must learn a task's classes from nothing, where features may be good.
     """
 
     order_matters = True
@@ -45,6 +46,7 @@ class Reptile(InnerLoopLearner):
         answers: Answers = "classes",
         inner_optimiser: Literal["adam", "sgd"] = "adam",
         inner_rate: float = 1e-3,
+        head_rate: float | None = None,
         inner_steps: int = 5,
         batch_size: int = 10,
         test_steps: int = 50,
@@ -57,6 +59,7 @@ class Reptile(InnerLoopLearner):
         if min(inner_steps, test_steps, batch_size, test_batch_size) < 1:
             raise ValueError("Steps and mini-batches of less than one were given, but training takes one at least.")
         self.inner_optimiser, self.inner_rate = inner_optimiser, inner_rate
+        self.head_rate = inner_rate if head_rate is None else head_rate
         self.inner_steps, self.batch_size = inner_steps, batch_size
         self.test_steps, self.test_batch_size = test_steps, test_batch_size
         if inner_optimiser == "adam":
@@ -116,7 +119,7 @@ class Reptile(InnerLoopLearner):
                     squares[name] = squares[name].lerp(gradient.square(), 1 - _DECAY)
                     correction = 1 - _DECAY ** (self.num_updates + step)
                     gradient = gradient / ((squares[name] / correction).sqrt() + _EPSILON)
-                weights[name] = weights[name] - self.inner_rate * gradient
+                weights[name] = weights[name] - (self.head_rate if name in HEAD else self.inner_rate) * gradient
         return weights, squares, torch.stack(losses).mean()
 
     def _gradients(self, weights: Weights, x: Tensor, y: Tensor, is_present_TN: Tensor) -> tuple[Weights, Tensor]:

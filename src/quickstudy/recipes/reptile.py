@@ -16,6 +16,7 @@ def omniglot_reptile(
     examples: int = 10,
     inner_optimiser: Literal["adam", "sgd"] = "adam",
     inner_rate: float = 3e-3,
+    head_rate: float | None = None,
     inner_steps: int = 5,
     batch_size: int = 10,
     test_steps: int = 50,
@@ -43,6 +44,7 @@ def omniglot_reptile(
         examples: Drawings of each class in training, which has no queries; whatever the shots of the test.
         inner_optimiser: What trains on a task: Adam, as in the paper's figures, or plain descent, as in its theory.
         inner_rate: Of training on a task; the paper has 1e-3. Plain descent wants some 0.2.
+        head_rate: The same for the last layer alone, if it is to be another.
         inner_steps: Of training on a task.
         batch_size: Drawings in one of them.
         test_steps: The same at test, on the support.
@@ -65,6 +67,7 @@ def omniglot_reptile(
             FunctionalConv4(ways, pooling="none", channels=channels, scales=scales, head_deviation=head_deviation),
             inner_optimiser=inner_optimiser,
             inner_rate=inner_rate,
+            head_rate=head_rate,
             inner_steps=inner_steps,
             batch_size=batch_size,
             test_steps=test_steps,
