@@ -149,6 +149,18 @@ def test_of_any_way_learners_some_steps_are_of_generated_characters(name: str, m
     assert not isinstance(build(name, {"generated": 0.0}).train(None), Mixture)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("omniglot-maml", {}), ("omniglot-maml-dense", {}), ("omniglot-mann-sequences", {"size": 10})],
+)
+def test_bent_copies_of_the_classes_are_classes_to_train_on(
+    name: str, options: dict[str, int], made_up_omniglot: None
+) -> None:
+    plain = build(name, dict(options)).train(None)
+    more = build(name, {"bent": 2, **options}).train(None)
+    assert len(more.images) == 3 * len(plain.images)
+
+
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_of_sequences_some_steps_are_of_generated_characters(name: str, made_up_omniglot: None) -> None:
     tasks = build(name, {"generated": 0.25, "size": 10, "distortion": 0.5}).train(None)

@@ -29,6 +29,7 @@ def sequence_experiment(
     distortion: float = 0.0,
     final: bool,
     generated: float = 0.0,
+    bent: int = 0,
     tasks_per_step: int,
     optimiser: Optimiser,
     learning_rate: float,
@@ -40,7 +41,7 @@ def sequence_experiment(
     training = layout._replace(instances=instances, jitter=_change(jitter, distortion))
     return Experiment(
         learner=learner,
-        train=sequence_training(split, final, training, size, generated),
+        train=sequence_training(split, final, training, size, generated, bent),
         validation=sequence_validation(split, final, layout, size),
         test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,

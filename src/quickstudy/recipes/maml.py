@@ -31,6 +31,7 @@ def omniglot_maml(
     distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
+    bent: int = 0,
     tasks_per_step: int = 16,
     learning_rate: float = 3e-3,
     average_decay: float | None = 0.999,
@@ -61,6 +62,7 @@ def omniglot_maml(
         distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
+        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
         tasks_per_step: Episodes in one optimiser step, all of them at once.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -78,7 +80,7 @@ def omniglot_maml(
             learns_rates=learns_rates,
             is_transductive=transductive,
         ),
-        train=omniglot_training(split, final, layout, generated=generated),
+        train=omniglot_training(split, final, layout, generated=generated, bent=bent),
         validation=omniglot_validation(split, final, Layout(ways, 1, 5)),
         test={f"{ways}-way {k}-shot": omniglot_episodes(split, "test", Layout(ways, k)) for k in (1, 5)},
         steps=steps,
@@ -109,6 +111,7 @@ def omniglot_maml_dense(
     distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
+    bent: int = 0,
     tasks_per_step: int = 16,
     learning_rate: float = 3e-3,
     average_decay: float | None = 0.999,
@@ -133,6 +136,7 @@ def omniglot_maml_dense(
         distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
+        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
         tasks_per_step: Episodes in one optimiser step, all of them at once.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -149,7 +153,7 @@ def omniglot_maml_dense(
             adapts=adapts,
             is_transductive=transductive,
         ),
-        train=omniglot_training(split, final, layout, generated=generated),
+        train=omniglot_training(split, final, layout, generated=generated, bent=bent),
         validation=omniglot_validation(split, final, Layout(ways, 1, 5)),
         test={f"{ways}-way {k}-shot": omniglot_episodes(split, "test", Layout(ways, k)) for k in (1, 5)},
         steps=steps,

@@ -89,6 +89,7 @@ def omniglot_mann_sequences(
     distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
+    bent: int = 0,
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
     learning_rate: float = 6e-3,
@@ -108,6 +109,7 @@ def omniglot_mann_sequences(
         distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
+        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
         tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
@@ -125,6 +127,7 @@ def omniglot_mann_sequences(
         distortion=distortion,
         final=final,
         generated=generated,
+        bent=bent,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
         learning_rate=learning_rate,

@@ -25,6 +25,7 @@ from quickstudy.tasks import (
     Mixture,
     SequenceLayout,
     SharedEpisodes,
+    bent_classes,
     rotated_classes,
 )
 
@@ -41,6 +42,8 @@ Labels = Literal["one-hot", "strings"]
 TEST_LAYOUTS = {f"{ways}-way {shots}-shot": Layout(ways, shots) for ways in (5, 20) for shots in (1, 5)}
 """The field's four settings, 15 queries a class."""
 
+_ANOTHER_CHARACTER = Augmentation(degrees=30, shift=0, scale=0.2, stretch=0.5, shear=0.5, displacement=2, pen=0)
+"""How far all drawings of a class are bent together to be those of another, at 28 pixels."""
 _GLYPH_SEEDS = {"validation": 1, "test": 2}
 _GLYPH_CLASSES = 1000
 
@@ -51,42 +54,54 @@ def omniglot_episodes(
     layout: Layout,
     *,
     rotations: bool = False,
+    bent: int = 0,
     within_alphabet: bool = False,
     size: int = 28,
 ) -> TaskSource:
-    """Episodes over the characters of one part of a split; with rotations, four classes for each character."""
+    """Episodes over the characters of one part of a split; with rotations, four classes for each character.
+
+    Each is there `bent` times more, all its drawings bent alike.
+    """
 
     def source(data_root: Path | None) -> Episodes:
         classes = part_classes(split, part)
         images, names = omniglot.load(data_root, size)
-        chosen = rotated_classes(images[classes]) if rotations else images[classes]
-        groups = np.tile(omniglot.alphabets(names)[classes], 4 if rotations else 1) if within_alphabet else None
+        chosen = _further_classes(images[classes], bent, rotations)
+        alphabets = omniglot.alphabets(names)[classes]
+        groups = np.tile(alphabets, len(chosen) // len(classes)) if within_alphabet else None
         return Episodes(chosen, layout, groups=groups)
 
     return source
 
 
 def omniglot_sequences(
-    split: Split, part: Parts, layout: SequenceLayout, *, rotations: bool = False, size: int = 20
+    split: Split, part: Parts, layout: SequenceLayout, *, rotations: bool = False, bent: int = 0, size: int = 20
 ) -> TaskSource:
-    """Sequences over the characters of one part of a split; with rotations, four classes for each character."""
+    """Sequences over the characters of one part of a split, which are as those of `omniglot_episodes`."""
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        chosen = images[part_classes(split, part)]
-        return InstanceSequences(rotated_classes(chosen) if rotations else chosen, layout)
+        return InstanceSequences(_further_classes(images[part_classes(split, part)], bent, rotations), layout)
 
     return source
 
 
+def _further_classes(images: np.ndarray, bent: int, rotations: bool) -> Tensor:
+    """The classes, those made of them by bending, and all of these in four rotations."""
+    change = _ANOTHER_CHARACTER._replace(displacement=_ANOTHER_CHARACTER.displacement * images.shape[-1] / 28)
+    classes = bent_classes(torch.as_tensor(images), bent, change, torch.Generator().manual_seed(0))
+    return rotated_classes(classes) if rotations else classes
+
+
 def sequence_training(
-    split: Split, final: bool, layout: SequenceLayout, size: int, generated: float = 0.0
+    split: Split, final: bool, layout: SequenceLayout, size: int, generated: float = 0.0, bent: int = 0
 ) -> TrainingSource:
     """Sequences to train on: rotated classes, of the validation alphabets too if this is the final training.
 
-    `generated` is the share of steps whose characters are generated instead, new ones every time.
+    Each is there `bent` times more, all its drawings bent alike. `generated` is the share of steps whose characters are
+    generated instead, new ones every time.
     """
-    drawn = omniglot_sequences(split, _training_part(final), layout, rotations=True, size=size)
+    drawn = omniglot_sequences(split, _training_part(final), layout, rotations=True, bent=bent, size=size)
     draw = functools.partial(_turned_glyphs, size=size)
     return _with_generated(drawn, lambda _: GeneratedSequences(draw, layout), generated)
 
@@ -110,14 +125,15 @@ def sequence_labels(labels: Labels) -> Literal["indices", "strings"]:
 
 
 def omniglot_training(
-    split: Split, final: bool, layout: Layout, pool: Pool | None = None, generated: float = 0.0
+    split: Split, final: bool, layout: Layout, pool: Pool | None = None, generated: float = 0.0, bent: int = 0
 ) -> TrainingSource:
     """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training.
 
-    `generated` is the share of steps whose characters are generated instead, new ones every time.
+    Each is there `bent` times more, all its drawings bent alike. `generated` is the share of steps whose characters are
+    generated instead, new ones every time.
     """
     part = _training_part(final)
-    drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True), layout, pool)
+    drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True, bent=bent), layout, pool)
     return _with_generated(drawn, glyph_training(layout, pool), generated)
 
 

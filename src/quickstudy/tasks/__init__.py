@@ -1,6 +1,6 @@
 """Distributions over tasks: they take arrays and give `Tasks`."""
 
-from quickstudy.tasks.augmentation import Augmentation
+from quickstudy.tasks.augmentation import Augmentation, bent_classes
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.dealing import Count, Layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
@@ -32,5 +32,6 @@ __all__ = [
     "SequenceLayout",
     "SharedEpisodes",
     "Sinusoids",
+    "bent_classes",
     "rotated_classes",
 ]

@@ -56,6 +56,23 @@ def augment_images(images: Tensor, augmentation: Augmentation, generator: torch.
     return changed
 
 
+def bent_classes(images: Tensor, copies: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Every class as it is, then `copies` times with all its drawings changed alike: another character, drawn by the
+    same hands, and a class of its own.
+
+    Bytes (C, E, H, W) of classes and examples become ((1 + copies) C, E, H, W).
+
+    Raises:
+        UserError: if there are fewer copies than none, or a bound of the augmentation is none.
+    """
+    if copies < 0:
+        raise UserError(f"{copies} bent copies of every class were asked for, but 0 or more were expected.")
+    refuse_augmentation(augmentation)
+    ink = images.float() / 255  # A class's examples are as the channels of one image: what changes one changes all.
+    bent = [augment_images(ink, augmentation, generator).mul(255).round().to(images.dtype) for _ in range(copies)]
+    return torch.cat([images, *bent])
+
+
 def _matrices(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """(B, 2, 3): where to look for what is to be seen at a place, in units of half an image, rows x, y."""
     count, _, height, width = images.shape
