@@ -1,5 +1,6 @@
 import inspect
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,10 @@ def test_the_concatenated_cnp_is_tested_only_at_ways_it_can_read() -> None:
     assert "20-way 1-shot" in build("omniglot-cnp", {}).test
 
 
-@pytest.mark.parametrize("name", ["omniglot-mann", "omniglot-snail", "omniglot-transformer"])
+ANY_WAY = ("omniglot-mann", "omniglot-snail", "omniglot-transformer")
+
+
+@pytest.mark.parametrize("name", ANY_WAY)
 def test_an_any_way_recipe_is_tested_at_the_ways_it_can_read(name: str) -> None:
     settings = {"5-way 1-shot", "5-way 5-shot", "20-way 1-shot", "20-way 5-shot"}
     assert set(build(name, {}).test) == settings
@@ -90,7 +94,7 @@ def test_snail_as_in_its_paper_is_tested_up_to_its_ways(ways: int, highest: int)
     assert {int(name.split("-")[0]) for name in experiment.test} == {5, highest}
 
 
-@pytest.mark.parametrize("name", ["omniglot-mann", "omniglot-snail", "omniglot-transformer"])
+@pytest.mark.parametrize("name", ANY_WAY)
 def test_an_any_way_recipe_can_begin_with_all_of_protonets_encoder(name: str) -> None:
     own, theirs = (
         {key: value.shape for key, value in build(recipe, {}).learner.state_dict().items() if "encoder." in key}
@@ -142,7 +146,7 @@ def test_a_final_training_on_sequences_has_the_validation_classes_too_and_looks_
     assert experiment.validation(None).images.shape == (1000, 20, 10, 10)
 
 
-@pytest.mark.parametrize("name", ["omniglot-snail", "omniglot-transformer", "omniglot-mann"])
+@pytest.mark.parametrize("name", ANY_WAY)
 def test_of_any_way_learners_some_steps_are_of_generated_characters(name: str, made_up_omniglot: None) -> None:
     tasks = build(name, {"generated": 0.25}).train(None)
     assert tasks.shares == (0.75, 0.25)
@@ -151,10 +155,15 @@ def test_of_any_way_learners_some_steps_are_of_generated_characters(name: str, m
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("omniglot-maml", {}), ("omniglot-maml-dense", {}), ("omniglot-mann-sequences", {"size": 10})],
+    [
+        ("omniglot-maml", {}),
+        ("omniglot-maml-dense", {}),
+        ("omniglot-mann-sequences", {"size": 10}),
+        *((name, {"generated": 0.0, "pool": None}) for name in ("omniglot-protonet", *ANY_WAY)),
+    ],
 )
 def test_bent_copies_of_the_classes_are_classes_to_train_on(
-    name: str, options: dict[str, int], made_up_omniglot: None
+    name: str, options: dict[str, Any], made_up_omniglot: None
 ) -> None:
     plain = build(name, dict(options)).train(None)
     more = build(name, {"bent": 2, **options}).train(None)

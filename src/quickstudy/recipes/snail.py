@@ -24,6 +24,7 @@ def omniglot_snail(
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.5,
+    bent: int = 0,
     tasks_per_step: int = 16,
     learning_rate: float = 5e-4,
     frozen_encoder: bool = False,
@@ -48,6 +49,7 @@ def omniglot_snail(
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.
+        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
@@ -74,6 +76,7 @@ def omniglot_snail(
         final=final,
         pool=pool,
         generated=generated,
+        bent=bent,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         frozen_encoder=frozen_encoder,
