@@ -179,6 +179,13 @@ def test_of_sequences_some_steps_are_of_generated_characters(name: str, made_up_
     assert not isinstance(build(name, {}).train(None), Mixture)
 
 
+def test_fewer_letters_are_for_training_and_looking_and_not_for_the_test(made_up_omniglot: None) -> None:
+    experiment = build("omniglot-mann-sequences", {"labels": "strings", "letters": 2, "size": 10})
+    drawn = [source(None).layout.letters for source in (experiment.train, experiment.validation)]
+    assert drawn == [2, 2]
+    assert [source(None).layout.letters for source in experiment.test.values()] == [5]
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_a_share_of_generated_characters_that_leaves_none_of_the_others_is_refused(share: float) -> None:
     with pytest.raises(UserError, match="below 1"):

@@ -81,6 +81,14 @@ def test_strings_are_fresh_in_every_sequence_and_their_characters_uniform(number
     assert torch.allclose(shares, torch.full_like(shares, 0.2), atol=0.03)
 
 
+@pytest.mark.parametrize(("letters", "order"), [(1, [0, 0, 0, 0, 0]), (2, [0, 1, 0, 1, 0]), (4, [0, 1, 2, 3, 0])])
+def test_letters_that_are_not_drawn_repeat_those_that_are(letters, order, numbered, generator):
+    _, _, labels = drawn(numbered, generator, 500, classes=5, instances=1, labels="strings", letters=letters)
+    assert torch.equal(labels, labels[..., order])
+    assert all(len(strings.unique(dim=0)) == 5 for strings in labels)
+    assert len(labels.flatten(0, 1).unique(dim=0)) == pytest.approx(5**letters, rel=0.1)
+
+
 def test_the_same_generator_draws_the_same_sequences(glyph_images):
     for labels in ("indices", "strings"):
         sequences = InstanceSequences(glyph_images, SequenceLayout(labels=labels, jitter=Jitter()))
@@ -116,6 +124,9 @@ def test_moving_keeps_the_sequences(glyph_images, generator):
         ({"instances": 0}, "every class has 12"),
         ({"classes": 1, "instances": 1}, "sequence of 1 items"),
         ({"classes": 2, "length": 25}, "2 classes have 2 to 24"),
+        ({"labels": "strings", "letters": 0}, "1 to 5 was expected"),
+        ({"labels": "strings", "letters": 6}, "1 to 5 was expected"),
+        ({"labels": "strings", "letters": 1, "classes": 6}, "6 classes need a string each"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(numbered, layout, complaint):

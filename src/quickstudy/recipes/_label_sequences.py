@@ -13,6 +13,7 @@ from quickstudy.recipes.sources import (
     sequence_validation,
 )
 from quickstudy.tasks import Augmentation, Jitter, SequenceLayout
+from quickstudy.tasks.sequences import STRING_LENGTH
 
 Optimiser = Literal["adam", "rmsprop"]
 
@@ -24,6 +25,7 @@ def sequence_experiment(
     classes: int,
     instances: int = 10,
     labels: Labels,
+    letters: int = STRING_LENGTH,
     size: int,
     jitter: bool,
     distortion: float = 0.0,
@@ -38,11 +40,12 @@ def sequence_experiment(
     """Train on sequences of ten drawings of each class, of characters in four rotations."""
     refuse_size(size)
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
-    training = layout._replace(instances=instances, jitter=_change(jitter, distortion))
+    looked_at = layout._replace(letters=letters)
+    training = looked_at._replace(instances=instances, jitter=_change(jitter, distortion))
     return Experiment(
         learner=learner,
         train=sequence_training(split, final, training, size, generated, bent),
-        validation=sequence_validation(split, final, layout, size),
+        validation=sequence_validation(split, final, looked_at, size),
         test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,
         tasks_per_step=tasks_per_step,

@@ -8,6 +8,7 @@ from quickstudy.recipes._any_way import any_way_experiment
 from quickstudy.recipes._label_sequences import Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Labels, Pool, Split
 from quickstudy.tasks import Count
+from quickstudy.tasks.sequences import STRING_LENGTH
 
 
 def omniglot_mann(
@@ -85,6 +86,7 @@ def omniglot_mann_sequences(
     classes: int = 5,
     instances: int = 10,
     labels: Labels = "one-hot",
+    letters: int = STRING_LENGTH,
     size: int = 20,
     controller: Controller = "lstm",
     sharpens: bool = True,
@@ -105,6 +107,7 @@ def omniglot_mann_sequences(
         classes: Classes in a sequence.
         instances: Drawings of each class in training; fewer are sooner learnt from, and the test has ten.
         labels: One place for each class, or strings of five letters, fresh in every sequence.
+        letters: Of a string how many letters are drawn, the others repeating them; fewer are sooner learnt.
         controller: What drives the memory.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can: it learns far sooner.
         size: Side of an image in pixels; all of them are read, without convolutions.
@@ -125,6 +128,7 @@ def omniglot_mann_sequences(
         classes=classes,
         instances=instances,
         labels=labels,
+        letters=letters,
         size=size,
         jitter=jitter,
         distortion=distortion,
