@@ -102,6 +102,13 @@ def test_the_number_of_classes_can_be_drawn_for_each_batch(numbered, generator):
     assert lengths == {4, 6, 8}
 
 
+def test_the_number_of_instances_can_be_drawn_for_each_batch(numbered, generator):
+    lengths = {drawn(numbered, generator, count=1, classes=2, instances=(1, 3))[2].shape[1] for _ in range(30)}
+    assert lengths == {2, 4, 6}
+    made = GeneratedSequences(numbering(), SequenceLayout(classes=2, instances=(1, 3)))
+    assert {made.sample(1, generator).support_y.shape[1] + 1 for _ in range(30)} == {2, 4, 6}
+
+
 def test_jitter_moves_every_drawing_by_itself(glyph_images, generator):
     same = glyph_images[:1, :1].expand(5, 2, 28, 28)
     x = InstanceSequences(same, SequenceLayout(instances=2, jitter=Jitter())).sample(1, generator).support_x[0]
@@ -122,6 +129,8 @@ def test_moving_keeps_the_sequences(glyph_images, generator):
         ({"classes": (5, 2)}, "lowest first"),
         ({"instances": 13}, "every class has 12"),
         ({"instances": 0}, "every class has 12"),
+        ({"instances": (2, 13)}, "every class has 12"),
+        ({"instances": (3, 2)}, "lowest first"),
         ({"classes": 1, "instances": 1}, "sequence of 1 items"),
         ({"classes": 2, "length": 25}, "2 classes have 2 to 24"),
         ({"labels": "strings", "letters": 0}, "1 to 5 was expected"),

@@ -12,7 +12,7 @@ from quickstudy.recipes.sources import (
     sequence_training,
     sequence_validation,
 )
-from quickstudy.tasks import Augmentation, Jitter, SequenceLayout
+from quickstudy.tasks import Augmentation, Count, Jitter, SequenceLayout
 from quickstudy.tasks.sequences import STRING_LENGTH
 
 Optimiser = Literal["adam", "rmsprop"]
@@ -23,7 +23,7 @@ def sequence_experiment(
     *,
     split: Split,
     classes: int,
-    instances: int = 10,
+    instances: Count = 10,
     labels: Labels,
     letters: int = STRING_LENGTH,
     size: int,

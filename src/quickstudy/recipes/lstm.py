@@ -4,13 +4,14 @@ from quickstudy.core import Experiment
 from quickstudy.learners import LSTM
 from quickstudy.recipes._label_sequences import Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Labels, Split
+from quickstudy.tasks import Count
 
 
 def omniglot_lstm(
     *,
     split: Split = "vinyals",
     classes: int = 5,
-    instances: int = 10,
+    instances: Count = 10,
     labels: Labels = "one-hot",
     size: int = 20,
     is_recurrent: bool = True,
@@ -28,7 +29,7 @@ def omniglot_lstm(
     Args:
         split: Characters to train on.
         classes: Classes in a sequence.
-        instances: Drawings of each class in training; fewer are sooner learnt from, and the test has ten.
+        instances: Drawings of each class in training, or a pair to draw from for each step; the test has ten.
         labels: One place for each class, or strings of five letters, fresh in every sequence.
         is_recurrent: An LSTM; without, a network that carries nothing from one drawing to the next.
         size: Side of an image in pixels; all of them are read, without convolutions.

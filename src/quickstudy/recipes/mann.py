@@ -84,7 +84,7 @@ def omniglot_mann_sequences(
     *,
     split: Split = "vinyals",
     classes: int = 5,
-    instances: int = 10,
+    instances: Count = 10,
     labels: Labels = "one-hot",
     letters: int = STRING_LENGTH,
     size: int = 20,
@@ -105,7 +105,7 @@ def omniglot_mann_sequences(
     Args:
         split: Characters to train on.
         classes: Classes in a sequence.
-        instances: Drawings of each class in training; fewer are sooner learnt from, and the test has ten.
+        instances: Drawings of each class in training, or a pair to draw from for each step; the test has ten.
         labels: One place for each class, or strings of five letters, fresh in every sequence.
         letters: Of a string how many letters are drawn, the others repeating them; fewer are sooner learnt.
         controller: What drives the memory.

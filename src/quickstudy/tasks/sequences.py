@@ -28,7 +28,7 @@ class SequenceLayout(NamedTuple):
 
     classes: Count = 5
     """Classes in a sequence."""
-    instances: int = 10
+    instances: Count = 10
     """Drawings of each class, where `length` does not say otherwise."""
     length: int | None = None
     """Items of a sequence, drawn from all drawings of its classes, so that a class may come more or less often."""
@@ -80,10 +80,11 @@ class InstanceSequences:
 
     def _draw_items(self, num_tasks: int, num_classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Which class of the sequence each item is of, and which example of it, both (T, L)."""
-        available, instances, length = self.images.shape[1], self.layout.instances, self.layout.length
+        available, length = self.images.shape[1], self.layout.length
         if length is not None:
             drawn_TL = draw_distinct(num_tasks, length, num_classes * available, generator)
             return drawn_TL // available, drawn_TL % available
+        instances = draw_count(self.layout.instances, generator)
         examples_TCI = draw_distinct(num_tasks * num_classes, instances, available, generator)
         keys_TL = torch.rand(num_tasks, num_classes * instances, generator=generator, device=generator.device)
         order_TL = keys_TL.argsort(dim=1)
@@ -105,20 +106,21 @@ class InstanceSequences:
                 "(classes, examples, D) was expected."
             )
         layout, (there, available) = self.layout, self.images.shape[:2]
-        lowest, highest = layout.classes if isinstance(layout.classes, tuple) else (layout.classes, layout.classes)
-        if not 1 <= lowest <= highest <= there:
+        lowest, largest = _bounds(layout.classes)
+        if not 1 <= lowest <= largest <= there:
             raise UserError(
                 f"Sequences of {layout.classes} classes were asked for, but 1 to {there} classes, "
                 "or a pair of such numbers, the lowest first, were expected."
             )
-        if layout.length is None and not 1 <= layout.instances <= available:
+        fewest, most = _bounds(layout.instances)
+        if layout.length is None and not 1 <= fewest <= most <= available:
             raise UserError(
                 f"{layout.instances} instances of each class were asked for, but every class has {available} "
-                "examples. Lower the instances."
+                "examples. Ask for 1 to as many, or for a pair of such numbers, the lowest first."
             )
         if layout.labels == "strings":
-            _refuse_strings(layout.letters, highest)
-        shortest = layout.instances * lowest if layout.length is None else layout.length
+            _refuse_strings(layout.letters, largest)
+        shortest = fewest * lowest if layout.length is None else layout.length
         if shortest < 2 or (layout.length is not None and layout.length > lowest * available):
             raise UserError(
                 f"A sequence of {shortest} items was asked for, but {lowest} classes have 2 to {lowest * available}."
@@ -129,7 +131,7 @@ class GeneratedSequences:
     """Sequences over classes made on the spot: every batch has new ones, which its sequences share.
 
     `draw(C, E, generator)` makes E examples each of C new classes, as (C, E, H, W) on the generator's device; it is
-    asked for as many classes as the sequences would have between them, with `layout.instances` examples each.
+    asked for as many classes as the sequences could have between them, with as many examples each as they could need.
 
     Raises:
         UserError: on drawing, as `InstanceSequences` does.
@@ -154,8 +156,12 @@ class GeneratedSequences:
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw sequences, as `InstanceSequences.sample` does."""
-        images = self.draw(num_tasks * highest(self.layout.classes), self.layout.instances, generator)
+        images = self.draw(num_tasks * highest(self.layout.classes), highest(self.layout.instances), generator)
         return InstanceSequences(images, self.layout).sample(num_tasks, generator)
+
+
+def _bounds(count: Count) -> tuple[int, int]:
+    return count if isinstance(count, tuple) else (count, count)
 
 
 def _refuse_strings(letters: int, num_classes: int) -> None:
