@@ -14,6 +14,7 @@ from torch.distributions import Distribution, Independent, Normal
 from quickstudy.core import Learner, UserError, categorical, check_query, check_support, check_values
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
+from quickstudy.networks.linear_steps import LinearSteps, SteppedLinear
 
 Answers = Literal["classes", "values"]
 
@@ -21,8 +22,9 @@ Answers = Literal["classes", "values"]
 class AdaptedState(NamedTuple):
     """A network for each task."""
 
-    weights: tuple[Tensor, ...]
-    """(T, …) of each weight that was trained, in the order of the learner's `adapted_names`."""
+    weights: tuple[Tensor | LinearSteps, ...]
+    """(T, …) of each weight that was trained, in the order of the learner's `adapted_names`; of a large matrix perhaps
+    the steps since the network's own."""
     moments: tuple[Tensor, ...]
     """Mean and variance (T, 2, C) of the support in each normalising layer; none for a transductive learner."""
     num_support: Tensor
@@ -68,12 +70,14 @@ class InnerLoopLearner(Learner):
             self.network.features(weights, support_x, recording)
             moments = tuple(recording.moments)
         num_support_T = support_x.new_full(support_x.shape[:1], support_x.shape[1])
-        return AdaptedState(tuple(weights[name] for name in self.adapted_names), moments, num_support_T, is_present)
+        trained = (weights[name] for name in self.adapted_names)
+        kept = tuple(weight.steps if isinstance(weight, SteppedLinear) else weight for weight in trained)
+        return AdaptedState(kept, moments, num_support_T, is_present)
 
     def predict(self, state: AdaptedState, query_x: Tensor) -> Distribution:
         """Answers to the queries (T, Q, *input)."""
         check_query(query_x, len(state.num_support))
-        weights = self.network.weights(len(query_x)) | dict(zip(self.adapted_names, state.weights, strict=True))
+        weights = self.network.weights(len(query_x)) | self._trained_weights(state)
         if self.is_transductive:
             return self._distribution(self.network(weights, query_x), state.is_present)
         if not state.moments and self.network.norm_names:
@@ -83,6 +87,13 @@ class InnerLoopLearner(Learner):
             )
         outputs_TQN = self.network(weights, query_x, Beside(state.moments, state.num_support))
         return self._distribution(outputs_TQN, state.is_present)
+
+    def _trained_weights(self, state: AdaptedState) -> Weights:
+        first, named = self.network.first, zip(self.adapted_names, state.weights, strict=True)
+        return {
+            name: SteppedLinear(first[name], weight) if isinstance(weight, LinearSteps) else weight
+            for name, weight in named
+        }
 
     def losses(self, outputs_TEN: Tensor, y: Tensor, is_present_TN: Tensor) -> Tensor:
         """Of each task (T,), what its training lowers: the mean of cross-entropies or squared errors."""

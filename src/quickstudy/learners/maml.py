@@ -21,6 +21,7 @@ from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
 from quickstudy.networks.attention import full_precision
 from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights, among_themselves
+from quickstudy.networks.linear_steps import SteppedLinear, WatchedLinear
 
 MAMLState = AdaptedState
 
@@ -57,7 +58,7 @@ class MAML(InnerLoopLearner):
             raise ValueError(f"{inner_steps} inner steps and {test_steps} at test, but 0 at least were expected.")
         self.inner_rate, self.first_order, self.adapts = inner_rate, first_order, adapts
         self.inner_steps, self.test_steps = inner_steps, inner_steps if test_steps is None else test_steps
-        self.rates = nn.ParameterDict()
+        self.learns_rates, self.rates = learns_rates, nn.ParameterDict()
         if learns_rates:
             for name in self.adapted_names:
                 self.rates[name] = nn.Parameter(torch.full_like(network.first[name], inner_rate))
@@ -73,15 +74,16 @@ class MAML(InnerLoopLearner):
     def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor) -> Weights:
         """All of the network's weights, after the inner loop."""
         weights = self.network.weights(len(support_x))
+        num_steps = self.inner_steps if self.training else self.test_steps
         if self.adapts == "head":  # What the head reads stays the same all along.
             z_TSD = self.network.features(weights, support_x, among_themselves)
             outputs: Callable[[Weights], Tensor] = partial(self.network.head, z_TED=z_TSD)
         else:
             outputs = partial(self.network, x=support_x)
-        for _ in range(self.inner_steps if self.training else self.test_steps):
-            gradients = self._gradients(weights, outputs, support_y, is_present)
-            # eq. 1, of all tasks at once
-            weights = weights | {name: weights[name] - self._rate(name) * gradients[name] for name in gradients}
+            for name in self._stepped_names(support_x.shape[1] * num_steps):
+                weights[name] = self.network.stepped(name, len(support_x))
+        for _ in range(num_steps):
+            weights = self._after_step(weights, outputs, support_y, is_present)
         return weights
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -94,23 +96,41 @@ class MAML(InnerLoopLearner):
             tasks = in_random_slots(tasks, self.network.num_outputs)
         return super().meta_loss(tasks)
 
-    def _gradients(
+    def _stepped_names(self, num_examples: int) -> list[str]:
+        """The matrices of which that many examples, those of all steps, are cheaper than a matrix for each task."""
+        if self.learns_rates:
+            return []
+        sizes = {name: self.network.first[name].shape for name in self.network.linear_names}
+        return [name for name, size in sizes.items() if num_examples * sum(size) < size.numel()]
+
+    def _after_step(
         self, weights: Weights, outputs: Callable[[Weights], Tensor], y: Tensor, is_present_TN: Tensor
     ) -> Weights:
-        """Of each task's inner loss, for the weights that adapt; differentiable themselves if of second order."""
+        """The weights one step further down each task's inner loss (eq. 1), of all tasks at once.
+
+        The steps can be differentiated themselves if of second order.
+        """
         is_second_order = torch.is_grad_enabled() and not self.first_order
         with torch.enable_grad():
             here = dict(weights)
             for name in self.adapted_names:
-                if not (is_second_order and weights[name].requires_grad):
+                is_constant = not (is_second_order and weights[name].requires_grad)
+                if isinstance(weights[name], SteppedLinear):
+                    here[name] = WatchedLinear(weights[name], is_constant=is_constant)
+                elif is_constant:
                     here[name] = weights[name].detach().requires_grad_()
             # Tasks share nothing here, so the gradient of the sum holds that of each.
             scale_T = is_present_TN.sum(dim=1) if self.answers == "classes" else 1
             loss = (scale_T * self.losses(outputs(here), y, is_present_TN)).sum()
-            wanted = [here[name] for name in self.adapted_names]
+            adapting = [here[name] for name in self.adapted_names]
+            wanted = [weight.written if isinstance(weight, WatchedLinear) else weight for weight in adapting]
             with full_precision(loss):
                 found = torch.autograd.grad(loss, wanted, create_graph=is_second_order)
-        return dict(zip(self.adapted_names, found, strict=True))
+        after = dict(weights)
+        for name, weight, gradient in zip(self.adapted_names, adapting, found, strict=True):
+            change = -self._rate(name) * gradient
+            after[name] = weight.stepped(change) if isinstance(weight, WatchedLinear) else weights[name] + change
+        return after
 
     def _rate(self, name: str) -> Tensor | float:
-        return self.rates[name] if len(self.rates) else self.inner_rate
+        return self.rates[name] if self.learns_rates else self.inner_rate

@@ -9,17 +9,18 @@ of an image, O the channels made of it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from quickstudy.networks.attention import full_precision
 from quickstudy.networks.batch_statistics import standardised
+from quickstudy.networks.linear_steps import SteppedLinear
 from quickstudy.networks.task_convolution import as_matrices, for_tasks, halving_convolution, patches
 
-Weights = dict[str, Tensor]
-"""(T, …) of each name."""
+Weights = dict[str, Any]
+"""Of each name a tensor (T, …); of a name in `linear_names` a layer, from (T, E, D) to (T, E, N), will do as well."""
 
 Normaliser = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 """Normalises (T, E, …, C) and then scales and shifts by (T, C); called for a network's layers in their order."""
@@ -49,6 +50,15 @@ class FunctionalNetwork(nn.Module, ABC):
     def weights(self, num_tasks: int) -> Weights:
         """The same for all tasks: those to begin with."""
         return {name: weight.expand(num_tasks, *weight.shape) for name, weight in self.first.items()}
+
+    @property
+    def linear_names(self) -> tuple[str, ...]:
+        """The names of matrices that are but multiplied by, so that steps on them may stay what they are made of."""
+        return ()
+
+    def stepped(self, name: str, num_tasks: int) -> SteppedLinear:
+        """The layer that all tasks begin with, whose steps are to stay what they are made of."""
+        return SteppedLinear.unchanged(self.first[name], num_tasks)
 
     @abstractmethod
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
@@ -173,6 +183,11 @@ class FunctionalPerceptron(FunctionalNetwork):
             else:
                 self.first[f"bias{layer}"] = nn.Parameter(torch.zeros(target))
 
+    @property
+    def linear_names(self) -> tuple[str, ...]:
+        """The names of all layers' matrices but the head's."""
+        return tuple(f"linear{layer}" for layer in range(self.num_layers))
+
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
         """What the head reads of inputs.
 
@@ -182,12 +197,12 @@ class FunctionalPerceptron(FunctionalNetwork):
         z_TED = x.flatten(2)
         _refuse_shape(z_TED, (self.num_inputs,))
         for layer in range(self.num_layers):
+            linear = weights[f"linear{layer}"]
+            z_TED = z_TED @ linear if isinstance(linear, Tensor) else linear(z_TED)
             if self.normalises:
-                z_TED = z_TED @ weights[f"linear{layer}"]
                 z_TED = self._normalised(normalise, weights, layer, z_TED).relu()
             else:
-                bias = weights[f"bias{layer}"][:, None]
-                z_TED = torch.baddbmm(bias, z_TED, weights[f"linear{layer}"]).relu()
+                z_TED = (z_TED + weights[f"bias{layer}"][:, None]).relu()
         return z_TED
 
 

@@ -1,0 +1,75 @@
+"""Gradient steps of a task's linear layer, kept as what they are made of and not as a matrix for each task.
+
+The gradient of a linear layer's weights is a sum over the examples of outer products, of what the layer read with the
+gradient of what it wrote. So a few steps on a few examples change a large matrix by one of low rank. Left as its
+factors it costs a product with few rows, and all tasks share the large product, with the weights they began with.
+
+Letters: T tasks, E examples, R examples of all steps so far, D numbers read, N numbers written.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class LinearSteps(NamedTuple):
+    """What steps added to the weights of each task: the sum over r of the outer products of read_r and change_r."""
+
+    read: Tensor
+    """(T, R, D)."""
+    change: Tensor
+    """(T, R, N)."""
+
+
+class SteppedLinear(NamedTuple):
+    """A linear layer of each task, without a bias: the weights that all of them began with, and the steps since."""
+
+    weight: Tensor
+    """(D, N)."""
+    steps: LinearSteps
+
+    @classmethod
+    def unchanged(cls, weight_DN: Tensor, num_tasks: int) -> "SteppedLinear":
+        """The layer before any step."""
+        none = (weight_DN.new_zeros(num_tasks, 0, size) for size in weight_DN.shape)
+        return cls(weight_DN, LinearSteps(*none))
+
+    def __call__(self, z_TED: Tensor) -> Tensor:
+        """What the layer writes, (T, E, N)."""
+        similar_TER = z_TED @ self.steps.read.transpose(1, 2)
+        return torch.baddbmm(z_TED @ self.weight, similar_TER, self.steps.change)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Something that it is made of has a gradient to be asked for."""
+        return self.weight.requires_grad or any(part.requires_grad for part in self.steps)
+
+    def constant(self) -> "SteppedLinear":
+        """The same layer with its history forgotten, and open to differentiation."""
+        weight, (read, change) = self
+        return SteppedLinear(weight.detach().requires_grad_(), LinearSteps(read.detach(), change.detach()))
+
+
+class WatchedLinear:
+    """A layer of which the next step shall be made: notes what it reads and writes when it is called.
+
+    With `is_constant` the step is a constant to whoever differentiates later.
+    """
+
+    def __init__(self, layer: SteppedLinear, *, is_constant: bool) -> None:
+        self.layer, self.is_constant = layer, is_constant
+        self.read = self.written = torch.empty(0)
+
+    def __call__(self, z_TED: Tensor) -> Tensor:
+        """What the layer writes, (T, E, N)."""
+        self.read = z_TED.detach() if self.is_constant else z_TED
+        self.written = (self.layer.constant() if self.is_constant else self.layer)(z_TED)
+        return self.written
+
+    def stepped(self, change_TEN: Tensor) -> SteppedLinear:
+        """The layer after a step: minus the rate times the gradient of what was written."""
+        weight, (read, change) = self.layer
+        return SteppedLinear(
+            weight, LinearSteps(torch.cat([read, self.read], dim=1), torch.cat([change, change_TEN], dim=1))
+        )
