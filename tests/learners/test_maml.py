@@ -135,6 +135,40 @@ def test_all_tasks_at_once_learn_what_a_loop_over_them_learns(exact, steps, firs
         torch.testing.assert_close(found[name], parameter.grad, rtol=1e-5, atol=1e-9)
 
 
+def dense_learner(**options) -> MAML:
+    return MAML(FunctionalPerceptron(784, (40, 30), 3, head_deviation=0.5), **options).double().eval()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"inner_steps": 3}, {"inner_steps": 3, "first_order": True}, {"is_transductive": False}], ids=str
+)
+def test_large_matrices_learn_the_same_whether_steps_are_multiplied_out_or_not(exact, options, monkeypatch):
+    learner = dense_learner(**options)
+    assert learner._stepped_names(6) == ["linear0", "linear1"]
+    loss, found = learner(exact), gradients(learner, exact)
+    monkeypatch.setattr(MAML, "_stepped_names", lambda self, num_examples: [])
+    torch.testing.assert_close(loss, learner(exact), rtol=1e-10, atol=0)
+    for name, expected in gradients(learner, exact).items():
+        torch.testing.assert_close(found[name], expected, rtol=1e-7, atol=1e-10)
+
+
+def test_the_state_of_a_large_matrix_is_its_steps_and_is_sliced_like_any_other(exact):
+    learner = dense_learner(test_steps=3)
+    assert learner._stepped_names(18) == ["linear0"]
+    state = learner.adapt(exact.support_x, exact.support_y)
+    read_TRD, change_TRN = state.weights[learner.adapted_names.index("linear0")]
+    assert (read_TRD.shape, change_TRN.shape) == ((4, 18, 784), (4, 18, 40))
+    assert state.weights[learner.adapted_names.index("linear1")].shape == (4, 40, 30)
+    part = learner.predict(select_tasks(state, [2]), exact.query_x[[2]]).probs
+    assert torch.allclose(part, learner.predict(state, exact.query_x).probs[[2]], atol=1e-12)
+
+
+def test_with_more_examples_than_a_matrix_is_large_or_rates_of_its_own_it_is_multiplied_out(exact):
+    assert dense_learner(inner_steps=5)._stepped_names(45) == []
+    assert dense_learner(learns_rates=True)._stepped_names(1) == []
+    assert conv_learner()._stepped_names(1) == []
+
+
 def test_without_inner_steps_it_is_plain_training_on_all_tasks(exact):
     learner = conv_learner(inner_steps=0).eval()
     weights = learner.network.weights(4)
