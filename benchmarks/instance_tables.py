@@ -130,7 +130,9 @@ def _length(record: Record) -> list[str]:
         return [f"{record['minutes']:g} minutes"]
     if not {"steps", "tasks_per_step"} <= set(record["arguments"]):
         return []
-    return [f"{record['arguments']['steps']:,} steps of {record['arguments']['tasks_per_step']}"]
+    others = record.get("trainings_before", 0)
+    after = f" after {others} other training{'s' * (others > 1)}" if others else ""
+    return [f"{record['arguments']['steps']:,} steps of {record['arguments']['tasks_per_step']}{after}"]
 
 
 def _place(record: Record) -> tuple[int, str, bool]:

@@ -116,6 +116,11 @@ def test_without_ours_there_is_no_table(project: Path) -> None:
         (record("w", "omniglot-transformer", 1.0, size=20), "transformer", "ours, `w`"),
         (mann("w", 1.0, sharpens=False), "MANN", "ours, `w`, not sharpened, 18,000 steps of 16"),
         ({**mann("w", 1.0), "minutes": 90.0}, "MANN", "ours, `w`, sharpened, 90 minutes"),
+        (
+            {**mann("w", 1.0), "trainings_before": 2},
+            "MANN",
+            "ours, `w`, sharpened, 18,000 steps of 16 after 2 other trainings",
+        ),
     ],
 )
 def test_a_row_says_what_it_is(measured: dict[str, Any], label: str, setting: str) -> None:
