@@ -186,6 +186,11 @@ def test_fewer_letters_are_for_training_and_looking_and_not_for_the_test(made_up
     assert [source(None).layout.letters for source in experiment.test.values()] == [5]
 
 
+def test_letters_of_labels_that_have_none_are_refused() -> None:
+    with pytest.raises(UserError, match="Add --labels strings"):
+        build("omniglot-mann-sequences", {"letters": 2})
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_a_share_of_generated_characters_that_leaves_none_of_the_others_is_refused(share: float) -> None:
     with pytest.raises(UserError, match="below 1"):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from quickstudy.core import Experiment, Learner
+from quickstudy.core import Experiment, Learner, UserError
 from quickstudy.recipes.sources import (
     Labels,
     Split,
@@ -39,6 +39,10 @@ def sequence_experiment(
 ) -> Experiment:
     """Train on sequences of ten drawings of each class, of characters in four rotations."""
     refuse_size(size)
+    if labels != "strings" and letters != STRING_LENGTH:
+        raise UserError(
+            f"Strings of {letters} drawn letters were asked for, but labels are {labels}. Add --labels strings."
+        )
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
     looked_at = layout._replace(letters=letters)
     training = looked_at._replace(instances=instances, jitter=_change(jitter, distortion))
