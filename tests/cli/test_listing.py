@@ -15,6 +15,13 @@ def test_the_table_has_a_line_for_each_recipe(quickstudy) -> None:
     assert "glyphs-protonet" in out
 
 
+def test_all_weights_are_named_those_that_share_a_recipe_too(quickstudy) -> None:
+    _, out, _ = quickstudy("list")
+    _, listed, _ = quickstudy("list", "--json")
+    assert "omniglot-mann-strings" in json.loads(listed)["weights"]
+    assert all(name in out for name in json.loads(listed)["weights"])
+
+
 def test_help_names_the_commands(quickstudy) -> None:
     code, out, _ = quickstudy("--help")
     assert code == 0

@@ -35,7 +35,11 @@ def run(arguments: list[str]) -> int:
         table.add_column(heading)
     for row in rows:
         table.add_row(str(row["name"]), "ready" if row["weights"] else "train it", str(row["description"]))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    further = [name for name in weights if name not in RECIPES]
+    if further:
+        console.print(f"Further weights, of these recipes with other options: {', '.join(further)}")
     return 0
 
 
