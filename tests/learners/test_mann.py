@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -6,6 +8,7 @@ from quickstudy.core import Tasks, UserError, leaves, map_state
 from quickstudy.evaluation.instances import evaluate_instances, first_instance_ceiling
 from quickstudy.learners.mann import MANN
 from quickstudy.networks import Conv4
+from quickstudy.networks.label_sequences import expected_log_likelihood
 from quickstudy.networks.memory import empty_memory
 from quickstudy.tasks.sequences import InstanceSequences, SequenceLayout
 from quickstudy.testing import check_learner
@@ -156,6 +159,33 @@ def test_the_loss_of_strings_is_summed_over_their_characters(strings):
     logits = learner.predict_sequence(x, y).base_dist.logits
     by_character = -logits.gather(3, y[..., None]).mean(dim=(0, 1)).sum()
     assert torch.allclose(learner(tasks), by_character, atol=1e-12)
+
+
+def test_in_training_the_loss_holds_a_first_label_against_all_it_might_be(strings):
+    (x, y), learner = strings, build(labels="strings")
+    tasks = Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:])
+    logits = learner.predict_sequence(x, y).base_dist.logits.flatten(2)
+    expected = -expected_log_likelihood(learner.labels, logits, y).mean()
+    assert not torch.allclose(learner(tasks), expected, atol=1e-3)
+    assert torch.allclose(learner.train()(tasks), expected, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")  # Of PyTorch's compiler, about itself.
+def test_compiled_step_by_step_it_has_the_same_gradients_and_a_copy_has_its_own_weights(sequence):
+    (x, y), learner = sequence, build()
+    tasks = Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:])
+    learner(tasks).backward()
+    expected = {name: parameter.grad for name, parameter in learner.named_parameters()}
+    learner.zero_grad()
+    learner.compile(backend="aot_eager")
+    learner(tasks).backward()
+    for name, parameter in learner.named_parameters():
+        assert torch.allclose(parameter.grad, expected[name], atol=1e-12), name
+    copy, before = deepcopy(learner), learner(tasks)
+    with torch.no_grad():
+        learner.network.cell.keys.weight.zero_()
+    assert torch.allclose(copy(tasks), before, atol=1e-12)
+    assert not torch.allclose(learner(tasks), before, atol=1e-6)
 
 
 def test_where_labels_come_at_once_the_loss_is_that_of_the_predictions(sequence):

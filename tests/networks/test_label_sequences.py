@@ -1,10 +1,18 @@
+from itertools import permutations
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.distributions import Categorical
 
-from quickstudy.networks.label_sequences import LabelSequences, OneHotLabels, StringLabels
+from quickstudy.learners.lstm import LSTMCell
+from quickstudy.networks.label_sequences import (
+    LabelSequences,
+    OneHotLabels,
+    StringLabels,
+    expected_log_likelihood,
+)
 
 FLOAT64 = torch.zeros((), dtype=torch.float64)
 
@@ -55,6 +63,43 @@ def test_labels_not_seen_are_ruled_out_and_where_none_was_all_are_open():
     assert torch.allclose(found, torch.tensor([[0.5, 0.0, 0.5], [1 / 3, 1 / 3, 1 / 3]]))
 
 
+def dealings(kind: OneHotLabels | StringLabels, classes: list[int]) -> torch.Tensor:
+    """Every way in which classes can be given labels of their own, (ways, L) or (ways, L, length)."""
+    numbers = torch.tensor(list(permutations(range(kind.num_labels), max(classes) + 1)))[:, classes]
+    if isinstance(kind, OneHotLabels):
+        return numbers
+    return numbers[..., None] // kind.num_symbols ** torch.arange(kind.length) % kind.num_symbols
+
+
+@pytest.mark.parametrize("kind", [OneHotLabels(4), OneHotLabels(3), StringLabels(2, 2)])
+def test_a_first_label_is_held_against_all_it_might_be_with_the_same_loss_and_gradient_over_all_dealings(kind):
+    torch.manual_seed(0)
+    network = LabelSequences(LSTMCell(6, 8), kind).double()
+    labels = dealings(kind, [0, 1, 0, 2, 1])
+    logits = network.along(random(1, 5, 6).expand(len(labels), 5, 6), labels)
+    plain, expected = kind.prediction(logits).log_prob(labels), expected_log_likelihood(kind, logits, labels)
+    assert torch.allclose(plain[:, [2, 4]], expected[:, [2, 4]], atol=1e-12)
+    assert not torch.allclose(plain[:, [0, 1]], expected[:, [0, 1]], atol=1e-3)
+    assert torch.allclose(plain.mean(dim=0), expected.mean(dim=0), atol=1e-12)
+    weights = list(network.parameters())
+    of_plain = torch.autograd.grad(plain.sum(), weights, retain_graph=True)
+    for one, other in zip(of_plain, torch.autograd.grad(expected.sum(), weights), strict=True):
+        assert torch.allclose(one, other, atol=1e-10)
+
+
+def test_a_first_label_costs_the_same_whichever_it_turns_out_to_be():
+    labels, logits = torch.tensor([[0, 1], [0, 2], [0, 3]]), random(1, 2, 4).expand(3, 2, 4)
+    found = expected_log_likelihood(OneHotLabels(4), logits, labels)
+    assert torch.equal(found[:, 1], found[:1, 1].expand(3))
+
+
+def test_likelihoods_stay_out_of_mixed_precision():
+    kind, labels, logits = StringLabels(), torch.arange(40).reshape(2, 4, 5) % 5, random(2, 4, 25).float()
+    expected = expected_log_likelihood(kind, logits, labels)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(expected_log_likelihood(kind, logits, labels), expected)
+
+
 class Counter(nn.Module):
     """A cell that gives back what drives it, and remembers how often."""
 
@@ -66,7 +111,7 @@ class Counter(nn.Module):
     def drive(self, features):
         return 100 * features
 
-    def step(self, drive, carried):
+    def forward(self, drive, carried):
         return drive, carried + 1
 
 

@@ -152,6 +152,26 @@ def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
     assert not torch.equal(best[name], last[f"learner.{name}"])
 
 
+class _CompilesItself(ProtoNet):
+    """Knows what is worth compiling, and that it runs at once."""
+
+    def compile(self, *_args: object, **_options: object) -> None:
+        super().compile(backend="eager")
+
+
+@pytest.mark.filterwarnings("ignore")  # Of PyTorch's compiler, about itself.
+def test_compiled_as_the_learner_has_it_the_same_is_learnt(tmp_path: Path) -> None:
+    kept = []
+    for compiles in (False, True):
+        torch.manual_seed(0)
+        learner = _CompilesItself(Conv4(channels=8))
+        _train(tmp_path / str(compiles), _experiment(learner, average_decay=0.9), compile=compiles)
+        assert (learner._compiled_call_impl is not None) == compiles
+        kept.append(_weights(tmp_path / str(compiles) / "last.safetensors"))
+    for name, value in kept[0].items():
+        assert torch.allclose(value, kept[1][name], rtol=1e-3, atol=1e-4), name
+
+
 def test_a_frozen_part_keeps_its_weights_and_statistics_while_the_rest_learns(tmp_path: Path) -> None:
     learner = MANN(32, encoder=Conv4(channels=8), max_ways=5, hidden=8, slots=8, width=4, heads=1)
     before = {name: value.clone() for name, value in learner.state_dict().items()}

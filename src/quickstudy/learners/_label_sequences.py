@@ -7,7 +7,7 @@ Letters: T tasks, S support examples, Q queries, E both, L steps of a sequence, 
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,13 @@ from quickstudy.core import (
     check_tasks,
     map_state,
 )
-from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceState, OneHotLabels, StringLabels
+from quickstudy.networks.label_sequences import (
+    LabelSequences,
+    LabelSequenceState,
+    OneHotLabels,
+    StringLabels,
+    expected_log_likelihood,
+)
 
 Labels = Literal["one-hot", "strings"]
 LabelTime = Literal["late", "at once"]
@@ -90,7 +96,8 @@ class LabelSequenceLearner(OnlineLearner):
         """Minus the mean log-likelihood of the answers; in training, labels are thrown at random into the slots.
 
         Where labels are late, the answers are those at every step of the support and for every query: a task of one
-        query is the paper's sequence, its last item the query. Else they are those for the queries.
+        query is the paper's sequence, its last item the query. Else they are those for the queries. In training, what
+        is said to a class's first example, whose label nobody can know, is held against every label it might have had.
         """
         extremes = self.labels.extremes(tasks.support_y)
         check_tasks(tasks._replace(support_y=extremes), self.labels.num_symbols)
@@ -103,7 +110,13 @@ class LabelSequenceLearner(OnlineLearner):
         if not self.network.labels_are_late:
             return -self.labels.prediction(asked_TQN, state.is_seen).log_prob(query_y).mean()
         logits, answers = torch.cat([told_TSN, asked_TQN], dim=1), torch.cat([support_y, query_y], dim=1)
+        if self.training:
+            return -expected_log_likelihood(self.labels, logits, answers).mean()
         return -self.labels.prediction(logits).log_prob(answers).mean()
+
+    def compile(self, *options: Any, **named: Any) -> None:
+        """Compile the cell alone: it is what takes the time, and the same at every step, however long the sequence."""
+        self.network.cell.compile(*options, **named)
 
     def _encode(self, x: Tensor) -> Tensor:
         """Features (T, L, D) of inputs (T, L, *input), of all steps at once."""

@@ -28,8 +28,8 @@ class LSTMCell(nn.Module):
         """What the inputs contribute to the gates, for all steps at once."""
         return self.from_inputs(features_TLD)
 
-    def step(self, drive_TG: Tensor, carried: LSTMState) -> tuple[Tensor, LSTMState]:
-        """The output is h_t."""
+    def forward(self, drive_TG: Tensor, carried: LSTMState) -> tuple[Tensor, LSTMState]:
+        """One step; the output is h_t."""
         carried = lstm_step(drive_TG + self.from_before(carried.hidden), carried.cell)
         return carried.hidden, carried
 
@@ -50,8 +50,8 @@ class FeedForwardCell(nn.Module):
         """What the inputs contribute to the hidden layer, for all steps at once."""
         return self.from_inputs(features_TLD)
 
-    def step(self, drive_TG: Tensor, carried: tuple[()]) -> tuple[Tensor, tuple[()]]:
-        """The output is the hidden layer."""
+    def forward(self, drive_TG: Tensor, carried: tuple[()]) -> tuple[Tensor, tuple[()]]:
+        """One step; the output is the hidden layer."""
         return drive_TG.tanh(), carried
 
 

@@ -81,8 +81,8 @@ class MANNCell(nn.Module):
         """What the inputs contribute to the controller, for all steps at once."""
         return self.from_inputs(features_TLD)
 
-    def step(self, drive_TG: Tensor, carried: MANNCarried) -> tuple[Tensor, MANNCarried]:
-        """Control, write, read; the output is o_t = [h_t; r_t]."""
+    def forward(self, drive_TG: Tensor, carried: MANNCarried) -> tuple[Tensor, MANNCarried]:
+        """One step: control, write, read; the output is o_t = [h_t; r_t]."""
         controller = self._control(drive_TG, carried)
         h_TH, (_, width, heads) = controller.hidden, self.sizes
         keys_TRW = self.keys(h_TH).tanh().unflatten(-1, (heads, width))  # k = tanh(W_k h)

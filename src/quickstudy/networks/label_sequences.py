@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent
 
+from quickstudy.networks.attention import full_precision
 from quickstudy.networks.class_means import mask_absent
 
 _LABEL_SPREAD = 0.3
@@ -23,7 +24,7 @@ class OneHotLabels:
     """A label is one of a number of slots; `num_symbols` is that number."""
 
     def __init__(self, slots: int) -> None:
-        self.num_symbols = self.width = self.slots = slots
+        self.num_symbols = self.width = self.slots = self.num_labels = slots
 
     def encode(self, labels: Tensor, like: Tensor) -> Tensor:
         """What the network reads, (T, L, N), of labels (T, L)."""
@@ -43,6 +44,10 @@ class OneHotLabels:
         slots_TN = torch.rand(shape, device=labels[0].device).argsort(dim=1)
         return [slots_TN.gather(1, part.long()) for part in labels]
 
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """How likely each slot is, in the log, from logits (T, L, N)."""
+        return logits.log_softmax(dim=-1)
+
     def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
         """A slot for each input, from logits (T, L, N); slots not seen are ruled out, unless none was."""
         if is_seen is not None:
@@ -55,6 +60,7 @@ class StringLabels:
 
     def __init__(self, length: int = 5, num_symbols: int = 5) -> None:
         self.length, self.num_symbols, self.width = length, num_symbols, length * num_symbols
+        self.num_labels = num_symbols**length
         self.slots = 0  # No string has a place of its own.
 
     def encode(self, labels: Tensor, like: Tensor) -> Tensor:
@@ -79,10 +85,35 @@ class StringLabels:
         """The same labels: strings are drawn at random to begin with."""
         return list(labels)
 
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """How likely each character is in its place, in the log, from logits (T, L, N)."""
+        return logits.unflatten(-1, (self.length, self.num_symbols)).log_softmax(dim=-1).flatten(-2)
+
     def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
         """A string for each input, its characters independent, from logits (T, L, N)."""
         by_character = logits.unflatten(-1, (self.length, self.num_symbols))
         return Independent(Categorical(logits=by_character), 1)
+
+
+def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tensor, labels: Tensor) -> Tensor:
+    """Log-likelihood (T, L) of labels in the order told; of one told for the first time, the mean over all still open.
+
+    Labels are dealt at random, so the first of a class could have been any that was not told before. The mean over all
+    of these is what the log-likelihood is on average, and so is its gradient, without the noise of the draw
+    (Rao and Blackwell).
+    """
+    logs_TLN = kind.log_probs(logits_TLN)
+    told_TLN = kind.encode(labels, like=logs_TLN)
+    with full_precision(logs_TLN):
+        logs_TLL = logs_TLN @ told_TLN.mT  # At each step (first L) of each label (second L).
+        is_same_TLL = told_TLN @ told_TLN.mT == told_TLN.sum(dim=-1, keepdim=True)
+    is_earlier_LL = torch.ones(logs_TLL.shape[1:], dtype=torch.bool, device=logs_TLL.device).tril(-1)
+    is_first_TL = ~(is_same_TLL & is_earlier_LL).any(dim=2)
+    is_told_TLL = is_first_TL[:, None] & is_earlier_LL  # Each label once, at all steps after it came.
+    of_all_TL = logs_TLN.sum(dim=-1) * (kind.num_labels / kind.num_symbols)
+    num_open_TL = kind.num_labels - is_told_TLL.sum(dim=2)
+    guessed_TL = (of_all_TL - (logs_TLL * is_told_TLL).sum(dim=2)) / num_open_TL.clamp(min=1)
+    return torch.where(is_first_TL, guessed_TL, logs_TLL.diagonal(dim1=1, dim2=2))
 
 
 class Cell(Protocol):
@@ -97,8 +128,8 @@ class Cell(Protocol):
     def drive(self, features_TLD: Tensor) -> Tensor:
         """What the inputs alone contribute, (T, L, num_drives), to which the labels' share is added."""
 
-    def step(self, drive_TG: Tensor, carried: Any) -> tuple[Tensor, Any]:
-        """The output (T, num_outputs), and what is carried on."""
+    def forward(self, drive_TG: Tensor, carried: Any) -> tuple[Tensor, Any]:
+        """One step: the output (T, num_outputs), and what is carried on."""
 
 
 class LabelSequenceState(NamedTuple):
@@ -178,6 +209,6 @@ class LabelSequences(nn.Module):
         drive_TLG = self.cell.drive(features_TLD) + self.from_labels(read_TLN)  # W_xh [x_t; y_{t−1}]
         outputs = []
         for drive_TG in drive_TLG.unbind(dim=1):
-            output_TO, carried = self.cell.step(drive_TG, carried)
+            output_TO, carried = self.cell(drive_TG, carried)
             outputs.append(output_TO)
         return self.output(torch.stack(outputs, dim=1)), carried

@@ -35,6 +35,7 @@ def sequence_experiment(
     tasks_per_step: int,
     optimiser: Optimiser,
     learning_rate: float,
+    weight_decay: float = 0.0,
     steps: int,
 ) -> Experiment:
     """Train on sequences of ten drawings of each class, of characters in four rotations."""
@@ -55,6 +56,7 @@ def sequence_experiment(
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
         learning_rate=learning_rate,
+        weight_decay=weight_decay,
         warmup_steps=100,
         gradient_clip=10.0,
         average_decay=0.999,

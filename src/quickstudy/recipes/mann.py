@@ -98,6 +98,7 @@ def omniglot_mann_sequences(
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
     learning_rate: float = 6e-3,
+    weight_decay: float = 0.0,
     steps: int = 18_000,
 ) -> Experiment:
     """MANN in its paper's own task: 20×20 pixels, no convolution, ten drawings of each class, labels one step late.
@@ -119,6 +120,7 @@ def omniglot_mann_sequences(
         tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
+        weight_decay: Share that every weight loses in a step, times the learning rate, as AdamW has it.
         steps: Optimiser steps.
     """
     learner = MANN(size**2, labels=labels, max_ways=classes, controller=controller, sharpens=sharpens)
@@ -138,5 +140,6 @@ def omniglot_mann_sequences(
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
         learning_rate=learning_rate,
+        weight_decay=weight_decay,
         steps=steps,
     )

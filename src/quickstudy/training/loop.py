@@ -81,8 +81,9 @@ class _Training:
         for part in experiment.frozen:
             self.learner.get_submodule(part).requires_grad_(False)
         self.optimiser = _optimiser(experiment)
-        compiled: Any = torch.compile(self.learner) if run.compile else self.learner
-        self.model, self.stepper = fabric.setup(compiled, self.optimiser)
+        if run.compile:
+            self.learner.compile()  # In place: a learner knows which part of it is worth compiling.
+        self.model, self.stepper = fabric.setup(self.learner, self.optimiser)
         # After the set-up, which may have changed the weights' precision.
         decay = experiment.average_decay
         self.average = None if decay is None else averaged(self.learner, decay)
