@@ -9,6 +9,7 @@ off, in parallel, after the support, whose labels may come `at once`; and labels
 task has classes make one set of weights serve any number of ways.
 """
 
+from math import log
 from typing import Literal, NamedTuple
 
 import torch
@@ -50,14 +51,20 @@ class MANNCell(nn.Module):
         usage_decay: float,
         feeds_reads: bool,
         sharpens: bool,
+        sharpest: float | None,
     ) -> None:
         super().__init__()
         if controller not in ("lstm", "feed-forward"):
             raise ValueError(f"controller is {controller!r}, but lstm or feed-forward was expected.")
         if heads > slots:
             raise ValueError(f"{heads} heads need a slot each, but there are {slots}. Build more slots or fewer heads.")
+        if sharpest is not None and not (sharpens and sharpest > _FIRST_SHARPNESS):
+            raise ValueError(
+                f"sharpest is {sharpest} and sharpens is {sharpens}, but a bound above {_FIRST_SHARPNESS:g}, where "
+                "sharpening starts, was expected, and only where there is sharpening."
+            )
         self.sizes = slots, width, heads
-        self.usage_decay, self.feeds_reads = usage_decay, feeds_reads
+        self.usage_decay, self.feeds_reads, self.sharpest = usage_decay, feeds_reads, sharpest
         is_recurrent = controller == "lstm"
         self.from_inputs = lstm_inputs(num_inputs, hidden) if is_recurrent else nn.Linear(num_inputs, hidden)  # W_xh, b
         fed_back = hidden + (heads * width if feeds_reads else 0)
@@ -67,6 +74,9 @@ class MANNCell(nn.Module):
         self.sharpness = nn.Linear(hidden, heads) if sharpens else None
         if self.sharpness is not None:
             nn.init.constant_(self.sharpness.bias, _FIRST_SHARPNESS)
+            if sharpest is not None:
+                nn.init.zeros_(self.sharpness.weight)
+                nn.init.constant_(self.sharpness.bias, log((_FIRST_SHARPNESS - 1) / (sharpest - _FIRST_SHARPNESS)))
         self.num_drives, self.num_outputs = self.from_inputs.out_features, hidden + heads * width
 
     def prior(self, num_tasks: int) -> MANNCarried:
@@ -86,9 +96,8 @@ class MANNCell(nn.Module):
         controller = self._control(drive_TG, carried)
         h_TH, (_, width, heads) = controller.hidden, self.sizes
         keys_TRW = self.keys(h_TH).tanh().unflatten(-1, (heads, width))  # k = tanh(W_k h)
-        sharpness_TR = None if self.sharpness is None else 1 + softplus(self.sharpness(h_TH))
         memory, reads_TRW = access(
-            carried.memory, keys_TRW, self.gates(h_TH), sharpness_TR, decay=self.usage_decay
+            carried.memory, keys_TRW, self.gates(h_TH), self._sharpness(h_TH), decay=self.usage_decay
         )  # α = W_a h
         reads = reads_TRW.flatten(1)
         return torch.cat([h_TH, reads], dim=-1), MANNCarried(controller, memory, reads)
@@ -101,12 +110,20 @@ class MANNCell(nn.Module):
             before = torch.cat([before, carried.reads], dim=-1)  # [h_{t−1}; r_{t−1}]
         return lstm_step(drive_TG + self.from_before(before), carried.controller.cell)
 
+    def _sharpness(self, h_TH: Tensor) -> Tensor | None:
+        """Of every head (T, R), from 1, where nothing is sharpened; bounded if asked for."""
+        if self.sharpness is None:
+            return None
+        above_TR = self.sharpness(h_TH)
+        return 1 + (softplus(above_TR) if self.sharpest is None else (self.sharpest - 1) * above_TR.sigmoid())
+
 
 class MANN(LabelSequenceLearner):
     """Reads examples and their labels one after another into a memory of `slots` rows.
 
     Inputs, labels and loss are those of `LabelSequenceLearner`. `feeds_reads` gives what was read from memory to the
-    controller's next step; `sharpens` lets the controller sharpen where it reads, as no head can in the paper.
+    controller's next step; `sharpens` lets the controller sharpen where it reads, as no head can in the paper, and
+    `sharpest` bounds that, lest a head's choice become so hard that no gradient tells it what else there was.
     """
 
     def __init__(
@@ -124,6 +141,7 @@ class MANN(LabelSequenceLearner):
         usage_decay: float = 0.99,
         feeds_reads: bool = True,
         sharpens: bool = False,
+        sharpest: float | None = None,
         labels_come: LabelTime = "late",
     ) -> None:
         def make_cell(num_inputs: int) -> MANNCell:
@@ -137,6 +155,7 @@ class MANN(LabelSequenceLearner):
                 usage_decay=usage_decay,
                 feeds_reads=feeds_reads,
                 sharpens=sharpens,
+                sharpest=sharpest,
             )
 
         super().__init__(

@@ -90,6 +90,7 @@ def omniglot_mann_sequences(
     size: int = 20,
     controller: Controller = "lstm",
     sharpens: bool = True,
+    sharpest: float | None = None,
     jitter: bool = True,
     distortion: float = 0.0,
     final: bool = True,
@@ -111,6 +112,7 @@ def omniglot_mann_sequences(
         letters: Of a string how many letters are drawn, the others repeating them; fewer are sooner learnt.
         controller: What drives the memory.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can: it learns far sooner.
+        sharpest: Bound on how sharp; where a head is too sharp, no gradient tells it what else there was.
         size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
         distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
@@ -123,7 +125,9 @@ def omniglot_mann_sequences(
         weight_decay: Share that every weight loses in a step, times the learning rate, as AdamW has it.
         steps: Optimiser steps.
     """
-    learner = MANN(size**2, labels=labels, max_ways=classes, controller=controller, sharpens=sharpens)
+    learner = MANN(
+        size**2, labels=labels, max_ways=classes, controller=controller, sharpens=sharpens, sharpest=sharpest
+    )
     return sequence_experiment(
         learner,
         split=split,
