@@ -299,6 +299,17 @@ def test_sharpening_is_learnt(sequence):
     assert learner.network.cell.sharpness.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("sharpest", [None, 41.0])
+def test_sharpening_starts_at_ten_and_ends_at_its_bound(sharpest):
+    cell, thoughts = build(sharpens=True, sharpest=sharpest).network.cell, torch.zeros(1, 32, dtype=torch.float64)
+    assert torch.allclose(
+        cell.sharpness_of(thoughts), torch.full((1, 2), 10.0 if sharpest else 11.0).double(), atol=1e-3
+    )
+    with torch.no_grad():
+        cell.sharpness.bias.fill_(1000.0)
+    assert torch.allclose(cell.sharpness_of(thoughts), torch.full((1, 2), sharpest or 1001.0).double())
+
+
 def test_a_gradient_reaches_every_parameter_and_every_item(sequence):
     (x, y), learner = sequence, build()
     x.requires_grad_()
@@ -430,6 +441,8 @@ def test_queries_of_another_number_of_tasks_are_refused(sequence):
         ({"controller": "gru"}, "lstm or feed-forward"),
         ({"labels": "words"}, "one-hot or strings"),
         ({"heads": 17}, "17 heads need a slot each"),
+        ({"sharpest": 41.0}, "sharpens is False"),
+        ({"sharpens": True, "sharpest": 10.0}, "a bound above 10"),
     ],
 )
 def test_what_cannot_be_built_is_refused(options, complaint):

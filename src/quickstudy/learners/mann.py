@@ -97,7 +97,7 @@ class MANNCell(nn.Module):
         h_TH, (_, width, heads) = controller.hidden, self.sizes
         keys_TRW = self.keys(h_TH).tanh().unflatten(-1, (heads, width))  # k = tanh(W_k h)
         memory, reads_TRW = access(
-            carried.memory, keys_TRW, self.gates(h_TH), self._sharpness(h_TH), decay=self.usage_decay
+            carried.memory, keys_TRW, self.gates(h_TH), self.sharpness_of(h_TH), decay=self.usage_decay
         )  # α = W_a h
         reads = reads_TRW.flatten(1)
         return torch.cat([h_TH, reads], dim=-1), MANNCarried(controller, memory, reads)
@@ -110,7 +110,7 @@ class MANNCell(nn.Module):
             before = torch.cat([before, carried.reads], dim=-1)  # [h_{t−1}; r_{t−1}]
         return lstm_step(drive_TG + self.from_before(before), carried.controller.cell)
 
-    def _sharpness(self, h_TH: Tensor) -> Tensor | None:
+    def sharpness_of(self, h_TH: Tensor) -> Tensor | None:
         """Of every head (T, R), from 1, where nothing is sharpened; bounded if asked for."""
         if self.sharpness is None:
             return None
