@@ -1,9 +1,12 @@
 """Memory-augmented networks: the sequence task of Santoro et al. (2016), and N-way K-shot episodes."""
 
+from torch import nn
+
 from quickstudy.core import Experiment
 from quickstudy.learners import MANN
 from quickstudy.learners.mann import Controller
 from quickstudy.networks import Conv4
+from quickstudy.networks.blur import Blur
 from quickstudy.recipes._any_way import any_way_experiment
 from quickstudy.recipes._label_sequences import Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Labels, Pool, Split
@@ -88,6 +91,7 @@ def omniglot_mann_sequences(
     labels: Labels = "one-hot",
     letters: int = STRING_LENGTH,
     size: int = 20,
+    blur: float = 0.0,
     controller: Controller = "lstm",
     sharpens: bool = True,
     sharpest: float | None = None,
@@ -114,6 +118,7 @@ def omniglot_mann_sequences(
         sharpens: Let the controller sharpen where it reads, as no head of the paper can: it learns far sooner.
         sharpest: Bound on how sharp; where a head is too sharp, no gradient tells it what else there was.
         size: Side of an image in pixels; all of them are read, without convolutions.
+        blur: Pixels, as a standard deviation, by which images are blurred, so that what is learnt of them is smooth.
         jitter: Turn, shift and scale every training image a little.
         distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
         final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
@@ -126,7 +131,13 @@ def omniglot_mann_sequences(
         steps: Optimiser steps.
     """
     learner = MANN(
-        size**2, labels=labels, max_ways=classes, controller=controller, sharpens=sharpens, sharpest=sharpest
+        size**2,
+        encoder=nn.Sequential(Blur(blur), nn.Flatten(2)) if blur else None,
+        labels=labels,
+        max_ways=classes,
+        controller=controller,
+        sharpens=sharpens,
+        sharpest=sharpest,
     )
     return sequence_experiment(
         learner,
