@@ -8,6 +8,7 @@ import torch
 
 from quickstudy.core import Experiment, SharedTasks, Tasks, UserError
 from quickstudy.datasets import omniglot
+from quickstudy.networks.blur import Blur
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.recipes.sources import glyph_episodes
 from quickstudy.tasks import Layout, Mixture
@@ -184,6 +185,18 @@ def test_fewer_letters_are_for_training_and_looking_and_not_for_the_test(made_up
     drawn = [source(None).layout.letters for source in (experiment.train, experiment.validation)]
     assert drawn == [2, 2]
     assert [source(None).layout.letters for source in experiment.test.values()] == [5]
+
+
+def test_a_blur_is_of_the_images_and_brings_no_weights() -> None:
+    plain, blurred = (build("omniglot-mann-sequences", {"blur": width}).learner.eval() for width in (0.0, 0.8))
+    blurred.load_state_dict(plain.state_dict())
+    x, y = torch.rand(2, 6, 1, 20, 20), torch.arange(12).view(2, 6) % 5
+    expected = plain.predict_sequence(Blur(0.8)(x), y)
+    assert torch.allclose(blurred.predict_sequence(x, y).logits, expected.logits, atol=1e-5)
+
+
+def test_the_weight_decay_asked_for_reaches_the_training() -> None:
+    assert build("omniglot-mann-sequences", {"weight_decay": 0.05}).weight_decay == 0.05
 
 
 def test_letters_of_labels_that_have_none_are_refused() -> None:
