@@ -117,6 +117,8 @@ def _setting(record: Record) -> list[str]:
     parts = ["labels copied"] if record["labels"] == "copied" else []
     if "sharpens" in arguments:
         parts.append("sharpened" if arguments["sharpens"] else "not sharpened")
+    if arguments.get("blur"):
+        parts.append("pixels blurred")
     if record["trained_on"] is None:
         return [*parts, "not trained"]
     if record["labels"] == "strings" and arguments.get("classes", record["classes"]) != record["classes"]:

@@ -115,6 +115,8 @@ def test_without_ours_there_is_no_table(project: Path) -> None:
         (record("w", "omniglot-lstm", 1.0, is_recurrent=False), "feed-forward", "ours, `w`"),
         (record("w", "omniglot-transformer", 1.0, size=20), "transformer", "ours, `w`"),
         (mann("w", 1.0, sharpens=False), "MANN", "ours, `w`, not sharpened, 18,000 steps of 16"),
+        (mann("w", 1.0, blur=0.8), "MANN", "ours, `w`, sharpened, pixels blurred, 18,000 steps of 16"),
+        (mann("w", 1.0, blur=0.0), "MANN", "ours, `w`, sharpened, 18,000 steps of 16"),
         ({**mann("w", 1.0), "minutes": 90.0}, "MANN", "ours, `w`, sharpened, 90 minutes"),
         (
             {**mann("w", 1.0), "trainings_before": 2},
