@@ -195,6 +195,12 @@ def test_a_blur_is_of_the_images_and_brings_no_weights() -> None:
     assert torch.allclose(blurred.predict_sequence(x, y).logits, expected.logits, atol=1e-5)
 
 
+def test_mirror_images_are_to_train_on_and_nothing_else(made_up_omniglot: None) -> None:
+    plain, mirrored = (build("omniglot-mann-sequences", {"mirrored": each, "size": 10}) for each in (False, True))
+    assert len(mirrored.train(None).images) == 2 * len(plain.train(None).images)
+    assert len(mirrored.validation(None).images) == len(plain.validation(None).images)
+
+
 def test_the_weight_decay_asked_for_reaches_the_training() -> None:
     assert build("omniglot-mann-sequences", {"weight_decay": 0.05}).weight_decay == 0.05
 

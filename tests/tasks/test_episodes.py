@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from quickstudy.core import UserError
-from quickstudy.tasks import Episodes, GeneratedEpisodes, Jitter, Layout, rotated_classes
+from quickstudy.tasks import Episodes, GeneratedEpisodes, Jitter, Layout, mirrored_classes, rotated_classes
 
 SMALL = Layout(ways=3, shots=2, queries=4)
 
@@ -334,6 +334,11 @@ def test_shuffled_labels_leave_query_labels_true():
 
 
 # Turned classes.
+
+
+def test_mirrored_classes_are_further_classes(generator):
+    images = torch.rand(2, 3, 4, 4, generator=generator)
+    assert torch.equal(mirrored_classes(images.numpy()), torch.cat([images, images[..., [3, 2, 1, 0]]]))
 
 
 def test_turned_classes_are_quarter_turns_of_the_upright_ones():

@@ -100,6 +100,7 @@ def omniglot_mann_sequences(
     final: bool = True,
     generated: float = 0.0,
     bent: int = 0,
+    mirrored: bool = False,
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
     learning_rate: float = 6e-3,
@@ -124,6 +125,7 @@ def omniglot_mann_sequences(
         final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
         bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        mirrored: Train on the mirror images of all characters too, as classes of their own.
         tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
         learning_rate: At its highest.
@@ -152,6 +154,7 @@ def omniglot_mann_sequences(
         final=final,
         generated=generated,
         bent=bent,
+        mirrored=mirrored,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,
         learning_rate=learning_rate,

@@ -26,6 +26,7 @@ from quickstudy.tasks import (
     SequenceLayout,
     SharedEpisodes,
     bent_classes,
+    mirrored_classes,
     rotated_classes,
 )
 
@@ -75,18 +76,27 @@ def omniglot_episodes(
 
 
 def omniglot_sequences(
-    split: Split, part: Parts, layout: SequenceLayout, *, rotations: bool = False, bent: int = 0, size: int = 20
+    split: Split,
+    part: Parts,
+    layout: SequenceLayout,
+    *,
+    rotations: bool = False,
+    bent: int = 0,
+    mirrored: bool = False,
+    size: int = 20,
 ) -> TaskSource:
     """Sequences over the characters of one part of a split, which are as those of `omniglot_episodes`."""
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        return InstanceSequences(_further_classes(images[part_classes(split, part)], bent, rotations), layout)
+        chosen = images[part_classes(split, part)]
+        further = _further_classes(mirrored_classes(chosen) if mirrored else chosen, bent, rotations)
+        return InstanceSequences(further, layout)
 
     return source
 
 
-def _further_classes(images: np.ndarray, bent: int, rotations: bool) -> Tensor:
+def _further_classes(images: np.ndarray | Tensor, bent: int, rotations: bool) -> Tensor:
     """The classes, those made of them by bending, and all of these in four rotations."""
     change = _ANOTHER_CHARACTER._replace(displacement=_ANOTHER_CHARACTER.displacement * images.shape[-1] / 28)
     classes = bent_classes(torch.as_tensor(images), bent, change, torch.Generator().manual_seed(0))
@@ -94,14 +104,21 @@ def _further_classes(images: np.ndarray, bent: int, rotations: bool) -> Tensor:
 
 
 def sequence_training(
-    split: Split, final: bool, layout: SequenceLayout, size: int, generated: float = 0.0, bent: int = 0
+    split: Split,
+    final: bool,
+    layout: SequenceLayout,
+    size: int,
+    generated: float = 0.0,
+    bent: int = 0,
+    mirrored: bool = False,
 ) -> TrainingSource:
     """Sequences to train on: rotated classes, of the validation alphabets too if this is the final training.
 
-    Each is there `bent` times more, all its drawings bent alike. `generated` is the share of steps whose characters are
-    generated instead, new ones every time.
+    Each is there `bent` times more, all its drawings bent alike, and mirrored as well if asked for. `generated` is the
+    share of steps whose characters are generated instead, new ones every time.
     """
-    drawn = omniglot_sequences(split, _training_part(final), layout, rotations=True, bent=bent, size=size)
+    part = _training_part(final)
+    drawn = omniglot_sequences(split, part, layout, rotations=True, bent=bent, mirrored=mirrored, size=size)
     draw = functools.partial(_turned_glyphs, size=size)
     return _with_generated(drawn, lambda _: GeneratedSequences(draw, layout), generated)
 

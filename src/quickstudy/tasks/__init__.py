@@ -3,7 +3,7 @@
 from quickstudy.tasks.augmentation import Augmentation, bent_classes
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.dealing import Count, Layout
-from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, rotated_classes
+from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
@@ -33,5 +33,6 @@ __all__ = [
     "SharedEpisodes",
     "Sinusoids",
     "bent_classes",
+    "mirrored_classes",
     "rotated_classes",
 ]

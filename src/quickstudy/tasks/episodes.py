@@ -152,6 +152,12 @@ def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
     return torch.cat([upright.rot90(turns, dims=(-2, -1)) for turns in range(4)])
 
 
+def mirrored_classes(images: Tensor | np.ndarray) -> Tensor:
+    """Every class and its mirror image, as classes of their own: (2 C, E, …, H, W)."""
+    upright = torch.as_tensor(images)
+    return torch.cat([upright, upright.flip(-1)])
+
+
 def _group_table(groups: Tensor, ways: int) -> tuple[Tensor, Tensor]:
     """Classes of each group that is large enough, padded, (G, M); and the groups' sizes, (G,)."""
     names, sizes = groups.unique(return_counts=True)
