@@ -63,9 +63,9 @@ def observe(learner: MANN, x: Tensor, y: Tensor) -> list[dict[str, float]]:
             sharpness_TR = cell.sharpness_of(h_TH)
             spread_TR = torch.special.entr(read_TRM).sum(dim=-1).exp()
             largest_TR = read_TRM.amax(dim=-1)
-            ones_TR = torch.ones_like(largest_TR)
-            sharp_TR = ones_TR if sharpness_TR is None else sharpness_TR
-            seen.append(torch.stack([sharp_TR, cell.gates(h_TH).sigmoid(), largest_TR, spread_TR], dim=-1))
+            if sharpness_TR is None:
+                sharpness_TR = torch.ones_like(largest_TR)
+            seen.append(torch.stack([sharpness_TR, cell.gates(h_TH).sigmoid(), largest_TR, spread_TR], dim=-1))
     means_RF = torch.stack(seen).mean(dim=(0, 1))
     return [dict(zip(COLUMNS, row, strict=True)) for row in means_RF.tolist()]
 
@@ -90,7 +90,7 @@ def renewed(name: str, fresh: tuple[int, ...], sharpest: float | None) -> tuple[
         for part, rows in (("keys", key), ("gates", head), ("sharpness", head)):
             for place in (place for place in weights if f".cell.{part}." in place):
                 weights[place][rows] = drawn[place][rows]
-        for place in ("network.cell.from_before.weight", "network.output.weight"):
+        for place in {"network.cell.from_before.weight", "network.output.weight"} & weights.keys():
             weights[place][:, read] = 0  # What it reads means nothing yet.
     return weights, {**header, "arguments": arguments, "fresh_heads": list(fresh)}
 
@@ -112,6 +112,15 @@ def _show(heads: list[dict[str, float]], slots: int) -> None:
         console.print(f"{name}: {meaning.format(slots=slots)}", highlight=False)
 
 
+def _write(run: Path, made: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
+    path = run / "best.safetensors"
+    if path.exists():
+        raise UserError(f"{path} exists already. Give another --out.")
+    run.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, *made)
+    print(path, file=sys.stderr)
+
+
 def main(name: Annotated[str, tyro.conf.Positional], options: Options) -> int:
     """Look at the heads of a MANN, and write weights in which some are new."""
     try:
@@ -126,12 +135,7 @@ def main(name: Annotated[str, tyro.conf.Positional], options: Options) -> int:
         else:
             _show(heads, learner.network.cell.sizes[0])
         if options.out is not None:
-            options.out.mkdir(parents=True, exist_ok=True)
-            path = options.out / "best.safetensors"
-            if path.exists():
-                raise UserError(f"{path} exists already. Give another --out.")
-            save_checkpoint(path, *renewed(name, options.fresh, options.sharpest))
-            print(path, file=sys.stderr)
+            _write(options.out, renewed(name, options.fresh, options.sharpest))
     except (UserError, ValueError) as error:
         print(f"memory_heads: {error}", file=sys.stderr)
         return 2

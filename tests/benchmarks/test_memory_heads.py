@@ -9,8 +9,9 @@ import torch
 import memory_heads
 import quickstudy
 from memory_heads import Options, observe, renewed
-from quickstudy.core import UserError, read_header
+from quickstudy.core import UserError, read_header, save_checkpoint
 from quickstudy.learners import MANN
+from quickstudy.recipes import build
 
 WEIGHTS = "omniglot-mann-sequences"
 
@@ -62,6 +63,15 @@ def test_a_fresh_head_is_another_head_that_nothing_listens_to_and_all_else_is_ke
     assert torch.equal(new["network.output.weight"][:, :320], old["network.output.weight"][:, :320])
 
 
+def test_a_head_of_a_controller_that_is_fed_nothing_can_be_new(tmp_path: Path) -> None:
+    arguments = {"controller": "feed-forward"}
+    weights = build(WEIGHTS, arguments).learner.state_dict()
+    save_checkpoint(tmp_path / "best.safetensors", weights, {"recipe": WEIGHTS, "arguments": arguments})
+    new, _ = renewed(str(tmp_path), (0,), None)
+    assert not new["network.output.weight"][:, 200:240].any()
+    assert torch.equal(new["network.output.weight"][:, 240:], weights["network.output.weight"][:, 240:])
+
+
 def test_written_they_are_a_run_to_start_from_with_bounded_heads(tmp_path: Path, capsys) -> None:
     run = tmp_path / "fresh"
     assert memory_heads.main(WEIGHTS, Options(sequences=2, fresh=(3,), sharpest=41.0, out=run, json=True)) == 0
@@ -86,6 +96,7 @@ def test_what_cannot_be_done_is_said(name, options, complaint, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert memory_heads.main(name, options) == 2
     assert complaint in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_head_is_refused() -> None:

@@ -89,17 +89,17 @@ def omniglot_sequences(
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        chosen = images[part_classes(split, part)]
-        further = _further_classes(mirrored_classes(chosen) if mirrored else chosen, bent, rotations)
-        return InstanceSequences(further, layout)
+        chosen = _further_classes(images[part_classes(split, part)], bent, rotations, mirrored)
+        return InstanceSequences(chosen, layout)
 
     return source
 
 
-def _further_classes(images: np.ndarray | Tensor, bent: int, rotations: bool) -> Tensor:
-    """The classes, those made of them by bending, and all of these in four rotations."""
+def _further_classes(images: np.ndarray, bent: int, rotations: bool, mirrored: bool = False) -> Tensor:
+    """The classes, their mirror images, those made of all these by bending, and everything in four rotations."""
+    upright = mirrored_classes(images) if mirrored else torch.as_tensor(images)
     change = _ANOTHER_CHARACTER._replace(displacement=_ANOTHER_CHARACTER.displacement * images.shape[-1] / 28)
-    classes = bent_classes(torch.as_tensor(images), bent, change, torch.Generator().manual_seed(0))
+    classes = bent_classes(upright, bent, change, torch.Generator().manual_seed(0))
     return rotated_classes(classes) if rotations else classes
 
 
