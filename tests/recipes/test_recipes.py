@@ -36,6 +36,19 @@ def test_an_unknown_recipe_or_argument_is_named() -> None:
         build("omniglot-protonet", {"colour": 1})
 
 
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ({"blur": -1.0}, "more than 0 pixels"),
+        ({"sharpest": 5.0}, "a bound above 10"),
+        ({"size": 200}, "^Images of 200"),
+    ],
+)
+def test_a_value_that_nothing_can_be_built_with_is_the_users_mistake(argument: Any, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        build("omniglot-mann-sequences", argument)
+
+
 def test_parts_of_a_split_are_disjoint() -> None:
     for name in ("lake", "vinyals"):
         parts = omniglot.split(name)

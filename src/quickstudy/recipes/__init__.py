@@ -90,7 +90,7 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
     """The experiment of a recipe with these arguments, as stored in a checkpoint's header.
 
     Raises:
-        UserError: if there is no such recipe, or it has no such argument.
+        UserError: if there is no such recipe, it has no such argument, or nothing can be built with a value.
     """
     recipe = find_recipe(name)
     unknown = set(arguments) - set(default_arguments(name))
@@ -100,7 +100,13 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
             "The checkpoint was written by another version of quickstudy; use that one."
         )
     # JSON has no tuples: what was a pair came back as a list.
-    return recipe(**{key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()})
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    try:
+        return recipe(**given)
+    except UserError:
+        raise
+    except ValueError as error:  # Of what is built, for whoever builds it; here the values are the user's.
+        raise UserError(f"The recipe '{name}' cannot be built so: {error}") from error
 
 
 __all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]
