@@ -197,6 +197,17 @@ def test_gradients_stay_finite_through_an_empty_memory_and_unused_rows():
     assert keys.grad.isfinite().all()
 
 
+def test_in_mixed_precision_the_memory_is_that_of_full_precision(state, keys, gates):
+    rounded = keys.bfloat16(), gates.bfloat16()
+    expected, expected_reads = access(state, *(part.to(state.memory.dtype) for part in rounded))
+    with torch.autocast("cpu", torch.bfloat16):
+        new, reads = access(state, *rounded)
+    assert torch.equal(reads, expected_reads)
+    for part, full in zip(new, expected, strict=True):
+        assert part.dtype == state.memory.dtype
+        assert torch.equal(part, full)
+
+
 def test_an_lstm_step_is_the_standard_one():
     torch.manual_seed(0)
     reference = nn.LSTMCell(6, 4).double()

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from quickstudy.networks.attention import full_precision
+
 _NEARLY_ZERO = 1e-6  # An unwritten row; were it zero, its cosine would be 0 / 0.
 
 
@@ -62,16 +64,19 @@ def access(
 ) -> tuple[MemoryState, Tensor]:
     """One step: write every head's key, then read with it; the new state, and what was read (T, R, W).
 
-    `decay` is the share of the usage that is left after a step.
+    `decay` is the share of the usage that is left after a step. In mixed precision the memory stays in its own, lest a
+    row written to many times forget.
     """
-    least_TR = least_used(state.usage, keys_TRW.shape[1])
-    written_TRM = write_weights(state.read_weights, least_TR, gates_TR)
-    is_kept_TM1 = torch.ones_like(state.usage).scatter(1, least_TR[:, :1], 0.0)[..., None]
-    memory_TMW = torch.baddbmm(state.memory * is_kept_TM1, written_TRM.transpose(1, 2), keys_TRW)  # M + Σ w^w k
-    read_TRM = content_weights(memory_TMW, keys_TRW, sharpness_TR)  # w^r
-    # Usage only ever ranks the slots, and a rank has no gradient.
-    usage_TM = decay * state.usage + (read_TRM + written_TRM).detach().sum(dim=1)  # w^u
-    return MemoryState(memory_TMW, read_TRM, usage_TM), read_TRM @ memory_TMW  # r
+    keys_TRW, gates_TR = keys_TRW.to(state.memory.dtype), gates_TR.to(state.memory.dtype)
+    with full_precision(keys_TRW):
+        least_TR = least_used(state.usage, keys_TRW.shape[1])
+        written_TRM = write_weights(state.read_weights, least_TR, gates_TR)
+        is_kept_TM1 = torch.ones_like(state.usage).scatter(1, least_TR[:, :1], 0.0)[..., None]
+        memory_TMW = torch.baddbmm(state.memory * is_kept_TM1, written_TRM.transpose(1, 2), keys_TRW)  # M + Σ w^w k
+        read_TRM = content_weights(memory_TMW, keys_TRW, sharpness_TR)  # w^r
+        # Usage only ever ranks the slots, and a rank has no gradient.
+        usage_TM = decay * state.usage + (read_TRM + written_TRM).detach().sum(dim=1)  # w^u
+        return MemoryState(memory_TMW, read_TRM, usage_TM), read_TRM @ memory_TMW  # r
 
 
 class LSTMState(NamedTuple):
