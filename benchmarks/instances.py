@@ -118,6 +118,7 @@ def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | N
         "recipe": asked.header["recipe"],
         "trained_on": trained_on(asked.header),
         "arguments": {key: arguments[key] for key in _TELLING if key in arguments},
+        "trainings_averaged": len(asked.header.get("averaged") or ()),
         "trainings_before": len(asked.header.get("before") or ()),
         "minutes": asked.header.get("minutes"),
         "best_step": asked.header.get("step"),

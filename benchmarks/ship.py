@@ -36,15 +36,17 @@ def ship(run: Path, options: Options) -> Path:
         UserError: if nobody could find out which sources they were trained with.
     """
     tensors, header = load_checkpoint(run / "best.safetensors")
-    commit = header.get("commit", "unknown")
-    if commit == "unknown" or commit.endswith("-dirty"):
-        raise UserError(
-            f"{run} was trained on sources of commit '{commit}', which nobody can go back to. "
-            "Commit first, then train in a clean checkout."
-        )
-    if header.get("start_from"):
-        # Where they lay says nothing elsewhere.
-        header = {**header, "start_from": ",".join(Path(name).name for name in header["start_from"].split(","))}
+    averaged = header.get("averaged", [])
+    for commit in (part.get("commit") or "unknown" for part in (header, *averaged)):
+        if commit == "unknown" or commit.endswith("-dirty"):
+            raise UserError(
+                f"{run} was trained on sources of commit '{commit}', which nobody can go back to. "
+                "Commit first, then train in a clean checkout."
+            )
+    for part in (header, *averaged):
+        if part.get("start_from"):
+            # Where they lay says nothing elsewhere.
+            part["start_from"] = ",".join(Path(name).name for name in part["start_from"].split(","))
     if options.half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         if not all(torch.isfinite(value).all() for value in tensors.values()):

@@ -53,6 +53,19 @@ def test_where_a_run_lay_that_was_started_from_is_not_told(tmp_path: Path) -> No
     assert read_header(ship.ship(run, ship.Options(folder=tmp_path)))["start_from"] == "earlier"
 
 
+def test_all_that_an_average_is_made_of_can_be_gone_back_to(tmp_path: Path, capsys) -> None:
+    run = trained(tmp_path / "run")
+    weights, header = quickstudy.load(run).state_dict(), read_header(run / "best.safetensors")
+    parts = [{"commit": "0123abc", "start_from": str(tmp_path / "earlier")}, {"commit": "4567def", "start_from": None}]
+    save_checkpoint(run / "best.safetensors", weights, {**header, "averaged": parts})
+    stored = read_header(ship.ship(run, ship.Options(folder=tmp_path)))["averaged"]
+    assert [part["start_from"] for part in stored] == ["earlier", None]
+    parts[1]["commit"] += "-dirty"
+    save_checkpoint(run / "best.safetensors", weights, {**header, "averaged": parts})
+    assert ship.main(run, ship.Options(folder=tmp_path)) == 2
+    assert "4567def-dirty" in capsys.readouterr().err
+
+
 def test_numbers_beyond_half_precision_are_refused(tmp_path: Path) -> None:
     run = trained(tmp_path / "run")
     weights = quickstudy.load(run).state_dict()

@@ -1,0 +1,117 @@
+"""The mean of several trainings' weights, which may answer better than each of them.
+
+python benchmarks/average.py NAME|RUN NAME|RUN ... [--tasks 1000] [--json] [--out RUN]
+
+Trainings that began with the same weights, and went on with other tasks, end in one valley of the loss, and the mean of
+their ends lies nearer to its floor: Wortsman et al., "Model soups" (ICML 2022). Each of them and the mean are asked as
+the first one's training looks at its validation tasks. With `--out` the mean is written, as a run that can be
+evaluated, started from and shipped.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+from torch import Tensor
+
+from quickstudy.core import UserError, save_checkpoint
+from quickstudy.pretrained import describe, load
+from quickstudy.recipes import build
+from quickstudy.training.looks import Look, look
+
+_OF_ONE_TRAINING = ("seed", "start_from", "commit", "step")
+"""What the header of the mean tells of each of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to ask, and where to leave the mean."""
+
+    tasks: int | None = None
+    """Validation tasks to look at, if not as many as the training did."""
+    json: bool = False
+    """Print figures as JSON."""
+    out: Path | None = None
+    """Run folder for the mean."""
+    data_root: Path | None = None
+    """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
+
+
+def mean(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Of each number the mean; what is no floating-point number, such as a count, is the first one's."""
+    means = {}
+    for name, first in weights[0].items():
+        alike = torch.stack([each[name] for each in weights])
+        means[name] = alike.double().mean(dim=0).to(first.dtype) if first.is_floating_point() else first
+    return means
+
+
+def header_of_mean(headers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first one's header, which also tells what the others were, and all that any of them was trained on."""
+    first, *others = headers
+    before = list(first.get("before") or ())
+    for header in others:
+        before += [seen for seen in (header["arguments"], *(header.get("before") or ())) if seen not in before]
+    averaged = [
+        {"arguments": each["arguments"], **{key: each.get(key) for key in _OF_ONE_TRAINING}} for each in headers
+    ]
+    kept = {key: value for key, value in first.items() if key != "step" and not key.startswith("validation_")}
+    return {**kept, "before": before, "averaged": averaged}
+
+
+def refuse_unlike(
+    names: Sequence[str], headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Tensor]]
+) -> None:
+    """Raise UserError unless these are weights of one network, of two trainings at least."""
+    if len(names) < 2:
+        raise UserError("A mean is of two trainings at least. Give more names or run folders.")
+    shapes = [{name: value.shape for name, value in each.items()} for each in weights]
+    for name, header, own in zip(names[1:], headers[1:], shapes[1:], strict=True):
+        if header["recipe"] != headers[0]["recipe"] or own != shapes[0]:
+            raise UserError(
+                f"'{name}' is a network of '{header['recipe']}' unlike '{names[0]}' of '{headers[0]['recipe']}'. "
+                "Average weights that were trained from the same beginning."
+            )
+
+
+def _looks(headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Tensor]], options: Options) -> list[Look]:
+    experiment = build(headers[0]["recipe"], headers[0]["arguments"])
+    if options.tasks is not None:
+        experiment = replace(experiment, validation_tasks=options.tasks)
+    tasks, looks = experiment.validation(options.data_root), []
+    for each in weights:
+        experiment.learner.load_state_dict(each)
+        looks.append(look(experiment, experiment.learner, tasks))
+    return looks
+
+
+def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:
+    """Look at several trainings' weights and at their mean, and write it."""
+    try:
+        headers, weights = [describe(name) for name in names], [load(name).state_dict() for name in names]
+        refuse_unlike(names, headers, weights)
+        path = None if options.out is None else options.out / "best.safetensors"
+        if path is not None and path.exists():
+            raise UserError(f"{path} exists already. Give another --out.")
+        weights.append(mean(weights))
+        looks = _looks(headers, weights, options)
+        for name, seen in zip([*names, "their mean"], looks, strict=True):
+            print(json.dumps({"weights": name, **seen.figures}) if options.json else f"{name}: {seen.text}")
+        if path is not None:
+            figures = {f"validation_{name}": value for name, value in looks[-1].figures.items()}
+            save_checkpoint(path, weights[-1], {**header_of_mean(headers), **figures})
+            print(path, file=sys.stderr)
+    except UserError as error:
+        print(f"average: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    sys.exit(tyro.cli(main, description=__doc__, config=config))

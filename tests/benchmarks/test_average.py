@@ -1,0 +1,81 @@
+"""The mean of several trainings' weights is a run like any other, and says what it is made of."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import average
+import quickstudy
+from average import Options, header_of_mean
+from quickstudy.core import UserError, read_header, save_checkpoint
+from quickstudy.recipes import build
+from quickstudy.recipes.sources import refuse_leak
+
+RECIPE = "glyphs-protonet"
+
+
+def trained(folder: Path, seed: int, **arguments) -> str:
+    torch.manual_seed(seed)
+    weights = build(RECIPE, arguments).learner.state_dict()
+    header = {"recipe": RECIPE, "arguments": arguments, "seed": seed, "commit": f"{seed}abc", "step": 5}
+    save_checkpoint(folder / "best.safetensors", weights, {**header, "validation_accuracy": 0.5})
+    return str(folder)
+
+
+@pytest.fixture
+def runs(tmp_path) -> list[str]:
+    return [trained(tmp_path / str(seed), seed) for seed in (1, 2, 3)]
+
+
+def test_written_it_is_the_mean_of_every_number_and_a_run_to_load(runs, tmp_path, capsys) -> None:
+    assert average.main(runs, Options(tasks=2, json=True, out=tmp_path / "mean")) == 0
+    found = quickstudy.load(tmp_path / "mean").state_dict()
+    each = [quickstudy.load(run).state_dict() for run in runs]
+    for name, value in found.items():
+        if value.is_floating_point():
+            assert torch.allclose(value, sum(weights[name] for weights in each) / 3, atol=1e-6)
+        assert value.dtype == each[0][name].dtype
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["weights"] for line in printed] == [*runs, "their mean"]
+
+
+def test_the_header_tells_of_all_trainings_and_of_the_looks_at_the_mean_alone(runs, tmp_path) -> None:
+    assert average.main(runs, Options(tasks=2, out=tmp_path / "mean")) == 0
+    header = read_header(tmp_path / "mean" / "best.safetensors")
+    assert [(part["seed"], part["commit"], part["step"]) for part in header["averaged"]] == [
+        (1, "1abc", 5),
+        (2, "2abc", 5),
+        (3, "3abc", 5),
+    ]
+    assert "step" not in header
+    assert header["validation_accuracy"] != 0.5
+
+
+def test_what_any_of_them_was_trained_on_is_not_to_be_evaluated_on() -> None:
+    one = {"recipe": "r", "arguments": {"split": "lake"}, "before": [{"steps": 1}]}
+    other = {"recipe": "r", "arguments": {"split": "vinyals"}, "before": [{"steps": 1}]}
+    header = header_of_mean([one, other])
+    assert header["before"] == [{"steps": 1}, {"split": "vinyals"}]
+    with pytest.raises(UserError, match="were trained on the split 'vinyals'"):
+        refuse_leak(header, "lake", "test")
+
+
+def test_the_mean_of_one_network_with_itself_is_that_network(runs) -> None:
+    weights = quickstudy.load(runs[0]).state_dict()
+    for name, value in average.mean([weights, weights]).items():
+        assert torch.equal(value, weights[name])
+
+
+def test_what_cannot_be_averaged_is_said(runs, tmp_path, capsys) -> None:
+    stranger = "glyphs-nearest"
+    for names, complaint in (
+        (runs[:1], "two trainings at least"),
+        ([runs[0], stranger], f"'{stranger}' is a network of '{stranger}'"),
+    ):
+        assert average.main(names, Options(tasks=2, out=tmp_path / "mean")) == 2
+        assert complaint in capsys.readouterr().err
+    assert average.main(runs, Options(out=Path(runs[2]))) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert not (tmp_path / "mean").exists()
