@@ -1,6 +1,6 @@
 """The mean of several trainings' weights, which may answer better than each of them.
 
-python benchmarks/average.py NAME|RUN NAME|RUN ... [--tasks 1000] [--json] [--out RUN]
+python benchmarks/average.py NAME|RUN NAME|RUN ... [--ends] [--tasks 1000] [--json] [--out RUN]
 
 Trainings that began with the same weights, and went on with other tasks, end in one valley of the loss, and the mean of
 their ends lies nearer to its floor: Wortsman et al., "Model soups" (ICML 2022). Each of them and the mean are asked as
@@ -23,6 +23,7 @@ from quickstudy.core import UserError, save_checkpoint
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
 from quickstudy.training.looks import Look, look
+from quickstudy.training.run import LAST, load_end
 
 _OF_ONE_TRAINING = ("seed", "start_from", "commit", "step")
 """What the header of the mean tells of each of them."""
@@ -32,6 +33,8 @@ _OF_ONE_TRAINING = ("seed", "start_from", "commit", "step")
 class Options:
     """What to ask, and where to leave the mean."""
 
+    ends: bool = False
+    """Take what run folders ended with: best looks, being over all that is looked at, may have come early."""
     tasks: int | None = None
     """Validation tasks to look at, if not as many as the training did."""
     json: bool = False
@@ -64,6 +67,12 @@ def header_of_mean(headers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**kept, "before": before, "averaged": averaged}
 
 
+def _read(name: str, ends: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if ends and (Path(name) / LAST).exists():
+        return load_end(Path(name))
+    return load(name).state_dict(), describe(name)
+
+
 def refuse_unlike(
     names: Sequence[str], headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Tensor]]
 ) -> None:
@@ -93,7 +102,8 @@ def _looks(headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Ten
 def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:
     """Look at several trainings' weights and at their mean, and write it."""
     try:
-        headers, weights = [describe(name) for name in names], [load(name).state_dict() for name in names]
+        read = [_read(name, options.ends) for name in names]
+        weights, headers = [each for each, _ in read], [header for _, header in read]
         refuse_unlike(names, headers, weights)
         path = None if options.out is None else options.out / "best.safetensors"
         if path is not None and path.exists():

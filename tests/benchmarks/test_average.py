@@ -9,7 +9,7 @@ import torch
 import average
 import quickstudy
 from average import Options, header_of_mean
-from quickstudy.core import UserError, read_header, save_checkpoint
+from quickstudy.core import UserError, load_checkpoint, read_header, save_checkpoint
 from quickstudy.recipes import build
 from quickstudy.recipes.sources import refuse_leak
 
@@ -51,6 +51,17 @@ def test_the_header_tells_of_all_trainings_and_of_the_looks_at_the_mean_alone(ru
     ]
     assert "step" not in header
     assert header["validation_accuracy"] != 0.5
+
+
+def test_asked_for_the_ends_it_takes_what_run_folders_ended_with(runs, tmp_path) -> None:
+    weights, header = load_checkpoint(tmp_path / "2" / "best.safetensors")
+    ended = {f"learner.{name}": torch.zeros_like(value) for name, value in weights.items()}
+    save_checkpoint(tmp_path / "1" / "last.safetensors", ended, {**header, "position": {"step": 9}})
+    assert average.main(runs[:2], Options(ends=True, tasks=2, out=tmp_path / "mean")) == 0
+    found, header = load_checkpoint(tmp_path / "mean" / "best.safetensors")
+    name = "encoder.blocks.0.weight"
+    assert torch.allclose(found[name], weights[name] / 2)
+    assert [part["step"] for part in header["averaged"]] == [9, 5]
 
 
 def test_what_any_of_them_was_trained_on_is_not_to_be_evaluated_on() -> None:

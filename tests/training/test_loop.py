@@ -26,6 +26,7 @@ from quickstudy.tasks import (
 from quickstudy.training import NonFiniteLossError, Run, train
 from quickstudy.training.looks import INSTANCE_NAMES
 from quickstudy.training.loop import learning_rate, step_generator
+from quickstudy.training.run import load_end
 
 
 def _experiment(learner: Learner | None = None, **options) -> Experiment:
@@ -150,6 +151,16 @@ def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
     name = "encoder.blocks.0.weight"
     assert torch.equal(best[name], last[f"average.module.{name}"])
     assert not torch.equal(best[name], last[f"learner.{name}"])
+
+
+@pytest.mark.parametrize("average_decay", [None, 0.9])
+def test_what_a_training_ended_with_reads_like_its_best(average_decay: float | None, tmp_path: Path) -> None:
+    _train(tmp_path / "run", _experiment(average_decay=average_decay, validate_every=12))  # One look, at the end.
+    weights, header = load_end(tmp_path / "run")
+    best, best_header = load_checkpoint(tmp_path / "run/best.safetensors")
+    assert weights.keys() == best.keys()
+    assert all(torch.equal(weights[name], best[name]) for name in best)
+    assert header == {key: value for key, value in best_header.items() if not key.startswith("validation_")}
 
 
 class _CompilesItself(ProtoNet):

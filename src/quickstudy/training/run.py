@@ -85,6 +85,13 @@ def load_last(folder: Path, learner: nn.Module, optimiser: Optimizer, average: A
     return Position(**header["position"])
 
 
+def load_end(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights and header as `best.safetensors` would have them, of where the training is now; raises as `load_last`."""
+    tensors, header = load_checkpoint(folder / LAST)
+    step = header.pop("position")["step"]
+    return _below("average.module", tensors) or _below("learner", tensors), {**header, "step": step}
+
+
 def _load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
