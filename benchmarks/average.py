@@ -59,7 +59,8 @@ def header_of_mean(headers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     first, *others = headers
     before = list(first.get("before") or ())
     for header in others:
-        before += [seen for seen in (header["arguments"], *(header.get("before") or ())) if seen not in before]
+        theirs = (header["arguments"], *(header.get("before") or ()))
+        before += [seen for seen in theirs if seen not in (first["arguments"], *before)]
     averaged = [
         {"arguments": each["arguments"], **{key: each.get(key) for key in _OF_ONE_TRAINING}} for each in headers
     ]

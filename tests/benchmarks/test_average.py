@@ -68,7 +68,9 @@ def test_what_any_of_them_was_trained_on_is_not_to_be_evaluated_on() -> None:
     one = {"recipe": "r", "arguments": {"split": "lake"}, "before": [{"steps": 1}]}
     other = {"recipe": "r", "arguments": {"split": "vinyals"}, "before": [{"steps": 1}]}
     header = header_of_mean([one, other])
-    assert header["before"] == [{"steps": 1}, {"split": "vinyals"}]
+    assert header["before"] == [{"steps": 1}, {"split": "vinyals"}]  # Each training once.
+    later = {**other, "before": [one["arguments"], {"steps": 1}]}  # It went on from the first.
+    assert header_of_mean([one, later])["before"] == header["before"]
     with pytest.raises(UserError, match="were trained on the split 'vinyals'"):
         refuse_leak(header, "lake", "test")
 
