@@ -97,8 +97,8 @@ def predicts_values(name: str) -> bool:
 
 
 def is_trained(header: dict[str, Any]) -> bool:
-    """Weights know how far their training went; a learner without any has nothing to know."""
-    return "step" in header
+    """Weights know how far their training went, or of what they are the mean; a learner without any knows neither."""
+    return "step" in header or "averaged" in header
 
 
 def trained_on(header: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ import torch
 import average
 import quickstudy
 from average import Options, header_of_mean
+from measure import is_trained
 from quickstudy.core import UserError, load_checkpoint, read_header, save_checkpoint
 from quickstudy.recipes import build
 from quickstudy.recipes.sources import refuse_leak
@@ -50,6 +51,7 @@ def test_the_header_tells_of_all_trainings_and_of_the_looks_at_the_mean_alone(ru
         (3, "3abc", 5),
     ]
     assert "step" not in header
+    assert is_trained(header)
     assert header["validation_accuracy"] != 0.5
 
 
