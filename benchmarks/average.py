@@ -61,9 +61,10 @@ def header_of_mean(headers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for header in others:
         theirs = (header["arguments"], *(header.get("before") or ()))
         before += [seen for seen in theirs if seen not in (first["arguments"], *before)]
-    averaged = [
-        {"arguments": each["arguments"], **{key: each.get(key) for key in _OF_ONE_TRAINING}} for each in headers
-    ]
+    averaged: list[dict[str, Any]] = []
+    for header in headers:
+        itself = {"arguments": header["arguments"], **{key: header.get(key) for key in _OF_ONE_TRAINING}}
+        averaged += [part for part in header.get("averaged", [itself]) if part not in averaged]  # Of a mean, its own.
     kept = {key: value for key, value in first.items() if key != "step" and not key.startswith("validation_")}
     return {**kept, "before": before, "averaged": averaged}
 

@@ -116,7 +116,6 @@ def _write(run: Path, made: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
     path = run / "best.safetensors"
     if path.exists():
         raise UserError(f"{path} exists already. Give another --out.")
-    run.mkdir(parents=True, exist_ok=True)
     save_checkpoint(path, *made)
     print(path, file=sys.stderr)
 

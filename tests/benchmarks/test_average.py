@@ -77,6 +77,13 @@ def test_what_any_of_them_was_trained_on_is_not_to_be_evaluated_on() -> None:
         refuse_leak(header, "lake", "test")
 
 
+def test_a_mean_of_a_mean_tells_of_all_trainings_once() -> None:
+    one, two, three = ({"recipe": "r", "arguments": {"steps": n}, "seed": n} for n in (1, 2, 3))
+    header = header_of_mean([header_of_mean([one, two]), three, two])
+    assert [part["seed"] for part in header["averaged"]] == [1, 2, 3]
+    assert header["before"] == [{"steps": 2}, {"steps": 3}]
+
+
 def test_the_mean_of_one_network_with_itself_is_that_network(runs) -> None:
     weights = quickstudy.load(runs[0]).state_dict()
     for name, value in average.mean([weights, weights]).items():

@@ -64,8 +64,8 @@ def access(
 ) -> tuple[MemoryState, Tensor]:
     """One step: write every head's key, then read with it; the new state, and what was read (T, R, W).
 
-    `decay` is the share of the usage that is left after a step. In mixed precision the memory stays in its own, lest a
-    row written to many times forget.
+    `decay` is the share of the usage that is left after a step. In mixed precision all of it is computed in that of the
+    memory, whose rows are written to many times.
     """
     keys_TRW, gates_TR = keys_TRW.to(state.memory.dtype), gates_TR.to(state.memory.dtype)
     with full_precision(keys_TRW):
