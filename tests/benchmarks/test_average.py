@@ -91,12 +91,16 @@ def test_the_mean_of_one_network_with_itself_is_that_network(runs) -> None:
 
 
 def test_what_cannot_be_averaged_is_said(runs, tmp_path, capsys) -> None:
-    stranger = "glyphs-nearest"
+    stranger, smaller = "glyphs-nearest", tmp_path / "smaller"
+    weights, header = load_checkpoint(tmp_path / "1" / "best.safetensors")
+    ended = {f"learner.{name}": value[:1] for name, value in weights.items() if value.ndim}
+    save_checkpoint(smaller / "last.safetensors", ended, {**header, "position": {"step": 9}})
     for names, complaint in (
         (runs[:1], "two trainings at least"),
         ([runs[0], stranger], f"'{stranger}' is a network of '{stranger}'"),
+        ([runs[0], str(smaller)], f"'{smaller}' is a network of"),
     ):
-        assert average.main(names, Options(tasks=2, out=tmp_path / "mean")) == 2
+        assert average.main(names, Options(ends=True, tasks=2, out=tmp_path / "mean")) == 2
         assert complaint in capsys.readouterr().err
     assert average.main(runs, Options(out=Path(runs[2]))) == 2
     assert "exists already" in capsys.readouterr().err
