@@ -85,7 +85,8 @@ def refuse_unlike(
     for name, header, own in zip(names[1:], headers[1:], shapes[1:], strict=True):
         if header["recipe"] != headers[0]["recipe"] or own != shapes[0]:
             raise UserError(
-                f"'{name}' is a network of '{header['recipe']}' unlike '{names[0]}' of '{headers[0]['recipe']}'. "
+                f"'{name}' (recipe {header['recipe']}, {len(own)} tensors) and '{names[0]}' (recipe "
+                f"{headers[0]['recipe']}, {len(shapes[0])} tensors) are of other networks or sizes. "
                 "Average weights that were trained from the same beginning."
             )
 

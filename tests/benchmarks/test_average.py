@@ -97,8 +97,8 @@ def test_what_cannot_be_averaged_is_said(runs, tmp_path, capsys) -> None:
     save_checkpoint(smaller / "last.safetensors", ended, {**header, "position": {"step": 9}})
     for names, complaint in (
         (runs[:1], "two trainings at least"),
-        ([runs[0], stranger], f"'{stranger}' is a network of '{stranger}'"),
-        ([runs[0], str(smaller)], f"'{smaller}' is a network of"),
+        ([runs[0], stranger], f"'{stranger}' (recipe {stranger}, 0 tensors)"),
+        ([runs[0], str(smaller)], f"'{smaller}' (recipe {RECIPE}, "),
     ):
         assert average.main(names, Options(ends=True, tasks=2, out=tmp_path / "mean")) == 2
         assert complaint in capsys.readouterr().err
