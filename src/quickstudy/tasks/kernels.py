@@ -16,7 +16,7 @@ from torch import Tensor
 
 from quickstudy.core import UserError
 
-Shape = Literal["squared exponential", "matern 3/2", "matern 5/2", "periodic"]
+Shape = Literal["squared exponential", "matern 1/2", "matern 3/2", "matern 5/2", "periodic"]
 Range = float | tuple[float, float]
 """A number, or two between which each task draws one."""
 
@@ -81,6 +81,17 @@ class Sum(KernelPrior):
 
 
 @dataclass(frozen=True)
+class Product(KernelPrior):
+    """Functions whose covariances are products, such as waves that change their shape with the distance."""
+
+    parts: Sequence[KernelPrior]
+
+    def draw(self, num_tasks: int, generator: torch.Generator) -> Kernel:
+        """A kernel of each part, multiplied."""
+        return _ProductKernel([part.draw(num_tasks, generator) for part in self.parts])
+
+
+@dataclass(frozen=True)
 class Switching(KernelPrior):
     """Functions that are of one kind on the left of a point drawn at random, and of another kind on its right.
 
@@ -140,6 +151,17 @@ class _SumKernel(Kernel):
         return _SumKernel([part.select(index) for part in self.parts])
 
 
+class _ProductKernel(Kernel):
+    def __init__(self, parts: Sequence[Kernel]) -> None:
+        self.parts = parts
+
+    def __call__(self, a_TAD: Tensor, b_TBD: Tensor) -> Tensor:
+        return torch.stack([part(a_TAD, b_TBD) for part in self.parts]).prod(dim=0)
+
+    def select(self, index: Tensor) -> Kernel:
+        return _ProductKernel([part.select(index) for part in self.parts])
+
+
 class _SwitchingKernel(Kernel):
     def __init__(self, left: Kernel, right: Kernel, place_T: Tensor) -> None:
         self.left, self.right, self.place_T = left, right, place_T
@@ -173,6 +195,10 @@ def _squared_exponential(r: Tensor) -> Tensor:
     return (-r.square() / 2).exp()  # eq. 4.9
 
 
+def _matern_1_2(r: Tensor) -> Tensor:
+    return (-r).exp()  # eq. 4.18
+
+
 def _matern_3_2(r: Tensor) -> Tensor:
     scaled = math.sqrt(3) * r
     return (1 + scaled) * (-scaled).exp()  # eq. 4.17
@@ -185,6 +211,7 @@ def _matern_5_2(r: Tensor) -> Tensor:
 
 _SHAPES = {
     "squared exponential": _squared_exponential,
+    "matern 1/2": _matern_1_2,
     "matern 3/2": _matern_3_2,
     "matern 5/2": _matern_5_2,
     "periodic": _squared_exponential,  # Of the distance on a circle.
