@@ -1,6 +1,6 @@
 """How a table is written, for `benchmarks/tables.py` and its neighbours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,18 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> 
     """Markdown; the first `left` columns are words, the others figures."""
     rule = [":--" if column < left else "--:" for column in range(len(headings))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows))
+
+
+def interval_text(found: Mapping[str, float | None], digits: int, times: float = 1) -> str:
+    """A mean and its interval as they were stored, times 100 for percent; what is null is left out."""
+
+    def written(value: float) -> str:
+        return f"{times * value:.{digits}f}"
+
+    mean, half = found["mean"], found["interval95"]
+    if mean is None:
+        return "–"
+    return written(mean) if half is None else f"{written(mean)} ± {written(half)}"
 
 
 def page_of(record: Record) -> str:

@@ -17,9 +17,9 @@ from quickstudy.evaluation import (
 from quickstudy.tasks import PointLayout, SequenceLayout
 
 
-def json_text(value: Any, *, ensure_ascii: bool = True) -> str:
+def json_text(value: Any, *, indent: int | None = 2, ensure_ascii: bool = True) -> str:
     """Strict JSON: a number that is not finite, for which JSON has no word, is null."""
-    return json.dumps(_finite(value), indent=2, ensure_ascii=ensure_ascii, allow_nan=False)
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
 
 
 def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed: int) -> dict[str, Any]:

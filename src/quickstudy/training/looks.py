@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from quickstudy.core import Experiment, Learner, TaskDistribution
-from quickstudy.evaluation import Interval, evaluate, evaluate_functions, evaluate_instances
+from quickstudy.evaluation import evaluate, evaluate_functions, evaluate_instances
 
 _SEED = 1_000_000_007  # Any number: the same tasks at every look.
 INSTANCE_NAMES = tuple(f"instance_{number}" for number in range(1, 11))
@@ -33,14 +33,15 @@ def look(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> L
         details = {name: each.mean for name, each in zip(INSTANCE_NAMES, table.accuracy, strict=True)}
     else:
         accuracy, details = evaluate(learner, tasks, experiment.validation_tasks, seed=_SEED).accuracy, {}
-    return Look(accuracy.mean, {**_noted("accuracy", "interval95", accuracy), **details}, str(accuracy))
+    return Look(accuracy.mean, {"accuracy": accuracy.mean, "interval95": accuracy.interval95, **details}, str(accuracy))
 
 
 def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
     found = evaluate_functions(learner, tasks, experiment.validation_tasks, seed=_SEED)
     likelihood = found.log_likelihood
     figures = {
-        **_noted("log_likelihood", "log_likelihood_interval95", likelihood),
+        "log_likelihood": likelihood.mean,
+        "log_likelihood_interval95": likelihood.interval95,
         "squared_error": found.squared_error.mean,
     }
     if found.coverage90 is not None:
@@ -48,10 +49,5 @@ def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribut
     if found.oracle is not None:
         figures["oracle"] = found.oracle.mean
     beside = "" if found.oracle is None else f" (oracle {found.oracle.mean:.3f})"
-    text = f"{likelihood.text(3, ' nats')}{beside}, error {found.squared_error.mean:.3f}"
+    text = f"{likelihood.mean:.3f} ± {likelihood.interval95:.3f} nats{beside}, error {found.squared_error.mean:.3f}"
     return Look(likelihood.mean, figures, text)
-
-
-def _noted(name: str, name95: str, interval: Interval) -> dict[str, float]:
-    """The mean and its interval, where there is one."""
-    return {name: interval.mean} | ({} if interval.interval95 is None else {name95: interval.interval95})
