@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from speed_tables import machines
-from table_layout import Record, interval_text, table
+from table_layout import Record, interval_text, number, table
 from timing import spread, times
 
 _EXACT = "exact posterior"
@@ -49,8 +49,8 @@ class _Row:
             _figure(self.figures["log_likelihood"]),
             self.exact,
             _share(self.figures["share_closed"]),
-            f"{self.figures['squared_error']['mean']:.4f}",
-            "–" if covered is None else f"{100 * covered['mean']:.1f} %",
+            number(self.figures["squared_error"]["mean"], 4),
+            "–" if covered is None else f"{number(covered['mean'], 1, times=100)} %",
         ]
 
 
@@ -179,4 +179,4 @@ def _share(closed: float | None) -> str:
 
 
 def _mean(interval: Mapping[str, float | None] | None) -> str:
-    return "–" if interval is None or interval["mean"] is None else f"{interval['mean']:.3f}"
+    return "–" if interval is None else number(interval["mean"], 3)

@@ -16,16 +16,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> 
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows))
 
 
+def number(value: float | None, digits: int, times: float = 1) -> str:
+    """A figure as it was stored, times 100 for percent; a dash where it is null."""
+    return "–" if value is None else f"{times * value:.{digits}f}"
+
+
 def interval_text(found: Mapping[str, float | None], digits: int, times: float = 1) -> str:
-    """A mean and its interval as they were stored, times 100 for percent; what is null is left out."""
-
-    def written(value: float) -> str:
-        return f"{times * value:.{digits}f}"
-
-    mean, half = found["mean"], found["interval95"]
-    if mean is None:
-        return "–"
-    return written(mean) if half is None else f"{written(mean)} ± {written(half)}"
+    """A mean and its interval as they were stored; the mean alone where it has none."""
+    mean = number(found["mean"], digits, times)
+    return mean if found["interval95"] is None else f"{mean} ± {number(found['interval95'], digits, times)}"
 
 
 def page_of(record: Record) -> str:
