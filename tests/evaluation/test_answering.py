@@ -7,7 +7,7 @@ from torch.distributions import Distribution, Independent, Normal
 
 from quickstudy.core import Learner, Tasks, UserError
 from quickstudy.evaluation import answering, evaluate, evaluate_functions, evaluate_instances
-from quickstudy.evaluation.answering import answered, asking, bytes_each
+from quickstudy.evaluation.answering import answered, asking, bytes_each, drawn
 from quickstudy.learners import CNP, LSTM, MAML, TNP, Nearest, ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4
@@ -183,3 +183,12 @@ def test_in_parts_sequences_have_the_same_figures(glyph_images: Tensor, little_r
     little_room()
     parts = evaluate_instances(learner, tasks, 60, num_instances=4)
     assert torch.equal(whole.by_sequence, parts.by_sequence)
+
+
+def test_tasks_that_are_drawn_in_parts_have_the_same_figures(glyph_images: Tensor, monkeypatch: pytest.MonkeyPatch):
+    tasks = Episodes(glyph_images, Layout(3, 2, 4))
+    whole = evaluate(Nearest(), tasks, 23)
+    monkeypatch.setattr(answering, "BYTES_AT_ONCE", 4 * 3 * (18 * 784 * 4))
+    parts = [len(part.query_x) for part in drawn(tasks, 8, torch.Generator().manual_seed(0))]
+    assert parts == [3, 3, 2]
+    assert torch.equal(evaluate(Nearest(), tasks, 23).accuracies, whole.accuracies)

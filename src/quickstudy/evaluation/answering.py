@@ -5,6 +5,7 @@ Letters: T tasks, S support examples, Q queries.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -43,6 +44,26 @@ def answered(learner: Learner, tasks: Tasks, figures: Figures) -> dict[str, Tens
         raise UserError("The tasks have no queries, so there is nothing to evaluate. Draw tasks with queries.")
     rows = [_of_some_tasks(learner, part, figures) for part in some_tasks(learner, tasks)]
     return _joined(rows, dim=0)
+
+
+@runtime_checkable
+class DrawsInParts(Protocol):
+    """A distribution whose tasks need not all be there at once."""
+
+    def sample_in_parts(self, num_tasks: int, generator: torch.Generator, most_bytes: int) -> Iterator[Tasks]:
+        """The tasks that `sample` would draw, as many at a time as have about so many bytes, one at least."""
+
+
+def drawn(tasks: TaskDistribution, count: int, generator: torch.Generator) -> Iterator[Tasks]:
+    """The first so many of a batch of tasks, or all, in parts that fit in memory."""
+    if isinstance(tasks, DrawsInParts):
+        parts = tasks.sample_in_parts(TASKS_AT_ONCE, generator, BYTES_AT_ONCE // 4)
+    else:
+        parts = iter([tasks.sample(TASKS_AT_ONCE, generator)])
+    for part in parts:
+        if count > 0:
+            yield first(part, count)
+        count -= len(part.query_x)
 
 
 def bytes_each(tasks: Tasks) -> tuple[int, int]:

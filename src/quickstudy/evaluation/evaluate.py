@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from quickstudy.core import Learner, TaskDistribution, Tasks, UserError
-from quickstudy.evaluation.answering import TASKS_AT_ONCE, answered, asking, first, generator_of
+from quickstudy.evaluation.answering import TASKS_AT_ONCE, answered, asking, drawn, generator_of
 from quickstudy.evaluation.calibration import expected_calibration_error
 from quickstudy.evaluation.intervals import Interval
 
@@ -53,8 +53,7 @@ def evaluate(
     noted: list[dict[str, Tensor]] = []
     with asking(learner):
         for start in range(0, num_tasks, TASKS_AT_ONCE):
-            counted = first(tasks.sample(TASKS_AT_ONCE, generator), num_tasks - start)
-            noted.append(answered(learner, counted, _figures))
+            noted += [answered(learner, part, _figures) for part in drawn(tasks, num_tasks - start, generator)]
             if progress is not None:
                 progress(min(start + TASKS_AT_ONCE, num_tasks))
     # Tasks of different batches may differ in size, so they are joined flat, or as one number each.
