@@ -89,8 +89,8 @@ def test_an_interval_reads_in_percent():
     assert str(Interval(0.98765, 0.00321)) == "98.77 ± 0.32 %"
 
 
-def test_one_task_is_said_to_have_no_interval():
-    assert str(Interval(0.8, None)) == "80.00 %, one task has no interval"
+def test_where_there_is_no_interval_it_is_said():
+    assert str(Interval(0.8, None)) == "80.00 %, no interval"
 
 
 def test_what_is_no_number_is_a_dash():
@@ -99,5 +99,5 @@ def test_what_is_no_number_is_a_dash():
 
 def test_an_interval_reads_in_other_units():
     assert Interval(1.23456, 0.01234).text(3, " nats") == "1.235 ± 0.012 nats"
-    assert Interval(1.23456, None).text(3, " nats") == "1.235 nats, one task has no interval"
+    assert Interval(1.23456, None).text(3, " nats") == "1.235 nats, no interval"
     assert Interval(-math.inf, None).text(3) == "-inf"

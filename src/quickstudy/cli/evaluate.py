@@ -52,7 +52,7 @@ class EvaluateOptions:
     queries: int = 15
     """Queries of each class."""
     tasks: int = 1000
-    """Tasks; the interval shrinks with the root of their number."""
+    """Tasks; the interval shrinks with the root of their number, and a single one has none."""
     within_alphabet: bool = False
     """Take all classes of a task from one alphabet."""
     instances: bool = False

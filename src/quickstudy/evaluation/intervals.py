@@ -39,7 +39,7 @@ class Interval:
         if not math.isfinite(self.mean):
             return "–" if math.isnan(self.mean) else f"{self.mean}{unit}"
         if self.interval95 is None:
-            return f"{self.mean:.{digits}f}{unit}, one task has no interval"
+            return f"{self.mean:.{digits}f}{unit}, no interval"
         return f"{self.mean:.{digits}f} ± {self.interval95:.{digits}f}{unit}"
 
     def __str__(self) -> str:
