@@ -250,6 +250,17 @@ def test_a_learner_of_values_is_refused_with_the_remedy(coded):
         evaluate(Values(), coded, 10)
 
 
+@pytest.mark.parametrize("label", [3, -1])
+def test_queries_of_a_class_that_is_not_predicted_are_refused(coded, label):
+    class Strange(Episodes):
+        def sample(self, num_tasks, generator):
+            tasks = super().sample(num_tasks, generator)
+            return tasks._replace(query_y=tasks.query_y.index_fill(1, torch.tensor([0]), label))
+
+    with pytest.raises(UserError, match=f"query_y holds label {label}, but classes 0 to 2 were predicted"):
+        evaluate(Constant(), Strange(coded.images, LAYOUT), 10)
+
+
 def test_a_prediction_that_does_not_match_the_answers_is_refused_by_both_shapes(coded):
     class OneForAll(Constant):
         def predict(self, state, query_x):

@@ -76,6 +76,12 @@ def _figures(prediction: Distribution, tasks: Tasks) -> dict[str, Tensor]:
             f"A {type(prediction).__name__} was predicted, but classes were to be evaluated. "
             "For a learner of values, call evaluate_functions."
         )
+    least, most, num_classes = int(tasks.query_y.min()), int(tasks.query_y.max()), prediction.probs.shape[-1]
+    if least < 0 or most >= num_classes:
+        raise UserError(
+            f"query_y holds label {least if least < 0 else most}, but classes 0 to {num_classes - 1} were "
+            "predicted. Ask only for classes that the support has."
+        )
     highest_TQ, answer_TQ = prediction.probs.max(dim=-1)
     return {
         "is correct": answer_TQ == tasks.query_y,
