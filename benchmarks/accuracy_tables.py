@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from table_layout import Record, page_of, table
+from table_layout import Record, interval_text, page_of, table
 
 _COUNTS = ((5, 1), (5, 5), (20, 1), (20, 5))
 _COUNT_HEADINGS = [f"{ways}-way {shots}-shot" for ways, shots in _COUNTS]
@@ -96,8 +96,7 @@ def _learner(record: Record, published: Sequence[Record]) -> str:
 def _figure(record: Record) -> str:
     if record["result"] is None:
         return "–"
-    accuracy = record["result"]["accuracy"]
-    return f"{100 * accuracy['mean']:.2f} ± {100 * accuracy['interval95']:.2f}"
+    return interval_text(record["result"]["accuracy"], 2, times=100)
 
 
 def _is_control(record: Record) -> bool:

@@ -8,7 +8,6 @@ the first one's training looks at its validation tasks. With `--out` the mean is
 evaluated, started from and shipped.
 """
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import torch
 import tyro
 from torch import Tensor
 
+from quickstudy.cli.report import json_text
 from quickstudy.core import UserError, save_checkpoint
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
@@ -114,7 +114,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
         weights.append(mean(weights))
         looks = _looks(headers, weights, options)
         for name, seen in zip([*names, "their mean"], looks, strict=True):
-            print(json.dumps({"weights": name, **seen.figures}) if options.json else f"{name}: {seen.text}")
+            print(json_text({"weights": name, **seen.figures}, indent=None) if options.json else f"{name}: {seen.text}")
         if path is not None:
             figures = {f"validation_{name}": value for name, value in looks[-1].figures.items()}
             save_checkpoint(path, weights[-1], {**header_of_mean(headers), **figures})

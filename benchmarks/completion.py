@@ -22,9 +22,8 @@ from torch import Tensor
 
 import quickstudy
 from quickstudy.core import Learner, ShowsImages, TaskDistribution, Tasks, UserError
-from quickstudy.evaluation import evaluate_functions, provenance
+from quickstudy.evaluation import Interval, evaluate_functions, provenance
 from quickstudy.evaluation.completions import Choice, next_pixels, save_completions
-from quickstudy.evaluation.evaluate import Interval
 from quickstudy.evaluation.plots import empty_figure, plain_axes
 from quickstudy.pretrained import describe
 from quickstudy.recipes import build
@@ -95,9 +94,9 @@ def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
 def _evaluated(learner: Learner, tasks: TaskDistribution, options: Options) -> dict[str, Any]:
     found = evaluate_functions(learner, tasks, options.images, options.seed)
     return {
-        "squared_error": _interval(found.squared_error),
-        "log_likelihood": _interval(found.log_likelihood),
-        "coverage90": None if found.coverage90 is None else _interval(found.coverage90),
+        "squared_error": found.squared_error.record(),
+        "log_likelihood": found.log_likelihood.record(),
+        "coverage90": None if found.coverage90 is None else found.coverage90.record(),
     }
 
 
@@ -136,7 +135,7 @@ def baseline_rows(guess: Guess, images: Any, options: Options) -> dict[str, Any]
         while sum(map(len, errors)) < options.images:
             batch = tasks.sample(_AT_ONCE, generator)
             errors.append((guess(batch) - batch.query_y).square().mean(dim=(1, 2)).double())
-        rows[title] = {"squared_error": _interval(Interval.over(torch.cat(errors)[: options.images]))}
+        rows[title] = {"squared_error": Interval.over(torch.cat(errors)[: options.images]).record()}
     return rows
 
 
@@ -172,10 +171,6 @@ def draw_next(path: Path, curves: dict[str, dict[str, list[float]]]) -> None:
     axes.set(xlabel="pixels shown", ylabel="squared error of the whole image", xlim=(0, None), ylim=(0, None))
     axes.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=150, bbox_inches="tight")
-
-
-def _interval(interval: Interval) -> dict[str, float]:
-    return {"mean": interval.mean, "interval95": interval.interval95}
 
 
 def _print(record: dict[str, Any]) -> None:

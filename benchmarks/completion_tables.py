@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from table_layout import Record, page_of, table
+from table_layout import Record, interval_text, page_of, table
 
 _LAST = "largest variance", "random"
 
@@ -45,5 +45,4 @@ def _name(name: str, record: Record) -> str:
 
 
 def _figure(row: dict[str, Any]) -> str:
-    error = row["squared_error"]
-    return f"{error['mean']:.4f} ± {error['interval95']:.4f}"
+    return interval_text(row["squared_error"], 4)

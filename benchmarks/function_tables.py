@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from speed_tables import machines
-from table_layout import Record, table
+from table_layout import Record, interval_text, number, table
 from timing import spread, times
 
 _EXACT = "exact posterior"
@@ -49,8 +49,8 @@ class _Row:
             _figure(self.figures["log_likelihood"]),
             self.exact,
             _share(self.figures["share_closed"]),
-            f"{self.figures['squared_error']['mean']:.4f}",
-            "–" if covered is None else f"{100 * covered['mean']:.1f} %",
+            number(self.figures["squared_error"]["mean"], 4),
+            "–" if covered is None else f"{number(covered['mean'], 1, times=100)} %",
         ]
 
 
@@ -168,8 +168,8 @@ def _rate(size: Mapping[str, Any], name: str) -> str:
     return f"{rate:,.{0 if rate >= 100 else 1 if rate >= 10 else 2}f}"
 
 
-def _figure(interval: Mapping[str, float]) -> str:
-    return f"{interval['mean']:.3f} ± {interval['interval95']:.3f}"
+def _figure(interval: Mapping[str, float | None]) -> str:
+    return interval_text(interval, 3)
 
 
 def _share(closed: float | None) -> str:
@@ -178,5 +178,5 @@ def _share(closed: float | None) -> str:
     return f"{100 * closed:.1f} %" if closed >= 0 else "none"  # How far it went astray, the likelihood says.
 
 
-def _mean(interval: Mapping[str, float] | None) -> str:
-    return "–" if interval is None else f"{interval['mean']:.3f}"
+def _mean(interval: Mapping[str, float | None] | None) -> str:
+    return "–" if interval is None else number(interval["mean"], 3)

@@ -29,6 +29,7 @@ from quickstudy.pretrained import describe
 from quickstudy.recipes import build
 from quickstudy.tasks import Functions, PointLayout
 from quickstudy.tasks.dealing import highest
+from table_layout import interval_text, number
 from timing import write_json
 
 AS_TESTED, BY_SUPPORT, SHIFTED, WIDENED, BEYOND = "as tested", "by support", "shifted", "widened", "beyond"
@@ -150,8 +151,8 @@ def _print(path: Path) -> None:
             continue
         for row in record["result"]["test"]:
             found = row["log_likelihood"]
-            exact = "–" if row["oracle"] is None else f"{row['oracle']['mean']:.3f}"
-            table.add_row(record["kind"], row["setting"], f"{found['mean']:.3f} ± {found['interval95']:.3f}", exact)
+            exact = "–" if row["oracle"] is None else number(row["oracle"]["mean"], 3)
+            table.add_row(record["kind"], row["setting"], interval_text(found, 3), exact)
     Console().print(table)
 
 

@@ -1,5 +1,6 @@
 """The picture of `benchmarks/gp_regression.py`: likelihood and speed by the points given."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -64,8 +65,9 @@ def _colours(record: Mapping[str, Any]) -> dict[str, str]:
     return {**dict(zip(learnt, cycle(_COLOURS), strict=False)), **dict(zip(others, cycle(_FITTED), strict=False))}
 
 
-def _line(axes: Any, supports: Sequence[int], found: Sequence[Mapping[str, float]], colour: str) -> None:
-    mean, reach = [each["mean"] for each in found], [each["interval95"] for each in found]
+def _line(axes: Any, supports: Sequence[int], found: Sequence[Mapping[str, Any]], colour: str) -> None:
+    mean = [each["mean"] for each in found]
+    reach = [math.nan if each["interval95"] is None else each["interval95"] for each in found]  # No bar is drawn.
     axes.errorbar(supports, mean, reach, color=colour, marker="o", markersize=3.5, capsize=2, linewidth=1.6)
 
 

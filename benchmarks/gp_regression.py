@@ -31,6 +31,7 @@ from quickstudy.evaluation.quantiles import cumulative
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
 from quickstudy.tasks import GaussianProcesses
+from table_layout import interval_text
 from timing import PAIRING, Work, paired_rates, ratios, spread, write_json
 
 _FEWER = {200: 3, 500: 10}
@@ -190,9 +191,8 @@ def _record(figures: Mapping[str, Mapping[str, Tensor]], learnt: Sequence[str]) 
     return {"tasks": len(likelihoods[ORACLE]), "contenders": rows}
 
 
-def _interval(values_T: Tensor) -> dict[str, float]:
-    interval = Interval.over(values_T)
-    return {"mean": interval.mean, "interval95": interval.interval95}
+def _interval(values_T: Tensor) -> dict[str, float | None]:
+    return Interval.over(values_T).record()
 
 
 def _timed(
@@ -245,7 +245,7 @@ def _print(record: Mapping[str, Any]) -> None:
             rates = size["tasks_per_second"].get(name)
             table.add_row(
                 name,
-                f"{row['log_likelihood']['mean']:.3f} ± {row['log_likelihood']['interval95']:.3f}",
+                interval_text(row["log_likelihood"], 3),
                 f"{row['squared_error']['mean']:.4f}",
                 f"{row['coverage90']['mean']:.1%}",
                 "–" if rates is None else f"{spread(rates)['median']:,.1f}",

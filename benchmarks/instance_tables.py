@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from table_layout import interval_text
+
 Record = dict[str, Any]
 
 INSTANCES = ("1st", "2nd", "3rd", "4th", "5th", "10th")
@@ -81,8 +83,7 @@ def figure(record: Record, instance: str) -> str:
     """The accuracy at one of `INSTANCES`, in percent."""
     if _is_published(record):
         return f"{record['accuracies'][instance]:.1f}"
-    accuracy = record["result"]["accuracy_by_instance"][int(instance[:-2]) - 1]
-    return f"{100 * accuracy['mean']:.2f} ± {100 * accuracy['interval95']:.2f}"
+    return interval_text(record["result"]["accuracy_by_instance"][int(instance[:-2]) - 1], 2, times=100)
 
 
 def _grouped(key: tuple[str, int], records: Sequence[Record]) -> Group:

@@ -28,6 +28,7 @@ from quickstudy.core import UserError
 from quickstudy.datasets import DataError
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
+from table_layout import interval_text
 from timing import write_json
 
 WAYS_AND_SHOTS = ((5, 1), (5, 5), (20, 1), (20, 5))
@@ -196,7 +197,7 @@ def _print(path: Path) -> None:
 
 
 def _accuracy(result: dict[str, Any]) -> str:
-    return f"{100 * result['accuracy']['mean']:.2f} ± {100 * result['accuracy']['interval95']:.2f} %"
+    return f"{interval_text(result['accuracy'], 2, times=100)} %"
 
 
 if __name__ == "__main__":

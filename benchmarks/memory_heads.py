@@ -8,7 +8,6 @@ anew, and the network begins by ignoring what it reads; `--sharpest` lets all he
 below that bound. Then `quickstudy train … --start-from RUN`.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from quickstudy.cli.report import json_text
 from quickstudy.core import UserError, save_checkpoint
 from quickstudy.evaluation.instances import as_sequence
 from quickstudy.learners import MANN
@@ -130,7 +130,7 @@ def main(name: Annotated[str, tyro.conf.Positional], options: Options) -> int:
         x, y = as_sequence(tasks.sample(options.sequences, torch.Generator().manual_seed(0)).to("cpu", torch.float32))
         heads = observe(learner, x, y)
         if options.json:
-            print(json.dumps({"weights": name, "heads": heads}))
+            print(json_text({"weights": name, "heads": heads}, indent=None))
         else:
             _show(heads, learner.network.cell.sizes[0])
         if options.out is not None:

@@ -1,6 +1,5 @@
 """Paired timing: contenders take turns in one process, so that a busy machine slows all of them alike."""
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +8,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
+
+from quickstudy.cli.report import json_text
 
 Work = Callable[[], int]
 """Does a piece of work, and says how many units of it were done."""
@@ -58,7 +59,7 @@ def times(values: Mapping[str, float]) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Leave a result where `benchmarks/tables.py` finds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(value, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _round(contenders: Mapping[str, Work], seconds: float) -> dict[str, float]:

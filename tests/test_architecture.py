@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 ALLOWED = {
     "core": set(),
-    "networks": set(),
+    "networks": {"core"},
     "datasets": set(),
     "evaluation": {"core"},
     "tasks": {"core"},

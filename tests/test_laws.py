@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from quickstudy.core import Learner, Tasks
+from quickstudy.core import Learner, Tasks, UserError
 from quickstudy.learners import (
     CNP,
     LSTM,
@@ -134,3 +134,25 @@ def test_every_learner_of_pixels_obeys_the_laws(name: str, generator: torch.Gene
 def test_every_learner_obeys_the_laws(name: str, tasks: Tasks) -> None:
     learner: Learner = LEARNERS[name]()
     assert "training beats chance" in check_learner(learner, tasks)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_classifiers_prediction_refuses_answers_of_another_shape(name: str, tasks: Tasks) -> None:
+    learner: Learner = LEARNERS[name]().eval()
+    prediction = learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)
+    assert prediction.log_prob(tasks.query_y).shape == tasks.query_y.shape
+    for answers in (tasks.query_y[..., None], tasks.query_y[:, :1], tasks.query_y[0]):
+        with pytest.raises(UserError, match="was given, but the prediction is of values"):
+            prediction.log_prob(answers)
+
+
+@pytest.mark.parametrize("name", [*LEARNERS_OF_FUNCTIONS, *LEARNERS_OF_PIXELS])
+def test_every_prediction_of_values_refuses_answers_of_another_shape(name: str, generator: torch.Generator) -> None:
+    inputs = 2 if name in LEARNERS_OF_PIXELS else 1
+    tasks = GaussianProcesses(PointLayout(6, 5, 0.0, 1.0, inputs=inputs)).sample(4, generator)
+    learner: Learner = {**LEARNERS_OF_FUNCTIONS, **LEARNERS_OF_PIXELS}[name]().eval()
+    prediction = learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)
+    assert prediction.log_prob(tasks.query_y).shape == (4, 5)
+    for answers in (tasks.query_y.squeeze(-1), tasks.query_y[:, :1], tasks.query_y[0]):
+        with pytest.raises(UserError, match="was given, but the prediction is of values"):
+            prediction.log_prob(answers)

@@ -190,3 +190,10 @@ def test_a_transductive_learner_leaves_records_of_both_ways(
 def test_measuring_what_is_not_there_ends_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert measure.main(["no-such-weights"], measure.Options(out=tmp_path)) == 2
     assert "no-such-weights" in capsys.readouterr().err
+
+
+def test_what_is_no_number_is_written_as_null(tmp_path: Path) -> None:
+    timing.write_json(tmp_path / "new" / "figures.json", {"means": [0.5, float("nan"), float("-inf")], "name": "±"})
+    written = (tmp_path / "new" / "figures.json").read_text(encoding="utf-8")
+    assert json.loads(written, parse_constant=pytest.fail) == {"means": [0.5, None, None], "name": "±"}
+    assert "±" in written

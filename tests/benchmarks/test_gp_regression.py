@@ -147,6 +147,22 @@ def test_stored_figures_are_shown_and_drawn_without_measuring(
         assert image.width > image.height > 400
 
 
+def test_figures_of_a_single_task_are_shown_and_drawn_without_intervals(
+    record: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = json.loads(json.dumps(record))
+    for size in alone["sizes"]:
+        for row in size["contenders"].values():
+            row["log_likelihood"]["interval95"] = None
+            for difference in row["minus"].values():
+                difference["interval95"] = None
+    out, picture = tmp_path / "stored.json", tmp_path / "gp_regression.png"
+    out.write_text(json.dumps(alone))
+    assert gp_regression.main([], gp_regression.Options(out=out, stored=True, picture=picture)) == 0
+    assert "None" not in capsys.readouterr().out
+    assert picture.exists()
+
+
 def test_weights_of_no_curves_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.json"
     assert gp_regression.main(["glyphs-nearest"], gp_regression.Options(out=out)) == 2

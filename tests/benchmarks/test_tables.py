@@ -224,3 +224,10 @@ def test_published_figures_are_whole() -> None:
         assert source["transductive"] in (True, False, None)
     counts = {tuple(source[key] for key in ("learner", "ways", "shots", "transductive")) for source in published}
     assert len(counts) == len(published) == 36
+
+
+def test_what_has_no_interval_is_written_without_one() -> None:
+    assert table_layout.interval_text({"mean": 0.98765, "interval95": 0.00321}, 2, times=100) == "98.77 ± 0.32"
+    assert table_layout.interval_text({"mean": 0.98765, "interval95": None}, 3) == "0.988"
+    assert table_layout.interval_text({"mean": None, "interval95": None}, 3) == "–"
+    assert table_layout.number(0.98765, 1, times=100) == "98.8"

@@ -7,7 +7,9 @@ import torch
 from PIL import Image
 
 from quickstudy.core import UserError, save_checkpoint
-from quickstudy.datasets import glyphs
+from quickstudy.datasets import glyphs, omniglot
+from quickstudy.evaluation import answering, evaluate
+from quickstudy.learners import Nearest
 from quickstudy.recipes import build
 from quickstudy.recipes.sources import refuse_leak, refuse_leaking_start
 
@@ -90,12 +92,25 @@ def test_a_folder_of_images_can_be_evaluated_on(quickstudy, folder: Path) -> Non
         (["glyphs-nowhere"], "neither a run folder nor a name"),
         (["omniglot-snail-paper"], "neither a run folder nor a name"),
         (["glyphs-nearest", "--ways", "2000"], "2000 ways need 2000 classes"),
-        (["glyphs-nearest", "--shots", "0"], "numbers from 1"),
+        (["glyphs-nearest", "--ways", "0"], "--ways 0 was given, but a whole number from 1"),
+        (["glyphs-nearest", "--shots", "0"], "--shots 0 was given, but a whole number from 1"),
+        (["glyphs-nearest", "--shots", "-1"], "--shots -1 was given, but a whole number from 1"),
+        (["glyphs-nearest", "--queries", "0"], "--queries 0 was given, but a whole number from 1"),
+        (["omniglot-nearest", "--instances", "--ways", "0"], "--ways 0 was given, but a whole number from 1"),
         (["glyphs-nearest", "--queries", "30"], "need 31 examples"),
-        (["glyphs-nearest", "--tasks", "0"], "at least one"),
+        (["glyphs-nearest", "--tasks", "0"], "--tasks 0 was given, but a whole number from 1"),
+        (["omniglot-nearest", "--tasks", "-5", "--data-root", "/nowhere"], "--tasks -5 was given"),
+        (["glyphs-nearest", "--seed", "-1"], "The seed -1 was given"),
+        (["omniglot-nearest", "--seed", "-1", "--data-root", "/nowhere"], "The seed -1 was given"),
+        (["glyphs-nearest", "--seed", str(2**64)], f"The seed {2**64} was given"),
+        (["gp-cnp", "--seed", "-1"], "The seed -1 was given"),
+        (["gp-cnp", "--tasks", "0"], "--tasks 0 was given"),
         (["glyphs-nearest", "--data", "nothing"], "neither omniglot nor glyphs nor a folder"),
         (["glyphs-nearest", "--within-alphabet"], "no alphabets"),
         (["glyphs-nearest", "--device", "abacus"], "No device 'abacus'"),
+        (["glyphs-nearest", "--device", "meta"], "No device 'meta'"),
+        (["glyphs-nearest", "--device", "cuda:99"], "No device 'cuda:99'"),
+        (["glyphs-nearest", "--device", ""], "No device ''"),
         (["glyphs-nearest", "--way", "3"], "--ways"),
         (["omniglot-nearest", "--data-root", "/nowhere"], "/nowhere"),
         (["glyphs-nearest", "--instances"], "sequences are of omniglot, not of 'glyphs'"),
@@ -137,6 +152,136 @@ def test_what_weights_started_from_counts_as_seen() -> None:
         refuse_leaking_start({"arguments": {"split": "lake", "final": True}}, {"split": "lake", "final": False})
     refuse_leaking_start({"arguments": {"split": "lake", "final": True}}, {"split": "lake", "final": True})
     refuse_leaking_start({"arguments": {"pool": None}}, {"split": "lake"})
+
+
+# What the tasks are made of.
+
+
+@pytest.fixture
+def weights(tmp_path: Path):
+    """A run folder with the weights that a recipe starts with, and this in its header."""
+
+    def run(arguments: dict, **header: object) -> Path:
+        learner = build("omniglot-protonet", arguments).learner
+        header = {"recipe": "omniglot-protonet", "arguments": arguments, "step": 0, **header}
+        save_checkpoint(tmp_path / "best.safetensors", learner.state_dict(), header)
+        return tmp_path
+
+    return run
+
+
+LAKE, VINYALS = {"split": "lake", "final": True}, {"split": "vinyals", "final": True}
+
+
+@pytest.mark.parametrize(
+    ("header", "is_refused"),
+    [
+        ({"arguments": LAKE}, False),
+        ({"arguments": VINYALS}, True),
+        ({"arguments": LAKE, "before": [VINYALS]}, True),
+        ({"arguments": LAKE, "before": [LAKE, VINYALS]}, True),
+        ({"arguments": LAKE, "before": [LAKE, LAKE]}, False),
+    ],
+)
+def test_weights_that_saw_the_classes_are_refused_whichever_training_it_was(
+    quickstudy, weights, made_up_omniglot: None, header: dict, is_refused: bool
+) -> None:
+    command = ("evaluate", weights(**header), "--split", "lake", "--tasks", 1, "--queries", 1)
+    code, out, err = quickstudy(*command)
+    assert code == (2 if is_refused else 0)
+    assert ("236 of the test classes of 'lake'" in " ".join(err.split())) == is_refused
+    assert (out == "") == is_refused
+    assert quickstudy(*command, "--part", "train")[0] == 0
+
+
+def test_weights_that_are_validated_are_refused_where_they_were_trained(
+    quickstudy, weights, made_up_omniglot: None
+) -> None:
+    code, _, err = quickstudy("evaluate", weights(LAKE), "--split", "lake", "--part", "validation", "--tasks", 1)
+    assert code == 2
+    assert "of the validation classes of 'lake'" in " ".join(err.split())
+
+
+@pytest.fixture
+def drawn(quickstudy, monkeypatch: pytest.MonkeyPatch, made_up_omniglot: None):
+    """Evaluate from the command line, and give for each task drawn which drawing of which class its examples are."""
+    asked = []
+    monkeypatch.setattr(
+        "quickstudy.cli.evaluate.evaluate",
+        lambda learner, tasks, *rest: (asked.append(tasks), evaluate(learner, tasks, *rest))[1],
+    )
+
+    def run(*arguments: object) -> list[list[int | None]]:
+        assert quickstudy("evaluate", "omniglot-nearest", "--tasks", 10, "--queries", 2, *arguments)[0] == 0
+        tasks = asked[-1].sample(10, torch.Generator().manual_seed(0))
+        images, _ = omniglot.load(size=28)
+        class_of = {image.tobytes(): index for index, drawings in enumerate(images) for image in drawings}
+        given = (255 * torch.cat([tasks.support_x, tasks.query_x], dim=1)).round().byte().squeeze(2).numpy()
+        return [[class_of.get(image.tobytes()) for image in task] for task in given]
+
+    return run
+
+
+@pytest.mark.parametrize("split", ["lake", "vinyals"])
+def test_the_images_asked_about_are_drawings_of_test_classes_as_they_are(drawn, split: str) -> None:
+    found = {index for task in drawn("--split", split, "--ways", 20) for index in task}
+    assert None not in found  # Such as a drawing that was moved, turned or bent.
+    assert found <= set(omniglot.split(split).test.tolist())
+    assert len(found) > 100
+
+
+def test_the_part_that_is_asked_for_is_asked_about(drawn) -> None:
+    found = {index for task in drawn("--split", "lake", "--part", "validation", "--ways", 20) for index in task}
+    assert found <= set(omniglot.split("lake").validation.tolist())
+
+
+def test_within_one_alphabet_all_classes_of_a_task_are_of_one(drawn) -> None:
+    alphabet = omniglot.alphabets(omniglot.class_names())
+    across, within = (
+        [len({alphabet[index] for index in task}) for task in drawn("--ways", 10, *option)]
+        for option in ([], ["--within-alphabet"])
+    )
+    assert within == [1] * 10
+    assert min(across) > 1
+
+
+# What is printed.
+
+
+def test_one_task_has_no_interval_and_the_json_is_strict(quickstudy) -> None:
+    _, out, _ = quickstudy("evaluate", "glyphs-nearest", "--tasks", 1, "--json")
+    assert json.loads(out, parse_constant=pytest.fail)["accuracy"]["interval95"] is None
+    _, out, _ = quickstudy("evaluate", "glyphs-nearest", "--tasks", 1)
+    assert "interval" in out  # In a column so narrow that the words before it are in other lines.
+    assert "±" not in out
+
+
+def test_of_one_sequence_what_no_number_tells_is_null(quickstudy, made_up_omniglot: None) -> None:
+    command = ("evaluate", "omniglot-nearest", "--instances", "--ways", 2, "--size", 20, "--tasks", 1)
+    record = json.loads(quickstudy(*command, "--json")[1], parse_constant=pytest.fail)
+    assert [each["interval95"] for each in record["accuracy_by_instance"]] == [None] * 10
+    assert quickstudy(*command)[0] == 0
+
+
+def test_a_task_larger_than_any_memory_is_told_in_one_message(quickstudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(*_arguments: object) -> None:
+        torch.empty(2**60)
+
+    monkeypatch.setattr("quickstudy.cli.evaluate.evaluate", too_large)
+    code, out, err = quickstudy("evaluate", "glyphs-nearest")
+    assert (code, out) == (2, "")
+    assert "needs more memory than there is" in " ".join(err.split())
+
+
+def test_200_ways_of_5_shots_are_evaluated_in_little_memory(quickstudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "BYTES_AT_ONCE", 2**27)
+    sizes = []
+    best = Nearest._best
+    monkeypatch.setattr(Nearest, "_best", lambda *asked: (sizes.append(asked[2].numel()), best(*asked))[1])
+    command = ("evaluate", "glyphs-nearest", "--ways", 200, "--shots", 5, "--queries", 1, "--tasks", 1, "--json")
+    assert json.loads(quickstudy(*command)[1])["ways"] == 200
+    assert len(sizes) > 1
+    assert max(sizes) < 2**25
 
 
 def test_nothing_is_printed_beside_the_json(quickstudy) -> None:

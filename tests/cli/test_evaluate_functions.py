@@ -99,12 +99,23 @@ def test_pictures_are_left_where_they_are_wanted(quickstudy, curves: Path, tmp_p
     assert (tmp_path / "new" / "likelihood.png").exists()
 
 
+def test_of_one_task_the_json_is_strict_and_the_table_says_that_there_is_no_interval(quickstudy, curves: Path) -> None:
+    command = ("evaluate", curves, "--tasks", 1, "--support", 3)
+    for record in json.loads(quickstudy(*command, "--json")[1], parse_constant=pytest.fail)["test"]:
+        assert record["log_likelihood"]["mean"] is not None
+        assert record["log_likelihood"]["interval95"] is record["coverage90"]["interval95"] is None
+    assert quickstudy(*command)[1].count(", no interval") == 2
+
+
 @pytest.mark.parametrize(
     ("recipe", "arguments", "complaint"),
     [
         ("gp-cnp", ["--support", "-1"], "number from 0"),
         ("gp-cnp", ["--range", "2", "-2"], "lower end first"),
         ("gp-cnp", ["--query-range", "2", "2"], "lower end first"),
+        ("gp-cnp", ["--range", "0", "inf"], "--range 0 inf was given, but two finite numbers"),
+        ("gp-cnp", ["--query-range", "nan", "1"], "--query-range nan 1 was given, but two finite numbers"),
+        ("gp-cnp", ["--seed", "-1"], "The seed -1 was given"),
         ("gp-cnp", ["--ways", "3"], "--ways: "),
         ("gp-cnp", ["--device", "abacus"], "No device 'abacus'"),
         ("glyphs-protonet", ["--support", "5"], "--support: "),

@@ -4,10 +4,11 @@ from typing import NamedTuple
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from quickstudy.core import Learner, UserError, categorical
 from quickstudy.evaluation import Interval, evaluate, expected_calibration_error
+from quickstudy.evaluation.intervals import student
 from quickstudy.learners import Nearest
 from quickstudy.tasks import Episodes, Layout
 
@@ -65,38 +66,6 @@ def glyphs(glyph_images) -> Episodes:
     return Episodes(glyph_images, LAYOUT)
 
 
-# Intervals.
-
-
-def test_an_interval_is_196_standard_errors():
-    interval = Interval.over(torch.tensor([0.2, 0.4, 0.6, 0.8, 1.0]))
-    assert interval.mean == pytest.approx(0.6)
-    assert interval.interval95 == pytest.approx(1.96 * math.sqrt(0.1) / math.sqrt(5))
-
-
-def test_the_interval_shrinks_with_the_root_of_the_number_of_tasks():
-    few, many = (Interval.over(torch.tensor([0.0, 1.0]).repeat(count)) for count in (50, 5000))
-    assert few.interval95 / many.interval95 == pytest.approx(10, rel=0.01)
-
-
-def test_the_interval_holds_the_true_mean_95_times_in_100(generator):
-    values = torch.rand(2000, 50, generator=generator)
-    held = [abs(interval.mean - 0.5) < interval.interval95 for interval in map(Interval.over, values)]
-    assert sum(held) / 2000 == pytest.approx(0.945, abs=0.015)
-
-
-def test_a_single_task_says_nothing_of_the_spread():
-    assert Interval.over(torch.tensor([0.5])) == Interval(0.5, math.inf)
-
-
-def test_equal_tasks_have_no_spread():
-    assert Interval.over(torch.full((7,), 0.25)) == Interval(0.25, 0.0)
-
-
-def test_an_interval_reads_in_percent():
-    assert str(Interval(0.98765, 0.00321)) == "98.77 ± 0.32 %"
-
-
 # Learners of known worth.
 
 
@@ -121,7 +90,7 @@ def test_the_interval_is_over_tasks_not_queries(glyphs):
     assert result.accuracies.shape == (40,)
     assert (12 * result.accuracies == (12 * result.accuracies).round()).all()
     assert result.accuracy.mean == pytest.approx(result.accuracies.mean().item())
-    assert result.accuracy.interval95 == pytest.approx(1.96 * result.accuracies.std().item() / math.sqrt(40))
+    assert result.accuracy.interval95 == pytest.approx(student(39) * result.accuracies.std().item() / math.sqrt(40))
 
 
 # The same tasks for every learner.
@@ -173,9 +142,45 @@ def test_the_difference_of_two_learners_is_taken_task_by_task(coded, glyphs):
     gain = better.minus(worse)
     difference = better.accuracies - worse.accuracies
     assert gain.mean == pytest.approx(better.accuracy.mean - worse.accuracy.mean)
-    assert gain.interval95 == pytest.approx(1.96 * difference.std().item() / math.sqrt(50))
+    assert gain.interval95 == pytest.approx(student(49) * difference.std().item() / math.sqrt(50))
     assert worse.minus(better).mean == -gain.mean
     assert better.minus(better) == Interval(0.0, 0.0)
+
+
+def test_the_difference_on_a_single_task_has_no_interval(glyphs):
+    gain = evaluate(Nearest(), glyphs, 1).minus(evaluate(Constant(), glyphs, 1))
+    assert gain.interval95 is None
+    assert gain.mean == evaluate(Nearest(), glyphs, 1).accuracy.mean - evaluate(Constant(), glyphs, 1).accuracy.mean
+
+
+# Tasks of any size.
+
+
+def test_tasks_of_varying_ways_count_the_same_and_so_do_queries_in_the_likelihood(coded):
+    varied = Episodes(coded.images, Layout(ways=(2, 5), shots=1, queries=4))
+    probabilities = 0.4, 0.3, 0.1, 0.1, 0.1
+    learner = Constant(probabilities)
+    found = evaluate(learner, varied, num_tasks=60)
+    ways = [x.shape[1] for x in learner.seen[::2] for _ in range(len(x))]
+    assert len(set(ways)) > 1
+    assert torch.allclose(found.accuracies, 1 / torch.tensor(ways, dtype=torch.float64))
+    assert found.accuracy.mean == pytest.approx(sum(1 / count for count in ways) / 60)
+    likelihoods = [-math.log(probability) for count in ways for probability in probabilities[:count]]
+    assert found.negative_log_likelihood == pytest.approx(sum(likelihoods) / len(likelihoods), rel=1e-6)
+    is_right = 60 / sum(ways)
+    assert found.calibration_error == pytest.approx(abs(0.4 - is_right), rel=1e-5)
+
+
+def test_tasks_of_varying_shots_can_be_evaluated(glyph_images):
+    found = evaluate(Nearest(), Episodes(glyph_images, Layout(ways=3, shots=(1, 5), queries=4)), num_tasks=40)
+    assert found.accuracies.shape == (40,)
+    assert found.accuracy.mean > 0.4
+
+
+def test_only_the_tasks_that_count_are_asked(coded):
+    learner = Constant()
+    evaluate(learner, coded, num_tasks=13)
+    assert [len(x) for x in learner.seen[::2]] == [10, 3]
 
 
 # How the learner is treated.
@@ -228,6 +233,41 @@ def test_progress_counts_the_tasks_done(coded, num_tasks, expected):
 def test_no_tasks_are_refused(coded, num_tasks):
     with pytest.raises(UserError, match="at least one"):
         evaluate(Constant(), coded, num_tasks)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_what_is_no_seed_is_refused(coded, seed):
+    with pytest.raises(UserError, match=f"The seed {seed} was given"):
+        evaluate(Constant(), coded, 10, seed=seed)
+
+
+def test_a_learner_of_values_is_refused_with_the_remedy(coded):
+    class Values(Constant):
+        def predict(self, state, query_x):
+            return Normal(query_x[..., 0], 1.0)
+
+    with pytest.raises(UserError, match=r"A Normal was predicted.*evaluate_functions"):
+        evaluate(Values(), coded, 10)
+
+
+@pytest.mark.parametrize("label", [3, -1])
+def test_queries_of_a_class_that_is_not_predicted_are_refused(coded, label):
+    class Strange(Episodes):
+        def sample(self, num_tasks, generator):
+            tasks = super().sample(num_tasks, generator)
+            return tasks._replace(query_y=tasks.query_y.index_fill(1, torch.tensor([0]), label))
+
+    with pytest.raises(UserError, match=f"query_y holds label {label}, but classes 0 to 2 were predicted"):
+        evaluate(Constant(), Strange(coded.images, LAYOUT), 10)
+
+
+def test_a_prediction_that_does_not_match_the_answers_is_refused_by_both_shapes(coded):
+    class OneForAll(Constant):
+        def predict(self, state, query_x):
+            return categorical(self.logits.expand(len(query_x), 1, -1))
+
+    with pytest.raises(UserError, match=r"query_y has shape \(10, 12\).*answers \(10, 1\)"):
+        evaluate(OneForAll(), coded, 10)
 
 
 def test_evaluations_of_different_tasks_are_not_subtracted(coded):

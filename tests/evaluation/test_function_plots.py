@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,10 @@ def test_matplotlib_missing_says_what_to_install(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UserError, match=r"pip install 'quickstudy\[plots\]'"):
         save_calibration(tmp_path / "calibration.png", {"some": evaluation()})
+
+
+def test_figures_of_a_single_task_are_drawn_without_bars(tmp_path: Path) -> None:
+    alone = evaluation(0.5)
+    alone = dataclasses.replace(alone, log_likelihood=Interval(0.5, None), tasks=1)
+    save_likelihoods(tmp_path / "likelihood.png", {3: alone, 9: alone})
+    assert (tmp_path / "likelihood.png").exists()

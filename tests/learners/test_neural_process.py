@@ -55,7 +55,8 @@ def said_of(learner, z_TLZ, x):
 
 def together(learner, z_TLZ, tasks):
     """log p(all of a task's values | z), (T, L)."""
-    return said_of(learner, z_TLZ, tasks.query_x).log_prob(tasks.query_y[:, None]).sum(dim=-1)
+    said = said_of(learner, z_TLZ, tasks.query_x)
+    return said.log_prob(tasks.query_y[:, None].expand_as(said.mean)).sum(dim=-1)
 
 
 # The objectives
@@ -197,7 +198,7 @@ def test_a_prediction_mixes_what_the_fixed_draws_say(functions):
     within, between = said.variance.mean(dim=1), said.mean.var(dim=1, correction=0)
     assert torch.allclose(found.variance, within + between)
     assert torch.allclose(found.stddev, found.variance.sqrt())
-    log_TLQ = said.log_prob(functions.query_y[:, None])
+    log_TLQ = said.log_prob(functions.query_y[:, None].expand_as(said.mean))
     assert torch.allclose(found.log_prob(functions.query_y), log_TLQ.logsumexp(dim=1) - math.log(8))
 
 

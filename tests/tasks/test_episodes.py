@@ -486,3 +486,34 @@ def test_counts_below_one_are_refused(layout):
 def test_arrays_without_classes_and_examples_are_refused(shape):
     with pytest.raises(UserError, match=rf"images has shape \({shape[0]},.*\(classes, examples, H, W\)"):
         Episodes(torch.zeros(shape), SMALL)
+
+
+# Drawn in parts.
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7])
+@pytest.mark.parametrize("name", ["plain", "ranges", "grouped", "ragged", "shuffled labels", "jittered"])
+def test_drawn_in_parts_the_tasks_are_the_same(name, at_once):
+    sampler, generator, other = SAMPLERS[name], seeded(), seeded()
+    whole = sampler.sample(7, generator)
+    bytes_each = 4 * (whole.support_x[0].numel() + whole.query_x[0].numel())
+    parts = list(sampler.sample_in_parts(7, other, at_once * bytes_each))
+    for field, pieces in zip(whole, zip(*parts, strict=True), strict=True):
+        assert torch.equal(torch.cat(pieces), field)
+    assert torch.equal(generator.get_state(), other.get_state())
+    assert max(len(part.support_x) for part in parts) == (7 if name == "jittered" else at_once)
+
+
+def test_a_task_larger_than_there_is_room_for_is_drawn_by_itself():
+    parts = SAMPLERS["plain"].sample_in_parts(3, seeded(), 1)
+    assert [len(part.support_x) for part in parts] == [1, 1, 1]
+
+
+def test_what_a_subclass_does_to_its_tasks_is_done_in_parts_too():
+    class Negative(Episodes):
+        def sample(self, num_tasks, generator):
+            tasks = super().sample(num_tasks, generator)
+            return tasks._replace(support_x=-tasks.support_x)
+
+    (found,) = Negative(coded(), SMALL).sample_in_parts(3, seeded(), 1)
+    assert torch.equal(found.support_x, -Episodes(coded(), SMALL).sample(3, seeded()).support_x)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 from quickstudy.core import Experiment, Learner, UserError, load_checkpoint, read_header
 from quickstudy.datasets import glyphs
@@ -168,6 +168,7 @@ class _CompilesItself(ProtoNet):
 
     def compile(self, *_args: object, **_options: object) -> None:
         super().compile(backend="eager")
+        Distribution.set_default_validate_args(False)  # As torch does, once in a process.
 
 
 @pytest.mark.filterwarnings("ignore")  # Of PyTorch's compiler, about itself.
@@ -178,6 +179,7 @@ def test_compiled_as_the_learner_has_it_the_same_is_learnt(tmp_path: Path) -> No
         learner = _CompilesItself(Conv4(channels=8))
         _train(tmp_path / str(compiles), _experiment(learner, average_decay=0.9), compile=compiles)
         assert (learner._compiled_call_impl is not None) == compiles
+        assert Distribution._validate_args is True
         kept.append(_weights(tmp_path / str(compiles) / "last.safetensors"))
     for name, value in kept[0].items():
         assert torch.allclose(value, kept[1][name], rtol=1e-3, atol=1e-4), name

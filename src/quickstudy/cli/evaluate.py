@@ -1,6 +1,8 @@
 """`quickstudy evaluate NAME|RUN`: how well weights do on classes they have never seen."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +16,7 @@ from quickstudy.cli.options import parse, print_evaluations, print_functions, pr
 from quickstudy.cli.report import evaluation_record, functions_records, instances_record
 from quickstudy.core import Experiment, Learner, TaskSource, UserError
 from quickstudy.evaluation import evaluate, evaluate_instances, provenance
+from quickstudy.evaluation.answering import refuse_seed
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
 from quickstudy.recipes.sources import (
@@ -49,7 +52,7 @@ class EvaluateOptions:
     queries: int = 15
     """Queries of each class."""
     tasks: int = 1000
-    """Tasks; the interval shrinks with the root of their number."""
+    """Tasks; the interval shrinks with the root of their number, and a single one has none."""
     within_alphabet: bool = False
     """Take all classes of a task from one alphabet."""
     instances: bool = False
@@ -82,16 +85,23 @@ def run(arguments: list[str]) -> int:
         return name, protocol, functions
 
     name, options, points = parse(command, "evaluate", arguments)
+    _refuse_nonsense(options)
+    with _told_of_memory():
+        _evaluate(name, options, points)
+    return 0
+
+
+def _evaluate(name: str, options: EvaluateOptions, points: FunctionOptions) -> None:
     learner = _loaded(name, options)
     header = describe(name)
     experiment = build(header["recipe"], header["arguments"])
     if experiment.validate_by == "functions":
         _evaluate_functions(name, learner, experiment, options, points)
-        return 0
+        return
     if given(points):
         raise UserError(f"{', '.join(given(points))}: '{name}' names classes, not values of functions. Leave that out.")
     data = options.data or header["recipe"].split("-")[0]
-    learner = _moved(learner, options.device)
+    learner = learner.to(options.device)
     tasks: Any = _source(data, options, header)(options.data_root).to(options.device)
     where = f"{data} {options.split}" if data == "omniglot" else data
     title = f"{name} on {where}, {options.part} classes"
@@ -110,7 +120,6 @@ def run(arguments: list[str]) -> int:
         print_instances(title, {setting: table})
     else:
         print_evaluations(title, {setting: evaluation})
-    return 0
 
 
 def _evaluate_functions(
@@ -127,7 +136,7 @@ def _evaluate_functions(
             f"{', '.join(out_of_place)}: '{name}' predicts the values of functions, on which its recipe decides. "
             "Leave that out; at which points is for --support, --range and --query-range to say."
         )
-    learner = _moved(learner, options.device)
+    learner = learner.to(options.device)
     rows = settings(experiment, points, options.data_root, options.device)
     measured = evaluated(learner, rows, options.tasks, options.seed)
     recipe = describe(name)["recipe"]
@@ -148,11 +157,30 @@ def _evaluate_functions(
 _FOR_FUNCTIONS = ("tasks", "seed", "data_root", "device", "json")
 
 
-def _moved(learner: Learner, device: str) -> Learner:
+def _refuse_nonsense(options: EvaluateOptions) -> None:
+    """Before anything is loaded."""
+    for name in ("ways", "shots", "queries", "tasks"):
+        if getattr(options, name) < 1:
+            raise UserError(f"--{name} {getattr(options, name)} was given, but a whole number from 1 was expected.")
+    refuse_seed(options.seed)
     try:
-        return learner.to(device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"No device '{device}' here ({error}). Leave --device out.") from None
+        torch.zeros(1, device=options.device).cpu()
+    except (RuntimeError, AssertionError, ImportError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"No device '{options.device}' here ({reason}). Leave --device out.") from None
+
+
+@contextmanager
+def _told_of_memory() -> Iterator[None]:
+    """A task may be larger than any memory, however few are asked at once."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise UserError(
+            "A task of this size needs more memory than there is. Ask for fewer ways, shots, queries or points."
+        ) from None
 
 
 def _loaded(name: str, options: EvaluateOptions) -> Learner:

@@ -1,5 +1,6 @@
 """Learners of functions: at which points they are asked, their figures and their pictures."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -87,8 +88,11 @@ def settings(
     """The experiment's tests, at the points that the options ask for.
 
     Raises:
-        UserError: if the options ask for points, and a test draws none.
+        UserError: if the options ask for points, and a test draws none, or for places that are nowhere.
     """
+    for option, ends in (("--range", options.range), ("--query-range", options.query_range)):
+        if ends is not None and not all(map(math.isfinite, ends)):
+            raise UserError(f"{option} {ends[0]:g} {ends[1]:g} was given, but two finite numbers were expected.")
     moved = [
         Setting(title, title, _moved(title, source(data_root).to(device), options))
         for title, source in experiment.test.items()

@@ -1,7 +1,6 @@
 """What the commands share: reading options, and printing what came out."""
 
 import functools
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from quickstudy.cli.report import json_text
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
 
 
@@ -34,7 +34,7 @@ def captured(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on standard output."""
-    print(json.dumps(value, indent=2))
+    print(json_text(value))
 
 
 def print_evaluations(title: str, rows: Mapping[str, Evaluation]) -> None:
@@ -77,7 +77,7 @@ def print_functions(title: str, rows: Mapping[str, FunctionEvaluation]) -> None:
     for name, row in rows.items():
         table.add_row(
             name,
-            f"{row.log_likelihood.mean:.3f} ± {row.log_likelihood.interval95:.3f}",
+            row.log_likelihood.text(3),
             "–" if row.oracle is None else f"{row.oracle.mean:.3f}",
             "–" if row.closed is None else f"{row.closed:.1%}",
             f"{row.squared_error.mean:.4f}",

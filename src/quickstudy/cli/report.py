@@ -1,6 +1,8 @@
 """Evaluations as records: the figures with the protocol they were made by."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quickstudy.cli.functions import Layout, Measured
@@ -10,17 +12,21 @@ from quickstudy.evaluation import (
     Evaluation,
     FunctionEvaluation,
     InstanceTable,
-    Interval,
     first_instance_ceiling,
 )
 from quickstudy.tasks import PointLayout, SequenceLayout
+
+
+def json_text(value: Any, *, indent: int | None = 2, ensure_ascii: bool = True) -> str:
+    """Strict JSON: a number that is not finite, for which JSON has no word, is null."""
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
 
 
 def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed: int) -> dict[str, Any]:
     """What `--json` prints of an evaluation, without the protocol's own options."""
     return {
         "learner": name,
-        "accuracy": _interval(evaluation.accuracy),
+        "accuracy": evaluation.accuracy.record(),
         "negative_log_likelihood": evaluation.negative_log_likelihood,
         "calibration_error": evaluation.calibration_error,
         "tasks": evaluation.tasks,
@@ -37,8 +43,8 @@ def instances_record(
     has_strings = layout.labels == "strings"
     return {
         "learner": name,
-        "accuracy_by_instance": [_interval(accuracy) for accuracy in table.accuracy],
-        "accuracy_after_first": _interval(table.after_first),
+        "accuracy_by_instance": [accuracy.record() for accuracy in table.accuracy],
+        "accuracy_after_first": table.after_first.record(),
         "first_instance_ceiling": first_instance_ceiling(layout.classes, labels_are_strings=has_strings),
         "classes": layout.classes,
         "sequences": table.sequences,
@@ -66,13 +72,13 @@ def functions_records(measured: Sequence[Measured], learner: Learner, name: str,
 def _figures(row: FunctionEvaluation) -> dict[str, Any]:
     covered = None if row.coverage is None else dict(zip(map(str, LEVELS), row.coverage, strict=True))
     return {
-        "log_likelihood": _interval(row.log_likelihood),
-        "oracle": None if row.oracle is None else _interval(row.oracle),
-        "prior": None if row.prior is None else _interval(row.prior),
+        "log_likelihood": row.log_likelihood.record(),
+        "oracle": None if row.oracle is None else row.oracle.record(),
+        "prior": None if row.prior is None else row.prior.record(),
         "share_closed": row.closed,
-        "squared_error": _interval(row.squared_error),
+        "squared_error": row.squared_error.record(),
         "coverage": None if covered is None else {level: share.mean for level, share in covered.items()},
-        "coverage90": None if row.coverage90 is None else _interval(row.coverage90),
+        "coverage90": None if row.coverage90 is None else row.coverage90.record(),
     }
 
 
@@ -88,5 +94,9 @@ def _points(layout: Layout | None) -> dict[str, Any]:
 _COUNTS = ("support", "queries", "asks_support", "order")
 
 
-def _interval(interval: Interval) -> dict[str, float]:
-    return {"mean": interval.mean, "interval95": interval.interval95}
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,6 +1,5 @@
 """The end of a training: the best weights on tasks they have never seen, as figures and as pictures."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from rich.console import Console
 from quickstudy.cli.display import EvaluationBar
 from quickstudy.cli.functions import FunctionOptions, by_support, evaluated, pictures, settings
 from quickstudy.cli.options import print_evaluations, print_functions, print_instances, print_json
-from quickstudy.cli.report import evaluation_record, functions_records, instances_record
+from quickstudy.cli.report import evaluation_record, functions_records, instances_record, json_text
 from quickstudy.core import Experiment, Learner, unchecked_distributions
 from quickstudy.evaluation import Evaluation, InstanceTable, evaluate, evaluate_instances, provenance
 from quickstudy.evaluation.pictures import save_episode
@@ -40,7 +39,7 @@ class FinalTest:
         first = next(iter(found.pictures), None)
         record: dict[str, Any] = {"recipe": self.recipe, "folder": str(self.folder)}
         record |= {"picture": None if first is None else str(first), **found.records, **provenance()}
-        (self.folder / "evaluation.json").write_text(json.dumps(record, indent=2) + "\n")
+        (self.folder / "evaluation.json").write_text(json_text(record) + "\n")
         if as_json:
             print_json(record)
         else:

@@ -2,7 +2,7 @@
 
 from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
 from quickstudy.core.checks import check_query, check_support, check_tasks, check_values, count_ways
-from quickstudy.core.distributions import categorical, unchecked_distributions
+from quickstudy.core.distributions import Ink, categorical, independent, mixture, unchecked_distributions
 from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.learner import Learner, OnlineLearner
@@ -21,6 +21,7 @@ from quickstudy.core.tasks import (
 
 __all__ = [
     "Experiment",
+    "Ink",
     "KnowsAnswers",
     "Learner",
     "OnlineLearner",
@@ -41,9 +42,11 @@ __all__ = [
     "check_values",
     "count_ways",
     "in_random_slots",
+    "independent",
     "leaves",
     "load_checkpoint",
     "map_state",
+    "mixture",
     "move_state",
     "read_header",
     "save_checkpoint",

@@ -5,13 +5,14 @@ Letters: T tasks, P pixels of an image, S of them given, C channels; H W images.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from quickstudy.core import Learner, ShowsImages, Tasks, UserError, unchecked_distributions
+from quickstudy.evaluation.answering import answered
 
 Choice = Literal["largest variance", "random"]
 
@@ -112,13 +113,11 @@ def _given(drawn: Tasks, index_TS: Tensor) -> Tasks:
 
 def _completed(learner: Learner, drawn: Tasks, grid: tuple[int, int] | None) -> Completed:
     """What the learner says of the queries: row by row on a grid, or in their own order."""
-    weight = next(learner.parameters(), drawn.query_x)
-    batch = drawn.to(weight.device, weight.dtype)
     with torch.no_grad(), unchecked_distributions():
-        said: Any = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
+        said = answered(learner, drawn, lambda said, _: {"mean": said.mean, "variance": said.variance})
     is_given_TP = torch.arange(drawn.query_x.shape[1], device=drawn.query_x.device) < drawn.support_x.shape[1]
     given = is_given_TP.expand(drawn.query_x.shape[:2])
-    mean, deviation = said.mean.to(drawn.query_y), said.variance.sqrt().to(drawn.query_y)
+    mean, deviation = said["mean"].to(drawn.query_y), said["variance"].sqrt().to(drawn.query_y)
     if grid is None:
         return Completed(given, mean, deviation, drawn.query_y)
     row, column = (drawn.query_x * drawn.query_x.new_tensor(grid)).floor().long().unbind(dim=-1)

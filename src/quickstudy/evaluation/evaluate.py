@@ -1,34 +1,16 @@
 """Honest evaluation: a mean and its 95 % interval over tasks, the same tasks for every learner."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import Categorical, Distribution
 
-from quickstudy.core import Learner, TaskDistribution, UserError, unchecked_distributions
+from quickstudy.core import Learner, TaskDistribution, Tasks, UserError
+from quickstudy.evaluation.answering import TASKS_AT_ONCE, answered, asking, drawn, generator_of
 from quickstudy.evaluation.calibration import expected_calibration_error
-
-_TASKS_AT_ONCE = 10  # Fixed: how tasks are batched decides which are drawn.
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over tasks and the half-width of its 95 % interval, 1.96 standard errors."""
-
-    mean: float
-    interval95: float
-
-    @classmethod
-    def over(cls, values_T: Tensor) -> "Interval":
-        """Of one value a task; a single task says nothing about the spread, so its interval is infinite."""
-        count = len(values_T)
-        spread = float(values_T.double().std()) / math.sqrt(count) if count > 1 else math.inf
-        return cls(float(values_T.double().mean()), 1.96 * spread)
-
-    def __str__(self) -> str:
-        return f"{100 * self.mean:.2f} ± {100 * self.interval95:.2f} %"
+from quickstudy.evaluation.intervals import Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +18,11 @@ class Evaluation:
     """How well a learner classifies the queries of tasks it has never seen."""
 
     accuracy: Interval
+    """Of the share of a task's queries that are answered rightly: every task counts the same."""
     negative_log_likelihood: float
-    """Nats a query."""
+    """Nats a query: the mean over all queries, so a task of more queries counts for more."""
     calibration_error: float
-    """Expected calibration error, 15 bins."""
+    """Expected calibration error, 15 bins, over all queries likewise."""
     tasks: int
     accuracies: Tensor
     """(T,): one a task, in the order drawn, so that two learners can be compared task by task."""
@@ -58,41 +41,50 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Evaluate a classifier on `num_tasks` tasks; the seed alone decides which.
+    """Evaluate a classifier on `num_tasks` tasks, of any size and of varying ones; the seed alone decides which.
 
-    `progress` is called with the number of tasks done. The learner is in eval mode meanwhile.
+    Tasks and queries are asked in parts that fit in memory (see `answering`). `progress` is called with the number of
+    tasks done. The learner is in eval mode meanwhile.
+
+    Raises:
+        UserError: if there is no task or no such seed, or the prediction is not of the classes of the queries.
     """
-    if num_tasks < 1:
-        raise UserError(f"{num_tasks} tasks were asked for, but an evaluation needs at least one.")
-    generator = torch.Generator(tasks.device).manual_seed(seed)
-    weight = next(learner.parameters(), torch.empty(0, device=tasks.device))
-    modes = {module: module.training for module in learner.modules()}
-    learner.eval()
-    correct: list[Tensor] = []
-    confidence: list[Tensor] = []
-    log_likelihood: list[Tensor] = []
-    try:
-        with torch.no_grad(), unchecked_distributions():
-            for start in range(0, num_tasks, _TASKS_AT_ONCE):
-                batch = tasks.sample(_TASKS_AT_ONCE, generator).to(weight.device, weight.dtype)
-                prediction = learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x)
-                highest_TQ, answer_TQ = prediction.probs.max(dim=-1)  # type: ignore[attr-defined]
-                correct.append((answer_TQ == batch.query_y).cpu())
-                confidence.append(highest_TQ.cpu())
-                log_likelihood.append(prediction.log_prob(batch.query_y).cpu())
-                if progress is not None:
-                    progress(min(start + _TASKS_AT_ONCE, num_tasks))
-    finally:
-        for module, was_training in modes.items():
-            module.training = was_training
-    is_correct_TQ = torch.cat(correct)[:num_tasks]
-    accuracy_T = is_correct_TQ.double().mean(dim=1)
+    generator = generator_of(tasks, num_tasks, seed)
+    noted: list[dict[str, Tensor]] = []
+    with asking(learner):
+        for start in range(0, num_tasks, TASKS_AT_ONCE):
+            noted += [answered(learner, part, _figures) for part in drawn(tasks, num_tasks - start, generator)]
+            if progress is not None:
+                progress(min(start + TASKS_AT_ONCE, num_tasks))
+    # Tasks of different batches may differ in size, so they are joined flat, or as one number each.
+    accuracy_T = torch.cat([each["is correct"].double().mean(dim=1) for each in noted])
+    confidence_B, is_correct_B, log_likelihood_B = (
+        torch.cat([each[name].flatten() for each in noted]) for name in ("confidence", "is correct", "log-likelihood")
+    )
     return Evaluation(
         accuracy=Interval.over(accuracy_T),
-        negative_log_likelihood=-float(torch.cat(log_likelihood)[:num_tasks].double().mean()),
-        calibration_error=expected_calibration_error(
-            torch.cat(confidence)[:num_tasks].flatten(), is_correct_TQ.flatten()
-        ),
+        negative_log_likelihood=-float(log_likelihood_B.double().mean()),
+        calibration_error=expected_calibration_error(confidence_B, is_correct_B),
         tasks=num_tasks,
         accuracies=accuracy_T,
     )
+
+
+def _figures(prediction: Distribution, tasks: Tasks) -> dict[str, Tensor]:
+    if not isinstance(prediction, Categorical):
+        raise UserError(
+            f"A {type(prediction).__name__} was predicted, but classes were to be evaluated. "
+            "For a learner of values, call evaluate_functions."
+        )
+    least, most, num_classes = int(tasks.query_y.min()), int(tasks.query_y.max()), prediction.probs.shape[-1]
+    if least < 0 or most >= num_classes:
+        raise UserError(
+            f"query_y holds label {least if least < 0 else most}, but classes 0 to {num_classes - 1} were "
+            "predicted. Ask only for classes that the support has."
+        )
+    highest_TQ, answer_TQ = prediction.probs.max(dim=-1)
+    return {
+        "is correct": answer_TQ == tasks.query_y,
+        "confidence": highest_TQ,
+        "log-likelihood": prediction.log_prob(tasks.query_y),
+    }

@@ -1,5 +1,6 @@
 """Pictures of how values of functions are predicted, drawn with matplotlib."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from quickstudy.core import KnowsAnswers, Learner, Oracle, TaskDistribution, Tasks, UserError, unchecked_distributions
-from quickstudy.evaluation.evaluate import Interval
 from quickstudy.evaluation.functions import LEVELS, FunctionEvaluation
+from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.plots import colours, empty_figure, plain_axes
 from quickstudy.evaluation.quantiles import central_interval
 
@@ -77,7 +78,8 @@ def save_likelihoods(path: Path, by_size: Mapping[int, FunctionEvaluation]) -> N
     for name, colour, intervals in lines:
         known: list[Interval] = [interval for interval in intervals if interval is not None]
         if len(known) == len(sizes):
-            mean, reach = [each.mean for each in known], [each.interval95 for each in known]
+            mean = [each.mean for each in known]
+            reach = [math.nan if each.interval95 is None else each.interval95 for each in known]  # No bar is drawn.
             axes.errorbar(sizes, mean, reach, color=colour, marker="o", markersize=4, capsize=2, label=name)
     axes.set(xlabel="points given", ylabel="log-likelihood, nats a query", xticks=sizes)
     axes.legend(loc="best", frameon=False, fontsize=9)

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution
 
-from quickstudy.core import KnowsAnswers, Learner, Oracle, TaskDistribution, Tasks, UserError, unchecked_distributions
-from quickstudy.evaluation.evaluate import Interval
+from quickstudy.core import KnowsAnswers, Learner, Oracle, TaskDistribution, Tasks, UserError
+from quickstudy.evaluation.answering import TASKS_AT_ONCE, answered, asking, first, generator_of
+from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.quantiles import cumulative
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Shares of the probability in the central intervals whose coverage is counted."""
 _NEXT_TO_NOTHING = 0.05  # Nats a query.
-_TASKS_AT_ONCE = 10  # Fixed: how tasks are batched decides which are drawn.
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class FunctionEvaluation:
     """How well a learner predicts the values of functions it has never seen."""
 
     log_likelihood: Interval
-    """Nats a query."""
+    """Nats a query: the mean over a task's queries, then over tasks."""
     squared_error: Interval
     """Of the predicted mean, over the numbers of a value."""
     coverage: tuple[Interval, ...] | None
@@ -57,22 +57,6 @@ class FunctionEvaluation:
         return None if self.coverage is None else self.coverage[LEVELS.index(0.9)]
 
 
-class _Answers:
-    """What was said of the tasks so far, one number a task each."""
-
-    def __init__(self) -> None:
-        self.figures: dict[str, list[Tensor]] = {}
-
-    def note(self, name: str, values_TX: Tensor) -> None:
-        self.figures.setdefault(name, []).append(values_TX.double().flatten(1).mean(dim=1).cpu())
-
-    def interval(self, name: str, num_tasks: int) -> Interval | None:
-        return Interval.over(self.each(name, num_tasks)) if name in self.figures else None
-
-    def each(self, name: str, num_tasks: int) -> Tensor:
-        return torch.cat(self.figures[name])[:num_tasks]
-
-
 def evaluate_functions(
     learner: Learner,
     tasks: TaskDistribution,
@@ -82,53 +66,57 @@ def evaluate_functions(
 ) -> FunctionEvaluation:
     """Evaluate a learner of functions on `num_tasks` tasks; the seed alone decides which.
 
-    `progress` is called with the number of tasks done. The learner is in eval mode meanwhile.
+    Tasks and queries are asked in parts that fit in memory (see `answering`). `progress` is called with the number of
+    tasks done. The learner is in eval mode meanwhile.
+
+    Raises:
+        UserError: if there is no task or no such seed, or the prediction is not of the queries' values.
     """
-    if num_tasks < 1:
-        raise UserError(f"{num_tasks} tasks were asked for, but an evaluation needs at least one.")
-    generator = torch.Generator(tasks.device).manual_seed(seed)
-    weight = next(learner.parameters(), torch.empty(0, device=tasks.device))
-    modes = {module: module.training for module in learner.modules()}
-    learner.eval()
-    answers = _Answers()
-    try:
-        with torch.no_grad(), unchecked_distributions():
-            for start in range(0, num_tasks, _TASKS_AT_ONCE):
-                drawn, oracle = _sample(tasks, generator)
-                if oracle is not None:
-                    answers.note("oracle", oracle.posterior.log_prob(drawn.query_y))
-                    answers.note("prior", oracle.prior.log_prob(drawn.query_y))
-                batch = drawn.to(weight.device, weight.dtype)
-                _note(answers, learner.predict(learner.adapt(batch.support_x, batch.support_y), batch.query_x), batch)
-                if progress is not None:
-                    progress(min(start + _TASKS_AT_ONCE, num_tasks))
-    finally:
-        for module, was_training in modes.items():
-            module.training = was_training
-    coverage = [answers.interval(str(level), num_tasks) for level in LEVELS]
-    log_likelihoods = answers.each("log-likelihood", num_tasks)
+    generator = generator_of(tasks, num_tasks, seed)
+    noted: dict[str, list[Tensor]] = {}
+    with asking(learner):
+        for start in range(0, num_tasks, TASKS_AT_ONCE):
+            drawn, oracle = _sample(tasks, generator)
+            counted = first(drawn, num_tasks - start)
+            known = {} if oracle is None else _known(oracle, drawn)
+            for name, values_TQ in (known | answered(learner, counted, _figures)).items():
+                of_task_T = values_TQ[: len(counted.query_y)].double().flatten(1).mean(dim=1)
+                noted.setdefault(name, []).append(of_task_T.cpu())
+            if progress is not None:
+                progress(min(start + TASKS_AT_ONCE, num_tasks))
+    each_T = {name: torch.cat(parts) for name, parts in noted.items()}
+    intervals = {name: Interval.over(values_T) for name, values_T in each_T.items()}
+    coverage = tuple(intervals[str(level)] for level in LEVELS if str(level) in intervals)
     return FunctionEvaluation(
-        log_likelihood=Interval.over(log_likelihoods),
-        squared_error=Interval.over(answers.each("squared error", num_tasks)),
-        coverage=None if coverage[0] is None else tuple(level for level in coverage if level is not None),
-        oracle=answers.interval("oracle", num_tasks),
-        prior=answers.interval("prior", num_tasks),
+        log_likelihood=intervals["log-likelihood"],
+        squared_error=intervals["squared error"],
+        coverage=coverage or None,
+        oracle=intervals.get("oracle"),
+        prior=intervals.get("prior"),
         tasks=num_tasks,
-        log_likelihoods=log_likelihoods,
+        log_likelihoods=each_T["log-likelihood"],
     )
 
 
 def _sample(tasks: TaskDistribution, generator: torch.Generator) -> tuple[Tasks, Oracle | None]:
     if isinstance(tasks, KnowsAnswers):
-        return tasks.sample_with_oracle(_TASKS_AT_ONCE, generator)
-    return tasks.sample(_TASKS_AT_ONCE, generator), None
+        return tasks.sample_with_oracle(TASKS_AT_ONCE, generator)
+    return tasks.sample(TASKS_AT_ONCE, generator), None
 
 
-def _note(answers: _Answers, prediction: Distribution, tasks: Tasks) -> None:
-    answers.note("log-likelihood", prediction.log_prob(tasks.query_y))
-    answers.note("squared error", (prediction.mean - tasks.query_y).square())
+def _known(oracle: Oracle, drawn: Tasks) -> dict[str, Tensor]:
+    return {"oracle": oracle.posterior.log_prob(drawn.query_y), "prior": oracle.prior.log_prob(drawn.query_y)}
+
+
+def _figures(prediction: Distribution, tasks: Tasks) -> dict[str, Tensor]:
+    if isinstance(prediction, Categorical):
+        raise UserError("Classes were predicted, but values were to be evaluated. For a classifier, call evaluate.")
+    figures = {
+        "log-likelihood": prediction.log_prob(tasks.query_y),
+        "squared error": (prediction.mean - tasks.query_y).square(),
+    }
     below_TQY = cumulative(prediction, tasks.query_y)
     if below_TQY is not None:
         centrality_TQY = (2 * below_TQY - 1).abs()  # 0 in the middle, 1 far out
-        for level in LEVELS:
-            answers.note(str(level), centrality_TQY <= level)
+        figures |= {str(level): centrality_TQY <= level for level in LEVELS}
+    return figures

@@ -4,7 +4,6 @@ The first is a guess, and right by skill only in so far as labels already used a
 `first_instance_ceiling` says how far that goes, and what is above it leaks the answer.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -13,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from quickstudy.core import Learner, TaskDistribution, Tasks, UserError, unchecked_distributions
-from quickstudy.evaluation.evaluate import Interval
+from quickstudy.core import Learner, TaskDistribution, Tasks, UserError
+from quickstudy.evaluation.answering import asking, first, generator_of, refuse_answers, some_tasks
+from quickstudy.evaluation.intervals import Interval
 
 _SEQUENCES_AT_ONCE = 50  # Fixed: how sequences are batched decides which are drawn.
 
@@ -54,37 +54,35 @@ def evaluate_instances(
 ) -> InstanceTable:
     """Ask a learner at every step of `num_sequences` sequences; the seed alone decides which.
 
-    A task is read as one sequence: its support, then its queries. `progress` is called with the number done.
-    The learner is in eval mode meanwhile.
+    A task is read as one sequence: its support, then its queries; as many at once as fit in memory (see `answering`).
+    `progress` is called with the number done. The learner is in eval mode meanwhile.
 
     Raises:
-        UserError: if the learner cannot be asked along a sequence.
+        UserError: if the learner cannot be asked along a sequence, or there is no sequence or no such seed.
     """
-    if num_sequences < 1:
-        raise UserError(f"{num_sequences} sequences were asked for, but an evaluation needs at least one.")
     if not isinstance(learner, ReadsSequences):
         raise UserError(
             f"{type(learner).__name__} has no method predict_sequence(x, y), which the instance table asks at every "
             "step. Use a learner that reads sequences, such as MANN."
         )
-    generator = torch.Generator(tasks.device).manual_seed(seed)
-    weight = next(learner.parameters(), torch.empty(0, device=tasks.device))
-    modes = {module: module.training for module in learner.modules()}
-    learner.eval()
+    generator = generator_of(tasks, num_sequences, seed, "sequences")
     accuracy: list[Tensor] = []
-    try:
-        with torch.no_grad(), unchecked_distributions():
-            for start in range(0, num_sequences, _SEQUENCES_AT_ONCE):
-                x, y = as_sequence(tasks.sample(_SEQUENCES_AT_ONCE, generator).to(weight.device, weight.dtype))
-                is_right_TLC = _characters(learner.predict_sequence(x, y).mode == y)
-                accuracy.append(accuracy_by_instance(is_right_TLC.all(dim=-1), appearances(y), num_instances).cpu())
-                if progress is not None:
-                    progress(min(start + _SEQUENCES_AT_ONCE, num_sequences))
-    finally:
-        for module, was_training in modes.items():
-            module.training = was_training
-    accuracy_TI = torch.cat(accuracy)[:num_sequences]
+    with asking(learner):
+        for start in range(0, num_sequences, _SEQUENCES_AT_ONCE):
+            counted = first(tasks.sample(_SEQUENCES_AT_ONCE, generator), num_sequences - start)
+            accuracy += [_accuracy(learner, part, num_instances) for part in some_tasks(learner, counted)]
+            if progress is not None:
+                progress(min(start + _SEQUENCES_AT_ONCE, num_sequences))
+    accuracy_TI = torch.cat(accuracy)
     return InstanceTable(tuple(map(_over_existing, accuracy_TI.unbind(dim=1))), num_sequences, accuracy_TI)
+
+
+def _accuracy(learner: ReadsSequences, tasks: Tasks, num_instances: int) -> Tensor:
+    x, y = as_sequence(tasks)
+    prediction = learner.predict_sequence(x, y)
+    refuse_answers(prediction, y)
+    is_right_TLC = _characters(prediction.mode == y)
+    return accuracy_by_instance(is_right_TLC.all(dim=-1), appearances(y), num_instances).cpu()
 
 
 def as_sequence(tasks: Tasks) -> tuple[Tensor, Tensor]:
@@ -122,5 +120,4 @@ def _characters(labels: Tensor) -> Tensor:
 
 
 def _over_existing(accuracy_T: Tensor) -> Interval:
-    existing = accuracy_T[~accuracy_T.isnan()]
-    return Interval.over(existing) if len(existing) else Interval(math.nan, math.nan)
+    return Interval.over(accuracy_T[~accuracy_T.isnan()])

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution, Normal
 
-from quickstudy.core import Learner, UserError, categorical, check_query, check_support, check_values
+from quickstudy.core import Learner, UserError, categorical, check_query, check_support, check_values, independent
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
 from quickstudy.networks.linear_steps import LinearSteps, SteppedLinear
@@ -105,7 +105,7 @@ class InnerLoopLearner(Learner):
     def _distribution(self, outputs_TQN: Tensor, is_present_TN: Tensor) -> Distribution:
         if self.log_deviation is None:
             return categorical(mask_absent(outputs_TQN, is_present_TN))
-        return Independent(Normal(outputs_TQN, self.log_deviation.exp().expand_as(outputs_TQN)), 1)
+        return independent(Normal(outputs_TQN, self.log_deviation.exp().expand_as(outputs_TQN)))
 
     def _present(self, y: Tensor) -> Tensor:
         if self.answers == "values":

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal, kl_divergence
 
-from quickstudy.core import OnlineLearner, TrainingTasks, UserError, check_query, check_values
+from quickstudy.core import OnlineLearner, TrainingTasks, UserError, check_query, check_values, mixture
 from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 
 Objective = Literal["elbo", "likelihood"]
@@ -121,7 +121,7 @@ class NeuralProcess(OnlineLearner):
         check_query(query_x, state.total.shape[0])
         said = self.head(self._decoded(state, _placed(self.belief(state), self.draws), query_x))
         alike_TQL = query_x.new_zeros(said.batch_shape)
-        return MixtureSameFamily(Categorical(logits=alike_TQL), said)
+        return mixture(Categorical(logits=alike_TQL), said)
 
     def sample_functions(
         self, state: NeuralProcessState, query_x: Tensor, generator: torch.Generator, num_functions: int = 1
@@ -147,7 +147,8 @@ class NeuralProcess(OnlineLearner):
             posterior = self._latent(self.encoder(torch.cat([tasks.query_x, tasks.query_y], dim=-1)).mean(dim=1))
         z_TLZ = _placed(posterior, self._standard_normal(len(tasks.query_x)))
         said = self.head(self._decoded(state, z_TLZ, tasks.query_x))
-        likelihood_TL = said.log_prob(tasks.query_y[:, :, None]).sum(dim=1)  # Of all of a task's values together.
+        each_TQLY = tasks.query_y[:, :, None].expand(-1, -1, z_TLZ.shape[1], -1)
+        likelihood_TL = said.log_prob(each_TQLY).sum(dim=1)  # Of all of a task's values together.
         if self.objective == "elbo":
             raised_T = likelihood_TL.mean(dim=1) - kl_divergence(posterior, prior).sum(dim=1)
         else:

@@ -9,7 +9,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, Normal
+from torch.distributions import Distribution, Normal
+
+from quickstudy.core.distributions import Ink, independent
 
 Likelihood = Literal["normal", "bernoulli"]
 
@@ -26,7 +28,8 @@ class ValueHead(nn.Module):
     """What a decoder's last numbers mean: a distribution over values (T, Q) of `num_outputs` numbers.
 
     `normal`: mean and deviation, the deviation above a `floor`, σ = floor + (1 − floor) softplus(s), without which the
-    likelihood of points that are seen and asked for has no bound. `bernoulli`: the chance of ink.
+    likelihood of points that are seen and asked for has no bound. `bernoulli`: the chance of ink, of which grey is a
+    share (see `Ink`).
 
     Raises:
         ValueError: if there is no such likelihood, or the floor is not from 0 up to below 1.
@@ -45,9 +48,9 @@ class ValueHead(nn.Module):
     def forward(self, numbers: Tensor) -> Distribution:
         """The distribution for numbers (..., num_inputs)."""
         if self.likelihood == "bernoulli":
-            return Independent(Bernoulli(logits=numbers), 1)
+            return independent(Ink(logits=numbers))
         mean, spread = numbers.chunk(2, dim=-1)
-        return Independent(Normal(mean, self.deviation(spread)), 1)
+        return independent(Normal(mean, self.deviation(spread)))
 
     def deviation(self, spread: Tensor) -> Tensor:
         """σ, above the floor, and with none at least far enough from zero to divide by."""

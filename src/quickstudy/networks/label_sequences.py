@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Independent
+from torch.distributions import Categorical, Distribution
 
+from quickstudy.core.distributions import categorical, independent
 from quickstudy.networks.attention import full_precision
 from quickstudy.networks.class_means import mask_absent
 
@@ -52,7 +53,7 @@ class OneHotLabels:
         """A slot for each input, from logits (T, L, N); slots not seen are ruled out, unless none was."""
         if is_seen is not None:
             logits = mask_absent(logits, is_seen | ~is_seen.any(dim=1, keepdim=True))
-        return Categorical(logits=logits)
+        return categorical(logits)
 
 
 class StringLabels:
@@ -92,7 +93,7 @@ class StringLabels:
     def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
         """A string for each input, its characters independent, from logits (T, L, N)."""
         by_character = logits.unflatten(-1, (self.length, self.num_symbols))
-        return Independent(Categorical(logits=by_character), 1)
+        return independent(Categorical(logits=by_character))
 
 
 def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tensor, labels: Tensor) -> Tensor:

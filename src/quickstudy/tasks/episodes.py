@@ -4,7 +4,7 @@ A Generator in, the same tasks out. Images stay where they are, as bytes; only t
 gathered, in one index, and turned into floats. There is no loop over tasks, classes or images.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.dealing import Layout, deal, draw_count, draw_distinct, gather_tasks, highest, refuse_layout
+from quickstudy.tasks.dealing import Hand, Layout, deal, draw_count, draw_distinct, gather_tasks, highest, refuse_layout
 
 
 class Episodes:
@@ -59,13 +59,31 @@ class Episodes:
 
         Within each task the examples come in random order.
         """
+        hand = self._hand(num_tasks, generator)
+        return gather_tasks(self.images.flatten(0, 1), hand, self.layout.jitter, generator)
+
+    def sample_in_parts(self, num_tasks: int, generator: torch.Generator, most_bytes: int) -> Iterator[Tasks]:
+        """The tasks that `sample` would draw, as many at a time as have images of so many bytes, one at least.
+
+        Tasks whose images are changed at random come all at once, and so do those of a subclass with its own `sample`.
+        """
+        if getattr(self.sample, "__func__", None) is not Episodes.sample:
+            yield self.sample(num_tasks, generator)
+            return
+        hand = self._hand(num_tasks, generator)
+        bytes_each = 4 * self.images.shape[2:].numel() * (hand.support_y.shape[1] + hand.query_y.shape[1])
+        at_once = max(1, most_bytes // bytes_each) if self.layout.jitter is None else num_tasks
+        for fields in zip(*(field.split(at_once) for field in hand), strict=True):
+            yield gather_tasks(self.images.flatten(0, 1), Hand(*fields), self.layout.jitter, generator)
+
+    def _hand(self, num_tasks: int, generator: torch.Generator) -> Hand:
+        """Which examples the tasks are made of."""
         ways = draw_count(self.layout.ways, generator)
         shots = draw_count(self.layout.shots, generator)
         classes_TN = self._draw_classes(num_tasks, ways, generator)
         examples_TNE = self._draw_examples(classes_TN, shots + self.layout.queries, generator)
         index_TNE = classes_TN[..., None] * self.images.shape[1] + examples_TNE
-        hand = deal(index_TNE, shots, self.layout, generator)
-        return gather_tasks(self.images.flatten(0, 1), hand, self.layout.jitter, generator)
+        return deal(index_TNE, shots, self.layout, generator)
 
     def _draw_classes(self, num_tasks: int, ways: int, generator: torch.Generator) -> Tensor:
         if self.groups is None:

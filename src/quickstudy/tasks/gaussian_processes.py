@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from quickstudy.core import Oracle, Tasks, UserError
+from quickstudy.core import Oracle, Tasks, UserError, independent
 from quickstudy.tasks.functions import Functions, PointLayout
 from quickstudy.tasks.kernels import Kernel, KernelPrior, Range, Stationary, draw_log_uniform
 
@@ -83,7 +83,7 @@ def posterior(kernel: Kernel, noise_T: Tensor, tasks: Tasks) -> Independent:
     prior_TQ = _variances(kernel, query_TQD)
     variance_TQ = (prior_TQ - whitened_TSQ.square().sum(dim=1)).clamp(min=0) + noise_T[:, None].square()
     deviation_TQ1 = (variance_TQ + _NEVER_SINGULAR).sqrt()[..., None]
-    return Independent(Normal(mean_TQ1.to(tasks.query_x), deviation_TQ1.to(tasks.query_x)), 1)
+    return independent(Normal(mean_TQ1.to(tasks.query_x), deviation_TQ1.to(tasks.query_x)))
 
 
 def _variances(kernel: Kernel, x_TQD: Tensor) -> Tensor:

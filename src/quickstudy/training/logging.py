@@ -13,8 +13,8 @@ _COLUMNS = ("step", "seconds", "loss", "learning_rate", "tasks_per_second", "acc
 class Log(Protocol):
     """Somewhere figures go."""
 
-    def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """Note the figures of a step."""
+    def write(self, step: int, figures: Mapping[str, float | None]) -> None:
+        """Note the figures of a step; None where there is none."""
 
     def close(self) -> None:
         """Finish."""
@@ -37,9 +37,10 @@ class CSVLog:
         self._writer.writeheader()
         self._writer.writerows(kept)
 
-    def write(self, step: int, figures: Mapping[str, float]) -> None:
+    def write(self, step: int, figures: Mapping[str, float | None]) -> None:
         """Add a row, at once on disk."""
-        self._writer.writerow({"step": step, **{key: f"{value:.6g}" for key, value in figures.items()}})
+        known = {key: f"{value:.6g}" for key, value in figures.items() if value is not None}
+        self._writer.writerow({"step": step, **known})
         self._file.flush()
 
     def close(self) -> None:
@@ -63,9 +64,9 @@ class TensorBoardLog:
             ) from None
         self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)
 
-    def write(self, step: int, figures: Mapping[str, float]) -> None:
+    def write(self, step: int, figures: Mapping[str, float | None]) -> None:
         """Add a point to each figure's curve."""
-        for name, value in figures.items():
+        for name, value in ((name, value) for name, value in figures.items() if value is not None):
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:

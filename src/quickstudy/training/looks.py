@@ -17,7 +17,7 @@ class Look(NamedTuple):
 
     score: float
     """The weights that have the highest are kept."""
-    figures: dict[str, float]
+    figures: dict[str, float | None]
     """For the log."""
     text: str
     """For the display."""
@@ -39,7 +39,7 @@ def look(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> L
 def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
     found = evaluate_functions(learner, tasks, experiment.validation_tasks, seed=_SEED)
     likelihood = found.log_likelihood
-    figures = {
+    figures: dict[str, float | None] = {
         "log_likelihood": likelihood.mean,
         "log_likelihood_interval95": likelihood.interval95,
         "squared_error": found.squared_error.mean,
@@ -49,5 +49,5 @@ def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribut
     if found.oracle is not None:
         figures["oracle"] = found.oracle.mean
     beside = "" if found.oracle is None else f" (oracle {found.oracle.mean:.3f})"
-    text = f"{likelihood.mean:.3f} ± {likelihood.interval95:.3f} nats{beside}, error {found.squared_error.mean:.3f}"
+    text = f"{likelihood.text(3, ' nats')}{beside}, error {found.squared_error.mean:.3f}"
     return Look(likelihood.mean, figures, text)

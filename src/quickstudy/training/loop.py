@@ -82,7 +82,8 @@ class _Training:
             self.learner.get_submodule(part).requires_grad_(False)
         self.optimiser = _optimiser(experiment)
         if run.compile:
-            self.learner.compile()  # In place: a learner knows which part of it is worth compiling.
+            with unchecked_distributions():  # Else torch would switch the checks off for good.
+                self.learner.compile()  # In place: a learner knows which part of it is worth compiling.
         self.model, self.stepper = fabric.setup(self.learner, self.optimiser)
         # After the set-up, which may have changed the weights' precision.
         decay = experiment.average_decay
@@ -184,7 +185,7 @@ class _Training:
         if not self.fabric.is_global_zero:
             return
         loss = sum(losses) / len(losses)
-        figures = {"loss": loss, "tasks_per_second": rate, "seconds": self.position.seconds}
+        figures: dict[str, float | None] = {"loss": loss, "tasks_per_second": rate, "seconds": self.position.seconds}
         figures["learning_rate"] = self.optimiser.param_groups[0]["lr"]
         if seen is not None:
             figures |= seen.figures
