@@ -9,7 +9,8 @@ from torch.distributions import Categorical, Distribution
 
 def categorical(logits: Tensor) -> Categorical:
     """A class for each query, from logits (T, Q, N); a logit of −inf rules its class out."""
-    return Categorical(logits=logits)
+    # torch's own check of arguments fails where there are none.
+    return Categorical(logits=logits, validate_args=None if logits.numel() else False)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """One file per paper. Each learner is read with two folders in mind: `core` and `networks`."""
 
+from quickstudy.core import register_state
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
@@ -15,6 +16,10 @@ from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
+from quickstudy.networks.attention import KeysValues
+from quickstudy.networks.label_sequences import LabelSequenceState
+from quickstudy.networks.linear_steps import LinearSteps
+from quickstudy.networks.memory import LSTMState, MemoryState
 
 __all__ = [
     "CNP",
@@ -52,3 +57,28 @@ __all__ = [
     "SNAILState",
     "TNPState",
 ]
+
+for _state in (
+    AttentiveCNPState,
+    CNPClassifierState,
+    CNPState,
+    ContrastiveEncoderState,
+    ConvCNPState,
+    GridConvCNPState,
+    InContextTransformerState,
+    KeysValues,
+    LSTMState,
+    LabelSequenceState,
+    LinearSteps,
+    MAMLState,
+    MANNCarried,
+    MemoryState,
+    MetaNetState,
+    NearestState,
+    NeuralProcessState,
+    ProtoNetState,
+    ReptileState,
+    SNAILState,
+    TNPState,
+):
+    register_state(_state)
