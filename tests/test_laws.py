@@ -1,9 +1,14 @@
 """Every learner we ship obeys the laws. Adding a learner is adding a line to the list."""
 
+import pickle
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
-from quickstudy.core import Learner, Tasks
+import quickstudy
+from quickstudy.core import Learner, Tasks, UserError, leaves
 from quickstudy.learners import (
     CNP,
     LSTM,
@@ -28,6 +33,7 @@ from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
 from quickstudy.tasks import GaussianProcesses, PointLayout
 from quickstudy.testing import check_learner
+from quickstudy.testing.comparing import summary
 
 
 def _encoder(**options) -> Conv4:
@@ -113,15 +119,115 @@ LEARNERS_OF_FUNCTIONS = {
 }
 
 
+LEARNERS_OF_PIXELS = {
+    "convolutional cnp on the grid": lambda: GridConvCNP(grid=(7, 9), channels=16, blocks=2),
+}
+
+EVERY_LEARNER = [
+    pytest.param(kind, name, id=f"{name}, of {kind}")
+    for kind, learners in (("classes", LEARNERS), ("functions", LEARNERS_OF_FUNCTIONS), ("pixels", LEARNERS_OF_PIXELS))
+    for name in learners
+]
+of_every_learner = pytest.mark.parametrize(("kind", "name"), EVERY_LEARNER)
+
+
+@pytest.fixture
+def adapted(kind: str, name: str, tasks: Tasks, generator: torch.Generator) -> tuple[Learner, Any, Tasks]:
+    """A learner in eval mode, its state of tasks of unequal length, and those tasks."""
+    if kind == "classes":
+        learner, drawn = LEARNERS[name](), tasks
+    elif kind == "functions":
+        learner, drawn = LEARNERS_OF_FUNCTIONS[name](), GaussianProcesses(PointLayout(6, 5)).sample(4, generator)
+    else:
+        drawn = GaussianProcesses(PointLayout(6, 5, 0.0, 1.0, inputs=2)).sample(4, generator)
+        learner = LEARNERS_OF_PIXELS[name]()
+    mask = torch.arange(6) < torch.tensor([6, 5, 4, 6])[:, None]
+    learner.eval()
+    return learner, learner.adapt(drawn.support_x, drawn.support_y, mask), drawn
+
+
+@of_every_learner
+def test_every_state_can_be_stored(adapted: tuple[Learner, Any, Tasks], tmp_path: Path) -> None:
+    learner, state, tasks = adapted
+    quickstudy.save_state(tmp_path / "state.safetensors", state)
+    torch.save(state, tmp_path / "state.pt")
+    stored = (
+        quickstudy.load_state(tmp_path / "state.safetensors"),
+        torch.load(tmp_path / "state.pt"),
+        pickle.loads(pickle.dumps(state)),
+    )
+    expected = summary(learner.predict(state, tasks.query_x))
+    for other in stored:
+        assert type(other) is type(state)
+        assert torch.equal(summary(learner.predict(other, tasks.query_x)), expected)
+
+
+@of_every_learner
+def test_no_queries_get_no_answers(adapted: tuple[Learner, Any, Tasks]) -> None:
+    learner, state, tasks = adapted
+    prediction = learner.predict(state, tasks.query_x[:, :0])
+    assert prediction.batch_shape[:2] == (4, 0)
+    assert summary(prediction).shape[:2] == (4, 0)
+
+
+@of_every_learner
+def test_without_gradients_it_answers_alike_and_nothing_holds_a_graph(adapted: tuple[Learner, Any, Tasks]) -> None:
+    learner, _, tasks = adapted
+
+    def answered() -> tuple[torch.Tensor, list[bool]]:
+        state = learner.adapt(tasks.support_x, tasks.support_y)
+        found = summary(learner.predict(state, tasks.query_x))
+        return found.detach(), [tensor.requires_grad for tensor in (*leaves(state), found)]
+
+    before = [parameter.requires_grad for parameter in learner.parameters()]
+    expected, _ = answered()
+    learner.switch_gradients_off()
+    found, holds_graphs = answered()
+    assert not any(holds_graphs)
+    assert torch.allclose(found, expected, atol=1e-5)
+    learner.train()
+    assert [parameter.requires_grad for parameter in learner.parameters()] == before
+
+
+@of_every_learner
+def test_arrays_are_answered_as_tensors_are(adapted: tuple[Learner, Any, Tasks]) -> None:
+    learner, _, tasks = adapted
+    whole = learner.adapt(tasks.support_x, tasks.support_y)
+    expected = summary(learner.predict(whole, tasks.query_x))
+    arrays = [field.double().numpy() if field.is_floating_point() else field.int().numpy() for field in tasks]
+    found = summary(learner.predict(learner.adapt(*arrays[:2]), arrays[2]))
+    assert torch.allclose(found.to(expected), expected, atol=1e-6)
+    listed = learner.predict(whole, tasks.query_x.tolist())
+    assert torch.allclose(summary(listed).to(expected), expected, atol=1e-6)
+
+
+@of_every_learner
+def test_nan_is_refused_in_support_and_query(adapted: tuple[Learner, Any, Tasks]) -> None:
+    learner, state, tasks = adapted
+    support_x, query_x = tasks.support_x.clone(), tasks.query_x.clone()
+    support_x[2, 1] = query_x[3, 0] = torch.nan
+    with pytest.raises(UserError, match=r"support_x holds numbers that are NaN or infinite.*task 2, example 1"):
+        learner.adapt(support_x, tasks.support_y)
+    with pytest.raises(UserError, match=r"query_x holds numbers that are NaN or infinite.*task 3, example 0"):
+        learner.predict(state, query_x)
+
+
+@of_every_learner
+def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[Learner, Any, Tasks]) -> None:
+    learner, state, tasks = adapted
+    larger = [torch.cat([x, x[..., -1:]], dim=-1) for x in (tasks.support_x, tasks.query_x)]
+    with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
+        learner.predict(state, larger[1])
+    if isinstance(learner, Nearest):  # It reads anything; then queries must be alike.
+        return
+    with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
+        learner.adapt(larger[0], tasks.support_y)
+
+
 @pytest.mark.parametrize("name", LEARNERS_OF_FUNCTIONS)
 def test_every_learner_of_functions_obeys_the_laws(name: str, generator: torch.Generator) -> None:
     learner: Learner = LEARNERS_OF_FUNCTIONS[name]()
     check_learner(learner, GaussianProcesses(PointLayout(6, 5)).sample(4, generator))
-
-
-LEARNERS_OF_PIXELS = {
-    "convolutional cnp on the grid": lambda: GridConvCNP(grid=(7, 9), channels=16, blocks=2),
-}
 
 
 @pytest.mark.parametrize("name", LEARNERS_OF_PIXELS)
