@@ -224,6 +224,74 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
         learner.adapt(larger[0], tasks.support_y)
 
 
+ONLINE_LEARNERS = {
+    "snail": _snail,
+    "mann": LEARNERS["mann"],
+    "lstm, labels late": lambda: LSTM(784, max_ways=3, hidden=64),
+    "feed-forward, labels late": lambda: LSTM(784, max_ways=3, hidden=64, is_recurrent=False),
+    "cnp": lambda: CNP(784, 1, hidden=32),
+    "neural process": lambda: NeuralProcess(784, 1, hidden=32, latent=8, has_direct_path=True),
+}
+
+
+@pytest.mark.parametrize("name", ONLINE_LEARNERS)
+def test_supports_of_unequal_length_may_be_read_in_parts(name: str, tasks: Tasks) -> None:
+    learner, exact = ONLINE_LEARNERS[name]().double().eval(), tasks.to("cpu", torch.float64)
+    if name in ("cnp", "neural process"):
+        x, y, query_x = exact.support_x.flatten(2), exact.support_y[..., None].double(), exact.query_x.flatten(2)
+    else:
+        x, y, query_x = exact.support_x, exact.support_y, exact.query_x
+    # The last task has nothing in the second part, and the first nothing but its end.
+    mask = torch.tensor([[0, 1, 1, 0, 0, 1], [1, 1, 0, 1, 1, 1], [1, 0, 0, 1, 0, 0], [1, 0, 1, 0, 0, 0]]).bool()
+    state = learner.prior(4)
+    for part in (slice(3), slice(3, 5), slice(5, 6)):
+        if mask[:, part].any():
+            state = learner.extend(state, x[:, part], y[:, part], mask[:, part])
+    found = summary(learner.predict(state, query_x))
+    for task, is_real in enumerate(mask):
+        own = learner.adapt(x[[task]][:, is_real], y[[task]][:, is_real])
+        assert torch.allclose(found[[task]], summary(learner.predict(own, query_x[[task]])), atol=1e-9)
+    if name == "snail":
+        assert state.num_examples.tolist() == [3, 5, 2, 2]
+
+
+def test_strings_of_tasks_of_unequal_length_are_read_by_a_mask(generator: torch.Generator) -> None:
+    learner = LSTM(4, labels="strings", hidden=16).double().eval()
+    x = torch.rand(2, 3, 4, generator=generator, dtype=torch.float64)
+    y = torch.randint(5, (2, 3, 5), generator=generator)
+    y[0, 1] = 99
+    mask = torch.tensor([[True, False, True], [True, True, True]])
+    found = learner.predict(learner.adapt(x, y, mask), x).base_dist.logits
+    alone = learner.predict(learner.adapt(x[:1, [0, 2]], y[:1, [0, 2]]), x[:1]).base_dist.logits
+    assert torch.allclose(found[:1], alone, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_task_without_a_real_example_is_refused_by_every_classifier(name: str, tasks: Tasks) -> None:
+    mask = torch.ones(4, 6, dtype=torch.bool)
+    mask[2] = False
+    with pytest.raises(UserError, match="leaves task 2"):
+        LEARNERS[name]().eval().adapt(tasks.support_x, tasks.support_y, mask)
+
+
+@pytest.mark.parametrize("name", LEARNERS_OF_FUNCTIONS)
+def test_a_task_without_a_real_point_is_answered_as_with_an_empty_support(
+    name: str, generator: torch.Generator
+) -> None:
+    learner = LEARNERS_OF_FUNCTIONS[name]().double().eval()
+    x, y, query_x, _ = GaussianProcesses(PointLayout(6, 5)).sample(3, generator).to("cpu", torch.float64)
+    mask = torch.tensor([6, 0, 3])[:, None] > torch.arange(6)
+    if name == "maml":
+        with pytest.raises(UserError, match="support of a task is empty"):
+            learner.adapt(x, y, mask)
+        return
+    found = summary(learner.predict(learner.adapt(x, y, mask), query_x))
+    empty = summary(learner.predict(learner.adapt(x[:, :0], y[:, :0]), query_x))
+    assert torch.allclose(found[1], empty[1], atol=1e-9)
+    none = summary(learner.predict(learner.adapt(x, y, mask & False), query_x))
+    assert torch.allclose(none, empty, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", LEARNERS_OF_FUNCTIONS)
 def test_every_learner_of_functions_obeys_the_laws(name: str, generator: torch.Generator) -> None:
     learner: Learner = LEARNERS_OF_FUNCTIONS[name]()
