@@ -417,3 +417,13 @@ def test_a_task_of_values_may_be_without_a_real_example():
 
 def test_a_user_error_is_a_value_error():
     assert issubclass(UserError, ValueError)
+
+
+def test_a_state_is_extended_by_examples_of_its_own_tasks_alone():
+    x, y = support(num_tasks=3)
+    with pytest.raises(UserError, match=r"support_x has shape \(3, 3, 1, 4, 5\), but the state holds 2 tasks"):
+        read_support(Reads(), x, y, state=TWO)
+    values = x[..., 0, 0]
+    with pytest.raises(UserError, match=r"support_x has shape \(3, 3, 1\), but the state holds 2 tasks"):
+        read_values(Reads(), values, values, sizes=(1, 1), state=TWO)
+    read_support(Reads(), x[:2], y[:2], state=TWO)

@@ -1,7 +1,5 @@
 """The door: what comes is made a learner's own, or refused by saying what came, what was expected, what to do."""
 
-import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -18,16 +16,10 @@ from quickstudy.core.conversion import (
 )
 from quickstudy.core.errors import UserError
 from quickstudy.core.learner import Learner
-from quickstudy.core.ragged import packed, without_padding
+from quickstudy.core.ragged import packed
+from quickstudy.core.refusals import Range, refuse_numbers, refuse_other_examples, warn_of_paper
 from quickstudy.core.state import leaves
 from quickstudy.core.tasks import SharedTasks, TrainingTasks
-
-Range = tuple[float, float]
-
-_SLACK = 0.01
-"""By how much of a range inputs may lie beyond it: what interpolation and rounding add to an image."""
-_PAPER = 0.75
-"""Drawings cover little of their paper: a support that is brighter on average has paper for ink."""
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -45,14 +37,15 @@ def read_support(
     *,
     max_ways: int | None = None,
     symbols: Callable[[Tensor], Tensor] | None = None,
+    state: Any = None,
     is_known_T: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """The support of a classification task as the learner reads it: inputs, class indices below `max_ways`, and mask.
 
     Expects support_x (T, S, *input), support_y (T, S) and support_mask (T, S), True where an example is real. Of a
     mask is left what is needed: none if all examples are real, else real examples come first and padding is zero.
-    `symbols` tells of other labels than indices which numbers (T, S) to check. Tasks that are known may be without
-    a real example.
+    `symbols` tells of other labels than indices which numbers (T, S) to check. A `state` to be extended has to be of as
+    many tasks; those that are known may be without a real example.
 
     Raises:
         UserError: if there is something that the learner cannot read, or would misread.
@@ -61,15 +54,16 @@ def read_support(
     support_x = as_floats("support_x", support_x, own, is_image=learner.input_range is not None)
     support_y = as_labels("support_y", support_y, support_x)
     _check_labelled(support_x, _checked_symbols(support_y, symbols))
-    _refuse_other_examples("support_x", support_x, learner.example_shape)
+    _refuse_other_tasks(support_x, state)
+    refuse_other_examples("support_x", support_x, learner.example_shape)
     mask = _read_mask(support_mask, support_x)
     if mask is not None:
         _refuse_tasks_without_examples(mask, is_known_T)
     if _looks(learner, support_x):
         told = _checked_symbols(support_y, symbols)
         _check_label_values(told if mask is None else told[mask], max_ways)
-        _check_numbers("support_x", support_x, mask, _input_range(learner), learner)
-        _warn_of_paper(learner, support_x, mask)
+        refuse_numbers("support_x", support_x, mask, _input_range(learner), learner)
+        warn_of_paper(learner, support_x, mask)
     return _packed(support_x, support_y, mask)
 
 
@@ -81,6 +75,7 @@ def read_values(
     support_mask: Any = None,
     *,
     sizes: tuple[int | None, int],
+    state: Any = None,
     part: Literal["support", "query"] = "support",
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """The support of a function as the learner reads it: inputs, values, and mask as `read_support`; it may be empty.
@@ -101,10 +96,11 @@ def read_values(
             f"(T, S, {num_inputs}) and (T, S, {num_outputs}) were expected: tasks first, then the points of a task, "
             "then the numbers of a point. For a single task, add the task dimension with x[None], y[None]."
         )
+    _refuse_other_tasks(support_x, state)
     mask = _read_mask(support_mask, support_x)
     if _looks(learner, support_x):
-        _check_numbers(f"{part}_x", support_x, mask, _input_range(learner), learner)
-        _check_numbers(f"{part}_y", support_y, mask, _value_range(learner), learner)
+        refuse_numbers(f"{part}_x", support_x, mask, _input_range(learner), learner)
+        refuse_numbers(f"{part}_y", support_y, mask, _value_range(learner), learner)
     return _packed(support_x, support_y, mask)
 
 
@@ -128,9 +124,9 @@ def read_query(learner: Learner, state: Any, query_x: Any, example_shape: Sequen
             f"query_x has shape {tuple(query_x.shape)}, but the state holds {num_tasks} tasks, so "
             f"({num_tasks}, Q, *input) was expected. Add the task dimension, or slice the state."
         )
-    _refuse_other_examples("query_x", query_x, learner.example_shape if example_shape is None else example_shape)
+    refuse_other_examples("query_x", query_x, learner.example_shape if example_shape is None else example_shape)
     if _looks(learner, query_x):
-        _check_numbers("query_x", query_x, None, _input_range(learner), learner)
+        refuse_numbers("query_x", query_x, None, _input_range(learner), learner)
     return query_x
 
 
@@ -193,23 +189,13 @@ def _check_label_values(support_y: Tensor, max_ways: int | None) -> None:
         )
 
 
-def _refuse_other_examples(name: str, x: Tensor, expected: Sequence[int] | None) -> None:
-    found = tuple(x.shape[2:])
-    if expected is None or found == tuple(expected):
-        return
-    wanted = tuple(expected)
-    remedy = "Prepare inputs like that, or build the learner for these."
-    if found == wanted[1:] and wanted[0] == 1:
-        remedy = "Add the dimension of channels, as in images[:, :, None]."
-    elif len(found) == 3 and found != found[-1:] + found[:-1] == wanted:
-        remedy = "Put channels before rows and columns, as in images.movedim(-1, 2)."
-    elif sorted(found) == sorted(wanted):
-        remedy = "Swap the axes, so that channels come before rows and rows before columns."
-    elif x.shape[1:] == wanted:
-        remedy = "Add the task dimension, as in images[None]."
-    elif len(found) == len(wanted) == 3:
-        remedy = "Resize the images, or build the learner for these."
-    raise UserError(f"An example of {name} has shape {found}, but the learner reads {wanted}. {remedy}")
+def _refuse_other_tasks(support_x: Tensor, state: Any) -> None:
+    num_tasks = len(support_x) if state is None else len(leaves(state)[0])
+    if num_tasks != len(support_x):
+        raise UserError(
+            f"support_x has shape {tuple(support_x.shape)}, but the state holds {num_tasks} tasks. Give examples of "
+            "the same tasks, or slice the state."
+        )
 
 
 def _read_mask(support_mask: Any, support_x: Tensor) -> Tensor | None:
@@ -246,51 +232,3 @@ def _input_range(learner: Learner) -> Range | None:
 
 def _value_range(learner: Learner) -> Range | None:
     return (0.0, 1.0) if getattr(getattr(learner, "head", None), "likelihood", None) == "bernoulli" else None
-
-
-@torch.no_grad()
-def _check_numbers(name: str, x: Tensor, mask: Tensor | None, bounds: Range | None, learner: Learner) -> None:
-    """Refuse numbers that are NaN or infinite, or beyond the bounds. Padding is not looked at."""
-    seen = x if mask is None else x[mask]
-    if not seen.numel():
-        return
-    lowest, highest = torch.stack(seen.aminmax()).tolist()
-    if not (math.isfinite(lowest) and math.isfinite(highest)):
-        is_bad = ~x.isfinite() if mask is None else without_padding(~x.isfinite(), mask)
-        task, example = is_bad.nonzero()[0, :2].tolist()
-        raise UserError(
-            f"{name} holds numbers that are NaN or infinite in {type_name(x)}: {int(is_bad.sum())}, the first in task "
-            f"{task}, example {example} (counted from 0). Replace them, or leave these examples out."
-        )
-    if bounds is None:
-        return
-    low, high = bounds
-    slack = _SLACK * (high - low)
-    if lowest < low - slack or highest > high + slack:
-        value = lowest if lowest < low - slack else highest
-        raise UserError(
-            f"{name} holds {value:g}, but {type(learner).__name__} reads numbers from {low:g} to {high:g} there, paper "
-            f"{low:g} and ink {high:g}. {_remedy(lowest, highest)}"
-        )
-
-
-def _remedy(lowest: float, highest: float) -> str:
-    if lowest < 0:
-        return "Pass images as they were before they were standardised, paper 0 and ink 1."
-    return f"Divide images of 0 to {255 if highest <= 255 else 65535} by {255 if highest <= 255 else 65535}."
-
-
-@torch.no_grad()
-def _warn_of_paper(learner: Learner, x: Tensor, mask: Tensor | None) -> None:
-    bounds = _input_range(learner)
-    if bounds is None:
-        return
-    low, high = bounds
-    mean = float((x if mask is None else x[mask]).mean())
-    if mean > low + _PAPER * (high - low):
-        warnings.warn(
-            f"The mean of support_x is {mean:.2f}: paper seems to be {high:g} and ink {low:g}, but "
-            f"{type(learner).__name__} was trained on the reverse. Pass {low + high:g} - images, queries too.",
-            UserWarning,
-            stacklevel=4,
-        )

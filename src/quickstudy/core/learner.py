@@ -51,7 +51,8 @@ class Learner(nn.Module, ABC):
     @property
     def example_shape(self) -> tuple[int, ...] | None:
         """The shape of one input, if what reads it first says so by an `image_shape`; None if any will do."""
-        first: Any = getattr(self, "encoder", None) or getattr(self, "network", None)
+        first: Any = getattr(self, "encoder", None)
+        first = getattr(self, "network", None) if first is None else first
         while isinstance(first, nn.Sequential) and len(first):
             first = first[0]
         return getattr(first, "image_shape", None)
@@ -95,5 +96,6 @@ class OnlineLearner(Learner):
     @final
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> Any:
         """Read the labelled examples, those where support_mask (T, S) is True, starting from the prior."""
+        num_tasks = len(support_x) if hasattr(support_x, "__len__") else 0  # What is none is refused by `extend`.
         mask = () if support_mask is None else (support_mask,)
-        return self.extend(self.prior(len(support_x)), support_x, support_y, *mask)
+        return self.extend(self.prior(num_tasks), support_x, support_y, *mask)

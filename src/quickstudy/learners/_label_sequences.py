@@ -77,8 +77,7 @@ class LabelSequenceLearner(OnlineLearner):
         self, state: LabelSequenceState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
     ) -> LabelSequenceState:
         """Read examples (T, S, *input) with labels (T, S) or (T, S, 5); a label that comes late may stay pending."""
-        is_known_T = state.is_seen.any(dim=1)
-        support_x, support_y, mask = self._read(support_x, support_y, support_mask, is_known_T)
+        support_x, support_y, mask = self._read(support_x, support_y, support_mask, state)
         return self.network.read(state, self._encode(support_x), support_y, mask)[1]
 
     def predict(self, state: LabelSequenceState, query_x: Tensor) -> Distribution:
@@ -137,7 +136,15 @@ class LabelSequenceLearner(OnlineLearner):
         return self.network.ahead(branches, z_TQD.flatten(0, 1)).unflatten(0, z_TQD.shape[:2])
 
     def _read(
-        self, x: Tensor, y: Tensor, mask: Tensor | None = None, is_known_T: Tensor | None = None
+        self, x: Tensor, y: Tensor, mask: Tensor | None = None, state: LabelSequenceState | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        symbols = self.labels.extremes
-        return read_support(self, x, y, mask, max_ways=self.labels.num_symbols, symbols=symbols, is_known_T=is_known_T)
+        return read_support(
+            self,
+            x,
+            y,
+            mask,
+            max_ways=self.labels.num_symbols,
+            symbols=self.labels.extremes,
+            state=state,
+            is_known_T=None if state is None else state.is_seen.any(dim=1),
+        )

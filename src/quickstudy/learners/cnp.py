@@ -80,7 +80,9 @@ class CNP(OnlineLearner):
         self, state: CNPState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
     ) -> CNPState:
         """Add points (T, S, D) with values (T, S, Y)."""
-        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
+        support_x, support_y, mask = read_values(
+            self, support_x, support_y, support_mask, sizes=self.sizes, state=state
+        )
         r_TSR = without_padding(self.encoder(torch.cat([support_x, support_y], dim=-1)), mask)
         return CNPState(state.total + r_TSR.sum(dim=1), state.num_examples + num_real(mask, support_x.shape[1]))
 

@@ -115,14 +115,11 @@ class MetaNet(Learner):
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> MetaNetState:
         """Fast weights and keys of the examples (T, S, *input) with class indices (T, S)."""
         support_x, support_y, mask = read_support(self, support_x, support_y, support_mask, max_ways=self.max_ways)
-        lower_TSD = self._encode(support_x)
+        lower_TSD, y = self._encode(support_x), support_y
         if mask is None:
-            return self._learn(lower_TSD, support_y)
-
-        def learnt(task_B: Tensor, size: int) -> MetaNetState:
-            return self._learn(lower_TSD[task_B, :size], support_y[task_B, :size])
-
-        return adapted_by_size(learnt, mask)._replace(is_real=(mask.flip(1),))  # What is missing comes first there.
+            return self._learn(lower_TSD, y)
+        state = adapted_by_size(lambda task_B, size: self._learn(lower_TSD[task_B, :size], y[task_B, :size]), mask)
+        return state._replace(is_real=(mask.flip(1),))  # What is missing comes first there.
 
     def predict(self, state: MetaNetState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""

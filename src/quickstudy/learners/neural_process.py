@@ -116,7 +116,9 @@ class NeuralProcess(OnlineLearner):
         self, state: NeuralProcessState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
     ) -> NeuralProcessState:
         """Add points (T, S, D) with values (T, S, Y)."""
-        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
+        support_x, support_y, mask = read_values(
+            self, support_x, support_y, support_mask, sizes=self.sizes, state=state
+        )
         points_TSP = torch.cat([support_x, support_y], dim=-1)
         total_TR = state.total + without_padding(self.encoder(points_TSP), mask).sum(dim=1)
         direct_TR = state.direct

@@ -113,9 +113,9 @@ class SNAIL(OnlineLearner):
         Raises:
             UserError: if there are then more than the learner was built for.
         """
-        is_known_T = state.is_present.any(dim=1)
+        is_known_T, max_ways = state.is_present.any(dim=1), self.max_ways
         support_x, support_y, mask = read_support(
-            self, support_x, support_y, support_mask, max_ways=self.max_ways, is_known_T=is_known_T
+            self, support_x, support_y, support_mask, max_ways=max_ways, state=state, is_known_T=is_known_T
         )
         self._refuse_too_many(state.num_examples + num_real(mask, support_y.shape[1]))
         z_TSD = self._embed(support_x)
