@@ -294,7 +294,7 @@ def test_a_task_without_a_real_point_is_answered_as_with_an_empty_support(
     x, y, query_x, _ = GaussianProcesses(PointLayout(6, 5)).sample(3, generator).to("cpu", torch.float64)
     mask = torch.tensor([6, 0, 3])[:, None] > torch.arange(6)
     if name == "maml":
-        with pytest.raises(UserError, match="support of a task is empty"):
+        with pytest.raises(UserError, match="support is empty"):
             learner.adapt(x, y, mask)
         return
     found = summary(learner.predict(learner.adapt(x, y, mask), query_x))

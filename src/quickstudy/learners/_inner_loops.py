@@ -136,9 +136,7 @@ class InnerLoopLearner(Learner):
         num_inputs: Any = getattr(self.network, "num_inputs", None)
         x, y, mask = read_values(self, x, y, mask, sizes=(num_inputs, self.network.num_outputs))
         if y.numel() == 0 or not (mask is None or mask.any(dim=1).all()):
-            raise UserError(
-                "The support of a task is empty, but weights are trained on examples. Give one point at least."
-            )
+            raise UserError("The support is empty, but weights are trained on examples. Give one point at least.")
         return x, y, mask
 
     def _refuse_other_sizes(self, x: Tensor) -> None:
