@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from quickstudy.cli import main
 
@@ -14,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def _blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
 def _commands() -> list[list[str]]:
@@ -29,6 +30,17 @@ def test_the_python_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
         exec(block, names)
     accuracy = float(capsys.readouterr().out.split("%")[0])
     assert accuracy > 60
+
+
+def test_the_examples_of_the_page_on_inputs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # They write a file.
+    names: dict[str, object] = {"__name__": "examples"}
+    for block in _blocks("python", (ROOT / "docs" / "inputs.md").read_text()):
+        exec(block, names)
+    x, y = torch.eye(3)[None], torch.arange(3)[None]
+    learner = names["MyLearner"]()
+    padded = learner.adapt(torch.cat([x, x + 1], dim=1), torch.cat([y, y], dim=1), torch.arange(6)[None] < 3)
+    assert learner.predict(padded, x).probs.argmax(dim=-1).tolist() == y.tolist()
 
 
 @pytest.mark.parametrize("command", _commands(), ids=" ".join)

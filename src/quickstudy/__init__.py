@@ -9,10 +9,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quickstudy.core import load_state, save_state
     from quickstudy.pretrained import available, load
 
 __version__ = version("quickstudy")
-__all__ = ["__version__", "available", "load"]
+__all__ = ["__version__", "available", "load", "load_state", "save_state"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from quickstudy import pretrained
 
         return getattr(pretrained, name)
+    if name in ("load_state", "save_state"):
+        from quickstudy import core, learners  # noqa: F401  # Learners register the classes of their states.
+
+        return getattr(core, name)
     raise AttributeError(f"module 'quickstudy' has no attribute '{name}'")

@@ -114,3 +114,36 @@ def test_an_online_learner_needs_prior_and_extend():
 
     with pytest.raises(TypeError, match="prior"):
         OnlyExtends()
+
+
+def test_gradients_switched_off_come_back_with_training_and_others_do_not():
+    learner = Mean()
+    learner.fixed = nn.Parameter(torch.zeros(1), requires_grad=False)
+    assert learner.eval().switch_gradients_off() is learner
+    assert not learner.bias.requires_grad
+    learner.eval()
+    assert not learner.bias.requires_grad
+    learner.switch_gradients_off()  # A second time changes nothing.
+    assert learner.train() is learner
+    assert learner.bias.requires_grad
+    assert not learner.fixed.requires_grad
+
+
+def test_a_learner_knows_the_shape_of_its_inputs_by_what_reads_them_first():
+    class Images(nn.Identity):
+        image_shape = (1, 4, 4)
+
+    learner = Mean()
+    assert learner.example_shape is None
+    learner.network = Images()
+    assert learner.example_shape == (1, 4, 4)
+    learner.encoder = nn.Sequential(nn.Sequential(Images(), nn.Flatten()), nn.Linear(16, 2))
+    learner.network = None
+    assert learner.example_shape == (1, 4, 4)
+    learner.encoder = nn.Sequential(nn.Flatten(), Images())
+    assert learner.example_shape is None
+
+
+def test_without_a_mask_an_online_learner_need_not_know_of_masks(counted):
+    with pytest.raises(TypeError, match="extend"):
+        Frequencies().adapt(counted.support_x, counted.support_y, torch.ones(2, 4, dtype=torch.bool))

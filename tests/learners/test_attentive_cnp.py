@@ -28,7 +28,7 @@ def test_a_query_reads_a_mean_of_the_points_weighted_by_how_alike_their_places_a
     learner = build()
     state = learner.adapt(functions.support_x, functions.support_y)
     query_THQC = split_heads(learner.place(functions.query_x), 2)
-    keys, values = state.seen
+    keys, values = state.seen.keys, state.seen.values
     weights_THQP = (query_THQC @ keys.transpose(2, 3) / 8**0.5).softmax(dim=-1)
     r_TQC = learner.mix((weights_THQP @ values).transpose(1, 2).flatten(2))
     expected = learner.head(learner.decoder(torch.cat([r_TQC, functions.query_x], dim=-1)))

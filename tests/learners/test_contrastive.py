@@ -237,12 +237,11 @@ def test_a_temperature_that_is_not_above_zero_is_refused(temperature):
         ContrastiveEncoder(nn.Identity(), 5, temperature=temperature)
 
 
-def test_bytes_are_refused(learner, tasks):
-    with pytest.raises(UserError, match="support_x holds uint8"):
-        learner.adapt(tasks.support_x.byte(), tasks.support_y)
-    state = learner.adapt(tasks.support_x.double(), tasks.support_y)
-    with pytest.raises(UserError, match="query_x holds uint8"):
-        learner.predict(state, tasks.query_x.byte())
+def test_bytes_are_images_whose_ink_is_255(learner, tasks):
+    support_x, query_x = ((255 * x).round() for x in (tasks.support_x, tasks.query_x))
+    expected = learner.predict(learner.adapt(support_x.double() / 255, tasks.support_y), query_x.double() / 255).probs
+    found = learner.predict(learner.adapt(support_x.byte(), tasks.support_y), query_x.byte()).probs
+    assert torch.equal(found, expected)
 
 
 def test_queries_of_another_number_of_tasks_are_refused(learner, tasks):

@@ -113,9 +113,13 @@ def test_queries_of_another_size_are_refused(tasks):
         learner.predict(state, tasks.query_x[..., ::2, ::2])
 
 
-def test_bytes_and_an_empty_support_are_refused(tasks):
-    with pytest.raises(UserError, match="uint8"):
-        Nearest().adapt(tasks.support_x.byte(), tasks.support_y)
+def test_bytes_are_images_whose_ink_is_255(tasks):
+    bytes_x = (255 * tasks.support_x).round().byte()
+    state = Nearest().adapt(bytes_x, tasks.support_y)
+    assert torch.equal(state.examples, bytes_x.float() / 255)
+
+
+def test_an_empty_support_is_refused(tasks):
     with pytest.raises(UserError, match="empty"):
         Nearest().adapt(tasks.support_x[:, :0], tasks.support_y[:, :0])
 

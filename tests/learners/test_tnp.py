@@ -88,8 +88,9 @@ def test_a_function_is_drawn_point_by_point_and_the_same_for_the_same_generator(
 
 def test_functions_of_ink_are_not_drawn(functions):
     learner = build(likelihood="bernoulli", is_autoregressive=True)
+    ink = functions._replace(support_y=functions.support_y.sigmoid())
     with pytest.raises(UserError, match="bernoulli"):
-        learner.sample_in_turn(adapted(learner, functions), functions.query_x, torch.Generator())
+        learner.sample_in_turn(adapted(learner, ink), functions.query_x, torch.Generator())
 
 
 def test_without_points_there_is_an_answer(functions):

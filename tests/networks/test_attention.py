@@ -2,7 +2,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock, read
+from quickstudy.networks.attention import (
+    CausalAttention,
+    KeysValues,
+    TransformerBlock,
+    joined,
+    read,
+    readable,
+    which_are_real,
+)
 
 
 @pytest.fixture
@@ -195,3 +203,36 @@ def test_of_equal_values_a_sharp_head_learns_next_to_nothing_in_mixed_precision(
         (attention.query(cache, queries).square().mean() + along.square().mean()).backward()
     # With the softmax in bfloat16 it comes out as 0.5 to 1.
     assert float(attention.queries.weight.grad.abs().max()) < 0.2
+
+
+def test_items_that_are_not_real_are_not_read(generator):
+    block = TransformerBlock(8, 2, 16).double()
+    x = torch.randn(2, 5, 8, generator=generator, dtype=torch.float64)
+    is_real = torch.tensor([[True, False, True, True, False], [True] * 5])
+    found = block(x, block.remember(x, is_real))
+    alone = block(x[:1], block.remember(x[:1, [0, 2, 3]]))
+    assert torch.allclose(found[:1], alone, atol=1e-12)
+    assert torch.allclose(found[1:], block(x[1:], block.remember(x[1:])), atol=1e-12)
+    may_read = torch.ones(5, 5, dtype=torch.bool).tril()
+    masked = block(x, block.remember(x, is_real), may_read)
+    assert torch.allclose(masked[:1, 3], block(x[:1, [3]], block.remember(x[:1, [0, 2, 3]]))[:, 0], atol=1e-12)
+
+
+def test_causal_attention_leaves_out_what_is_not_real(generator):
+    block = CausalAttention(6, 4, 3).double()
+    x = torch.randn(1, 5, 6, generator=generator, dtype=torch.float64)
+    cache = block.remember(block.empty(1), x[:, :3])._replace(is_real=(torch.tensor([[True, False, True]]),))
+    without = block.remember(block.empty(1), x[:, [0, 2]])
+    assert torch.allclose(block.query(cache, x[:, 3:]), block.query(without, x[:, 3:]), atol=1e-12)
+    (one, longer), (other, _) = block.extend(cache, x[:, 3:]), block.extend(without, x[:, 3:])
+    assert torch.allclose(one, other, atol=1e-12)
+    assert longer.is_real[0].tolist() == [[True, False, True, True, True]]
+
+
+def test_joined_items_are_real_unless_it_is_said_otherwise():
+    some, all_real = (KeysValues(torch.rand(1, 2, 3), torch.rand(1, 2, 3)) for _ in range(2))
+    assert joined(some, all_real).is_real == ()
+    assert readable(all_real) is None
+    some = some._replace(is_real=(torch.tensor([[False, True]]),))
+    assert which_are_real(joined(all_real, some)).tolist() == [[True, True, False, True]]
+    assert which_are_real(all_real).tolist() == [[True, True]]

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from quickstudy.networks import class_means, mask_absent
+from quickstudy.networks.class_means import members
 
 
 def test_means_are_those_of_a_loop_over_tasks_and_classes(generator):
@@ -69,3 +70,12 @@ def test_only_absent_classes_are_ruled_out(generator):
     assert torch.equal(masked[1], logits[1])
     assert (masked[0, :, 1] == -torch.inf).all()
     assert masked[0].softmax(dim=-1).tolist() == [[1.0, 0.0]] * 3
+
+
+def test_what_a_mask_leaves_out_is_of_no_class():
+    values = torch.tensor([[[1.0], [100.0], [3.0], [5.0]]])
+    labels, mask = torch.tensor([[0, 0, 0, 1]]), torch.tensor([[True, False, True, False]])
+    means, is_present = class_means(values, labels, 2, mask)
+    assert means[..., 0].tolist() == [[2.0, 0.0]]
+    assert is_present.tolist() == [[True, False]]
+    assert members(labels, 2, mask)[0].tolist() == [[True, False], [False, False], [True, False], [False, False]]

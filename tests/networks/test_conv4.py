@@ -135,3 +135,15 @@ def test_every_layer_gets_a_gradient():
 def test_images_of_another_size_are_refused():
     with pytest.raises(ValueError, match=r"\(1, 14, 14\).*built for \(1, 28, 28\)"):
         Conv4()(torch.zeros(2, 1, 14, 14))
+
+
+def test_without_gradients_to_ask_for_it_answers_as_with_them():
+    encoder = Conv4(channels=8)
+    encoder(torch.rand(16, 1, 28, 28))
+    images = torch.rand(3, 1, 28, 28)
+    expected = encoder.eval()(images)
+    assert expected.requires_grad
+    encoder.requires_grad_(False)
+    assert torch.allclose(encoder(images), expected, atol=1e-5)
+    assert encoder(images.requires_grad_()).requires_grad
+    assert encoder(images[:0]).shape == (0, encoder.num_features)

@@ -155,3 +155,17 @@ def test_the_labels_read_so_far_are_recorded():
     _, state = network.read(network.prior(2), torch.zeros(2, 2, 2), torch.tensor([[2, 2], [0, 3]]))
     _, state = network.read(state, torch.zeros(2, 1, 2), torch.tensor([[1], [3]]))
     assert state.is_seen.tolist() == [[False, True, True, False], [True, False, False, True]]
+
+
+@pytest.mark.parametrize("labels_are_late", [True, False])
+def test_a_sequence_ends_where_its_mask_does(labels_are_late):
+    network, x, y = build(labels_are_late=labels_are_late), torch.rand(3, 4, 2), torch.tensor([[2, 0, 1, 1]] * 3)
+    before = network.read(network.prior(3), x[:, :1], y[:, :1])[1]
+    _, state = network.read(before, x, y, torch.tensor([[True, True, False, False], [True] * 4, [False] * 4]))
+    for task, length in enumerate((2, 4)):
+        alone = network.read(network.prior(1), x[:1, :1], y[:1, :1])[1]
+        _, alone = network.read(alone, x[:1, :length], y[:1, :length])
+        for found, expected in zip(state, alone, strict=True):
+            assert torch.equal(found[[task]], expected)
+    for found, expected in zip(state, before, strict=True):
+        assert torch.equal(found[2], expected[2])

@@ -210,3 +210,15 @@ def test_every_kernel_starts_wider_than_the_one_before(spread):
 def test_kernels_without_a_middle_are_refused():
     with pytest.raises(ValueError, match="size 4"):
         NormalisedConvolution(3, 4)
+
+
+def test_points_that_a_mask_leaves_out_are_not_put_onto_a_grid(points, onto_grid):
+    x, y = points
+    mask = torch.tensor([[True, False, True, True, False], [False] * 5])
+    found = onto_grid(x, y, mask)
+    assert torch.allclose(found[:1], onto_grid(x[:1, mask[0]], y[:1, mask[0]]), atol=1e-12)
+    assert not found[1].any()
+    cell = torch.tensor([[3, 3, 3, 0, 1], [0, 1, 2, 3, 4]])
+    pixels = scatter(cell, y, (2, 3), mask)
+    assert torch.allclose(pixels[:1], scatter(cell[:1, mask[0]], y[:1, mask[0]], (2, 3)), atol=1e-12)
+    assert not pixels[1].any()

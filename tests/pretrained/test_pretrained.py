@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import quickstudy
-from quickstudy.core import UserError, save_checkpoint
+from quickstudy.core import UserError, leaves, save_checkpoint
 from quickstudy.datasets import glyphs
 from quickstudy.evaluation import evaluate, evaluate_instances
 from quickstudy.learners import LSTM, InContextTransformer, ProtoNet
@@ -65,6 +65,53 @@ def test_weights_load_whatever_the_random_state_and_leave_it_alone() -> None:
     torch.manual_seed(1)
     other = quickstudy.load("glyphs-protonet").state_dict()
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_loaded_learner_answers_without_gradients_until_it_trains() -> None:
+    x = torch.tensor([-1.5, -0.8, 0.1, 0.9, 1.3]).view(1, 5, 1)
+    learner = quickstudy.load("gp-general")
+    prediction = learner.predict(learner.adapt(x, (3 * x).sin()), torch.linspace(-2, 2, 9).view(1, 9, 1))
+    assert prediction.mean.numpy().shape == (1, 9, 1)
+    assert not any(leaf.requires_grad for leaf in leaves(learner.adapt(x, x)))
+    learner.train()
+    assert all(parameter.requires_grad for parameter in learner.parameters())
+
+
+def test_gradients_are_there_for_who_asks_for_them() -> None:
+    learner = quickstudy.load("glyphs-protonet", gradients=True)
+    assert not learner.training
+    assert all(parameter.requires_grad for parameter in learner.parameters())
+    assert learner.adapt(torch.rand(1, 2, 1, 28, 28), torch.tensor([[0, 1]])).prototypes.requires_grad
+
+
+@pytest.mark.parametrize("name", ["omniglot-maml", "omniglot-maml-dense", "omniglot-reptile", "omniglot-metanet"])
+def test_learners_that_adapt_by_gradients_answer_alike_without_any_of_their_weights(name: str) -> None:
+    tasks = Episodes(glyphs.load(20, 8, seed=5), Layout(ways=5, shots=1, queries=2)).sample(
+        2, torch.Generator().manual_seed(0)
+    )
+    one, other = quickstudy.load(name), quickstudy.load(name, gradients=True)
+    state = one.adapt(tasks.support_x, tasks.support_y)
+    assert not any(leaf.requires_grad for leaf in leaves(state))
+    found, expected = (
+        learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x).probs
+        for learner in (one, other)
+    )
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["omniglot-protonet", "omniglot-mann", "omniglot-maml", "omniglot-nearest"])
+def test_drawings_of_0_to_255_and_paper_of_one_do_not_pass_in_silence(name: str) -> None:
+    images, labels = glyphs.load(5, 1, seed=5).view(1, 5, 1, 28, 28), torch.arange(5)[None]
+    learner = quickstudy.load(name)
+    with pytest.raises(UserError, match=r"support_x holds 255, but .* Divide images of 0 to 255 by 255"):
+        learner.adapt(images.float(), labels)
+    state = learner.adapt(images, labels)
+    with pytest.raises(UserError, match="query_x holds 255"):
+        learner.predict(state, images.float())
+    scaled = learner.predict(learner.adapt(images / 255, labels), images / 255).probs
+    assert torch.equal(learner.predict(state, images).probs, scaled)
+    with pytest.warns(UserWarning, match="Pass 1 - images"):
+        learner.adapt(1 - images / 255, labels)
 
 
 def test_a_name_of_nothing_is_refused_with_what_there_is() -> None:

@@ -233,3 +233,10 @@ def test_the_autoencoder_reads_the_sequences_of_the_other_baselines() -> None:
     experiment = build("omniglot-autoencoder", {})
     assert (experiment.validate_by, list(experiment.test)) == ("instances", ["5 classes, one-hot"])
     assert experiment.learner.num_inputs == 20 * 20
+
+
+def test_learners_of_drawings_know_what_their_inputs_lie_between_and_others_do_not() -> None:
+    ranges = {name: build(name, {}).learner.input_range for name in RECIPES if "folder" not in name}
+    of_drawings = {name for name in ranges if name.startswith(("omniglot", "glyphs")) and "completion" not in name}
+    assert {name for name, found in ranges.items() if found == (0.0, 1.0)} == of_drawings
+    assert {found for name, found in ranges.items() if name not in of_drawings} == {None}

@@ -85,6 +85,11 @@ class PutsTasksLast(Nearest):
         return super().predict(state._replace(members=state.members.movedim(-1, 0)), query_x)
 
 
+class ReadsPadding(ProtoNet):
+    def adapt(self, support_x, support_y, support_mask=None):
+        return super().adapt(support_x.nan_to_num(), support_y.clamp(min=0))
+
+
 def _hide_scale(module, state, prefix, metadata) -> None:
     state.pop(prefix + "scale", None)
 
@@ -136,6 +141,7 @@ BROKEN = {
     "has a dead parameter": (lambda: HasADeadParameter(_encoder()), "no gradient reaches the parameter unused"),
     "centres the whole pool": (lambda: CentresTheWholePool(_encoder()), "share their examples"),
     "reads the pool in order": (lambda: ReadsThePoolInOrder(_encoder()), "share their examples"),
+    "reads padding": (lambda: ReadsPadding(_encoder()), "`support_mask` leaves out"),
     "puts tasks last": (PutsTasksLast, "leaf of the state"),
     "keeps its weights to itself": (lambda: KeepsItsWeightsToItself(_encoder()), "do not load"),
 }

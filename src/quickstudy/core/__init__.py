@@ -1,12 +1,14 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
 from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
-from quickstudy.core.checks import check_query, check_support, check_tasks, check_values, count_ways
+from quickstudy.core.checks import check_tasks, count_ways, read_query, read_support, read_values
 from quickstudy.core.distributions import Ink, categorical, independent, mixture, unchecked_distributions
 from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.learner import Learner, OnlineLearner
+from quickstudy.core.ragged import adapted_by_size, num_real, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
+from quickstudy.core.stored_states import load_state, register_state, save_state
 from quickstudy.core.tasks import (
     KnowsAnswers,
     Oracle,
@@ -35,21 +37,27 @@ __all__ = [
     "TrainingSource",
     "TrainingTasks",
     "UserError",
+    "adapted_by_size",
     "categorical",
-    "check_query",
-    "check_support",
     "check_tasks",
-    "check_values",
     "count_ways",
     "in_random_slots",
     "independent",
     "leaves",
     "load_checkpoint",
+    "load_state",
     "map_state",
     "mixture",
     "move_state",
+    "num_real",
     "read_header",
+    "read_query",
+    "read_support",
+    "read_values",
+    "register_state",
     "save_checkpoint",
+    "save_state",
     "select_tasks",
     "unchecked_distributions",
+    "without_padding",
 ]

@@ -1,9 +1,24 @@
-"""Refusing what no learner could read: what came, what was expected, what to do."""
+"""The door: what comes is made a learner's own, or refused by saying what came, what was expected, what to do."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from quickstudy.core.conversion import (
+    as_floats,
+    as_labels,
+    as_mask,
+    own_tensor,
+    refuse_labels_of_another_kind,
+    type_name,
+)
 from quickstudy.core.errors import UserError
+from quickstudy.core.learner import Learner
+from quickstudy.core.ragged import packed
+from quickstudy.core.refusals import Range, refuse_numbers, refuse_other_examples, warn_of_paper
+from quickstudy.core.state import leaves
 from quickstudy.core.tasks import SharedTasks, TrainingTasks
 
 
@@ -14,63 +29,109 @@ def count_ways(support_y: Tensor) -> int:
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def check_support(support_x: Tensor, support_y: Tensor, max_ways: int | None = None) -> None:
-    """Refuse a support set of a classification task that no learner could read.
+def read_support(
+    learner: Learner,
+    support_x: Any,
+    support_y: Any,
+    support_mask: Any = None,
+    *,
+    max_ways: int | None = None,
+    symbols: Callable[[Tensor], Tensor] | None = None,
+    state: Any = None,
+    is_known_T: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The support of a classification task as the learner reads it: inputs, class indices below `max_ways`, and mask.
 
-    Expects support_x (T, S, *input) of floats and support_y (T, S) of class indices below `max_ways`.
+    Expects support_x (T, S, *input), support_y (T, S) and support_mask (T, S), True where an example is real. Of a
+    mask is left what is needed: none if all examples are real, else real examples come first and padding is zero.
+    `symbols` tells of other labels than indices which numbers (T, S) to check. A `state` to be extended has to be of as
+    many tasks; those that are known may be without a real example.
 
     Raises:
-        UserError: saying what came, what was expected and what to do.
+        UserError: if there is something that the learner cannot read, or would misread.
     """
-    _refuse_integers("support_x", support_x)
-    if support_x.ndim < 3 or support_y.shape != support_x.shape[:2]:
-        raise UserError(
-            f"support_x has shape {tuple(support_x.shape)} and support_y {tuple(support_y.shape)}, "
-            "but (T, S, *input) and (T, S) were expected: tasks first, then the examples of a task. "
-            "For a single task, add the task dimension with x[None], y[None]."
-        )
-    if support_y.numel() == 0:
-        raise UserError(
-            f"The support is empty: {tuple(support_y.shape)} tasks and examples. Classes are learnt from examples."
-        )
-    if support_y.dtype not in (torch.int64, torch.int32, torch.uint8):
-        raise UserError(
-            f"support_y holds {_name(support_y)}, but class indices (int64) were expected. "
-            "Number the classes of each task 0, 1, 2, … and pass y.long()."
-        )
-    if support_x.device.type != "cpu":
-        return  # Looking at the labels would make the host wait for the device.
-    lowest, highest = int(support_y.min()), int(support_y.max())
-    if lowest < 0 or (max_ways is not None and highest >= max_ways):
-        expected = "0 and up" if max_ways is None else f"0 to {max_ways - 1}, as it was built for {max_ways} ways"
-        raise UserError(
-            f"support_y holds label {lowest if lowest < 0 else highest}, but the learner reads labels {expected}. "
-            "Relabel the support from 0, or build the learner with more ways."
-        )
+    own = own_tensor(learner)
+    support_x = as_floats("support_x", support_x, own, is_image=learner.input_range is not None)
+    support_y = as_labels("support_y", support_y, support_x)
+    _check_labelled(support_x, _checked_symbols(support_y, symbols))
+    _refuse_other_tasks(support_x, state)
+    refuse_other_examples("support_x", support_x, learner.example_shape)
+    mask = _read_mask(support_mask, support_x)
+    if mask is not None:
+        _refuse_tasks_without_examples(mask, is_known_T)
+    if _looks(learner, support_x):
+        told = _checked_symbols(support_y, symbols)
+        _check_label_values(told if mask is None else told[mask], max_ways)
+        refuse_numbers("support_x", support_x, mask, _input_range(learner), learner)
+        warn_of_paper(learner, support_x, mask)
+    return _packed(support_x, support_y, mask)
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def check_values(support_x: Tensor, support_y: Tensor, num_inputs: int, num_outputs: int) -> None:
-    """Refuse the support of a function that no learner could read; it may be empty.
+def read_values(
+    learner: Learner,
+    support_x: Any,
+    support_y: Any,
+    support_mask: Any = None,
+    *,
+    sizes: tuple[int | None, int],
+    state: Any = None,
+    part: Literal["support", "query"] = "support",
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The support of a function as the learner reads it: inputs, values, and mask as `read_support`; it may be empty.
 
-    Expects support_x (T, S, `num_inputs`) and support_y (T, S, `num_outputs`), both of floats.
+    Expects support_x (T, S, D) and support_y (T, S, Y) for `sizes` (D, Y). The first is None if any number
+    will do. `part` is what messages call them.
 
     Raises:
-        UserError: saying what came, what was expected and what to do.
+        UserError: if there is something that the learner cannot read, or would misread.
     """
-    _refuse_integers("support_x", support_x)
-    _refuse_integers("support_y", support_y)
+    support_x = as_floats(f"{part}_x", support_x, own_tensor(learner))
+    support_y = as_floats(f"{part}_y", support_y, support_x)
     is_paired = support_x.ndim == support_y.ndim == 3 and support_x.shape[:2] == support_y.shape[:2]
-    if not is_paired or support_x.shape[2] != num_inputs or support_y.shape[2] != num_outputs:
+    num_inputs, num_outputs = sizes[0] or (support_x.shape[2] if is_paired else "D"), sizes[1]
+    if not is_paired or (support_x.shape[2], support_y.shape[2]) != (num_inputs, num_outputs):
         raise UserError(
-            f"support_x has shape {tuple(support_x.shape)} and support_y {tuple(support_y.shape)}, but "
+            f"{part}_x has shape {tuple(support_x.shape)} and {part}_y {tuple(support_y.shape)}, but "
             f"(T, S, {num_inputs}) and (T, S, {num_outputs}) were expected: tasks first, then the points of a task, "
             "then the numbers of a point. For a single task, add the task dimension with x[None], y[None]."
         )
+    _refuse_other_tasks(support_x, state)
+    mask = _read_mask(support_mask, support_x)
+    if _looks(learner, support_x):
+        refuse_numbers(f"{part}_x", support_x, mask, _input_range(learner), learner)
+        refuse_numbers(f"{part}_y", support_y, mask, _value_range(learner), learner)
+    return _packed(support_x, support_y, mask)
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def read_query(learner: Learner, state: Any, query_x: Any, example_shape: Sequence[int] | None = None) -> Tensor:
+    """Queries (T, Q, *input) as the learner reads them, for a state of T tasks; there may be none.
+
+    `example_shape` is that of one input, where it is not the learner's.
+
+    Raises:
+        UserError: if there is something that the learner cannot read, or would misread.
+    """
+    held = leaves(state)
+    like = own_tensor(learner)
+    if like is None:
+        like = next((leaf for leaf in held if leaf.is_floating_point()), None)
+    query_x = as_floats("query_x", query_x, like, is_image=learner.input_range is not None)
+    num_tasks = len(held[0])
+    if query_x.ndim < 3 or query_x.shape[0] != num_tasks:
+        raise UserError(
+            f"query_x has shape {tuple(query_x.shape)}, but the state holds {num_tasks} tasks, so "
+            f"({num_tasks}, Q, *input) was expected. Add the task dimension, or slice the state."
+        )
+    refuse_other_examples("query_x", query_x, learner.example_shape if example_shape is None else example_shape)
+    if _looks(learner, query_x):
+        refuse_numbers("query_x", query_x, None, _input_range(learner), learner)
+    return query_x
 
 
 def check_tasks(tasks: TrainingTasks, max_ways: int | None = None) -> None:
-    """Refuse tasks that cannot be trained on, as `check_support` does.
+    """Refuse tasks that cannot be trained on. What they hold is not converted, and numbers are not looked at.
 
     Raises:
         UserError: saying what came, what was expected and what to do.
@@ -81,35 +142,93 @@ def check_tasks(tasks: TrainingTasks, max_ways: int | None = None) -> None:
         support_x = tasks.pool_x[:1].expand(*tasks.support_index.shape, *tasks.pool_x.shape[1:])
     else:
         support_x = tasks.support_x
-    check_support(support_x, tasks.support_y, max_ways)
-
-
-def check_query(query_x: Tensor, num_tasks: int, example_shape: torch.Size | None = None) -> None:
-    """Refuse queries that do not belong to a state of `num_tasks` tasks; query_x is (T, Q, *input).
-
-    Raises:
-        UserError: saying what came, what was expected and what to do.
-    """
-    _refuse_integers("query_x", query_x)
-    if query_x.ndim < 3 or query_x.shape[0] != num_tasks:
+    if not support_x.is_floating_point():
         raise UserError(
-            f"query_x has shape {tuple(query_x.shape)}, but the state holds {num_tasks} tasks, so "
-            f"({num_tasks}, Q, *input) was expected. Add the task dimension, or slice the state."
-        )
-    if example_shape is not None and query_x.shape[2:] != example_shape:
-        raise UserError(
-            f"A query has shape {tuple(query_x.shape[2:])}, but the support's examples had "
-            f"{tuple(example_shape)}. Prepare queries as the support was prepared."
-        )
-
-
-def _refuse_integers(name: str, inputs: Tensor) -> None:
-    if not inputs.is_floating_point():
-        raise UserError(
-            f"{name} holds {_name(inputs)}, but learners read floating point numbers. "
+            f"support_x holds {type_name(support_x)}, but learners are trained on floating point numbers. "
             "For images of bytes, pass images.float() / 255 (ink = 1)."
         )
+    refuse_labels_of_another_kind("support_y", tasks.support_y)
+    _check_labelled(support_x, tasks.support_y)
+    if support_x.device.type == "cpu":  # Elsewhere a look would make the host wait for the device in every step.
+        _check_label_values(tasks.support_y, max_ways)
 
 
-def _name(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+def _looks(learner: Learner, x: Tensor) -> bool:
+    """Whether to look at what the tensors hold: not in training on a GPU, where the host would wait for it."""
+    return x.device.type == "cpu" or not learner.training
+
+
+def _checked_symbols(labels: Tensor, symbols: Callable[[Tensor], Tensor] | None) -> Tensor:
+    try:
+        return labels if symbols is None else symbols(labels)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _check_labelled(support_x: Tensor, support_y: Tensor) -> None:
+    if support_x.ndim < 3 or support_y.shape != support_x.shape[:2]:
+        raise UserError(
+            f"support_x has shape {tuple(support_x.shape)} and support_y {tuple(support_y.shape)}, "
+            "but (T, S, *input) and (T, S) were expected: tasks first, then the examples of a task. "
+            "For a single task, add the task dimension with x[None], y[None]."
+        )
+    if support_y.numel() == 0:
+        raise UserError(
+            f"The support is empty: {tuple(support_y.shape)} tasks and examples. Classes are learnt from examples."
+        )
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _check_label_values(support_y: Tensor, max_ways: int | None) -> None:
+    lowest, highest = torch.stack(support_y.aminmax()).tolist()
+    if lowest < 0 or (max_ways is not None and highest >= max_ways):
+        expected = "0 and up" if max_ways is None else f"0 to {max_ways - 1}, as it was built for {max_ways} ways"
+        raise UserError(
+            f"support_y holds label {lowest if lowest < 0 else highest}, but the learner reads labels {expected}. "
+            "Relabel the support from 0, or build the learner with more ways."
+        )
+
+
+def _refuse_other_tasks(support_x: Tensor, state: Any) -> None:
+    num_tasks = len(support_x) if state is None else len(leaves(state)[0])
+    if num_tasks != len(support_x):
+        raise UserError(
+            f"support_x has shape {tuple(support_x.shape)}, but the state holds {num_tasks} tasks. Give examples of "
+            "the same tasks, or slice the state."
+        )
+
+
+def _read_mask(support_mask: Any, support_x: Tensor) -> Tensor | None:
+    if support_mask is None:
+        return None
+    mask = as_mask("support_mask", support_mask, support_x)
+    if mask.shape != support_x.shape[:2]:
+        raise UserError(
+            f"support_mask has shape {tuple(mask.shape)}, but {tuple(support_x.shape[:2])} was expected, as the "
+            "support's: a boolean for each example of each task, True where it is real."
+        )
+    return None if bool(mask.all()) else mask
+
+
+def _packed(x: Tensor, y: Tensor, mask_TS: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    if mask_TS is None:
+        return x, y, None
+    mask_TL = packed(mask_TS, mask_TS)
+    return packed(x, mask_TS), packed(y, mask_TS), None if bool(mask_TL.all()) else mask_TL
+
+
+def _refuse_tasks_without_examples(mask_TS: Tensor, is_known_T: Tensor | None) -> None:
+    is_empty_T = ~mask_TS.any(dim=1) if is_known_T is None else ~(mask_TS.any(dim=1) | is_known_T)
+    if is_empty_T.any():
+        raise UserError(
+            f"support_mask leaves task {int(is_empty_T.nonzero()[0])} (counted from 0) without an example. Classes are "
+            "learnt from examples: leave such tasks out of the batch."
+        )
+
+
+def _input_range(learner: Learner) -> Range | None:
+    return None if learner.training else learner.input_range
+
+
+def _value_range(learner: Learner) -> Range | None:
+    return (0.0, 1.0) if getattr(getattr(learner, "head", None), "likelihood", None) == "bernoulli" else None

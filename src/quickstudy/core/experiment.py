@@ -47,3 +47,10 @@ class Experiment:
     validate_by: Literal["queries", "instances", "functions"] = "queries"
     """Ask for the classes of queries, or all along a sequence for the 1st, 2nd, … example of each class, or for values
     of functions; the most accurate weights are kept, or those that find the true values likeliest."""
+    input_range: tuple[float, float] | None = None
+    """What the training's inputs lie between: in eval mode the learner refuses others. None if any number will do."""
+
+    def __post_init__(self) -> None:
+        """Tell the learner what its inputs lie between."""
+        if self.input_range is not None:
+            self.learner.input_range = self.input_range

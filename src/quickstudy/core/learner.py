@@ -1,7 +1,7 @@
 """The one idea: a learner is f(D_train)(x), in two steps. Adapt once, predict many."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -23,10 +23,17 @@ class Learner(nn.Module, ABC):
     without, and sets this on itself."""
     labels_are_slots: ClassVar[bool] = False
     """Label i has weights of its own, so relabelling is exact only on average."""
+    input_range: tuple[float, float] | None = None
+    """What every number of an input lies between, as in training: in eval mode others are refused. Recipes of drawings
+    set it to 0 and 1, paper and ink. None if any number will do."""
+    _without_gradients: tuple[str, ...] = ()
 
     @abstractmethod
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> Any:
-        """Read the labelled examples, (T, S, *input) and (T, S) or (T, S, *output), once."""
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> Any:
+        """Read the labelled examples, (T, S, *input) and (T, S) or (T, S, *output), once.
+
+        support_mask (T, S) is True where an example is real: the rest is padding, and changes nothing.
+        """
 
     @abstractmethod
     def predict(self, state: Any, query_x: Tensor) -> Distribution:
@@ -40,6 +47,31 @@ class Learner(nn.Module, ABC):
         tasks = tasks.gathered()
         state = self.adapt(tasks.support_x, tasks.support_y)
         return -self.predict(state, tasks.query_x).log_prob(tasks.query_y).mean()
+
+    @property
+    def example_shape(self) -> tuple[int, ...] | None:
+        """The shape of one input, if what reads it first says so by an `image_shape`; None if any will do."""
+        first: Any = getattr(self, "encoder", None)
+        first = getattr(self, "network", None) if first is None else first
+        while isinstance(first, nn.Sequential) and len(first):
+            first = first[0]
+        return getattr(first, "image_shape", None)
+
+    def switch_gradients_off(self) -> Self:
+        """Answer without gradients of the parameters, so that no answer keeps its graph; `train` switches them on."""
+        on = tuple(name for name, parameter in self.named_parameters() if parameter.requires_grad)
+        self._without_gradients += on
+        for name in on:
+            self.get_parameter(name).requires_grad_(False)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Go to training mode, with gradients of all parameters that `switch_gradients_off` took; or to eval mode."""
+        if mode:
+            for name in self._without_gradients:
+                self.get_parameter(name).requires_grad_(True)
+            self._without_gradients = ()
+        return super().train(mode)
 
     @final  # type: ignore[misc]
     def forward(self, tasks: TrainingTasks) -> Tensor:
@@ -55,10 +87,15 @@ class OnlineLearner(Learner):
         """The state before any example was read."""
 
     @abstractmethod
-    def extend(self, state: Any, support_x: Tensor, support_y: Tensor) -> Any:
-        """The state after reading further examples, (T, S, *input) and (T, S) or (T, S, *output)."""
+    def extend(self, state: Any, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> Any:
+        """The state after reading further examples, (T, S, *input) and (T, S) or (T, S, *output).
+
+        Those are real where support_mask (T, S) is True; a task may have none.
+        """
 
     @final
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> Any:
-        """Read the labelled examples, starting from the prior."""
-        return self.extend(self.prior(support_x.shape[0]), support_x, support_y)
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> Any:
+        """Read the labelled examples, those where support_mask (T, S) is True, starting from the prior."""
+        num_tasks = len(support_x) if hasattr(support_x, "__len__") else 0  # What is none is refused by `extend`.
+        mask = () if support_mask is None else (support_mask,)
+        return self.extend(self.prior(num_tasks), support_x, support_y, *mask)

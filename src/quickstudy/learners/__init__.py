@@ -1,5 +1,7 @@
 """One file per paper. Each learner is read with two folders in mind: `core` and `networks`."""
 
+from quickstudy.core import register_state
+from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
@@ -15,6 +17,12 @@ from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
+from quickstudy.networks.attention import KeysValues
+from quickstudy.networks.kernel_proposals import Proposals
+from quickstudy.networks.label_sequences import LabelSequenceState
+from quickstudy.networks.linear_steps import LinearSteps
+from quickstudy.networks.memory import LSTMState, MemoryState
+from quickstudy.networks.standard_units import Units
 
 __all__ = [
     "CNP",
@@ -23,6 +31,8 @@ __all__ = [
     "MANN",
     "SNAIL",
     "TNP",
+    "AmortisedGP",
+    "AmortisedGPState",
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
@@ -52,3 +62,31 @@ __all__ = [
     "SNAILState",
     "TNPState",
 ]
+
+for _state in (
+    AmortisedGPState,
+    AttentiveCNPState,
+    CNPClassifierState,
+    CNPState,
+    ContrastiveEncoderState,
+    ConvCNPState,
+    GridConvCNPState,
+    InContextTransformerState,
+    KeysValues,
+    LSTMState,
+    LabelSequenceState,
+    LinearSteps,
+    MAMLState,
+    MANNCarried,
+    MemoryState,
+    MetaNetState,
+    NearestState,
+    NeuralProcessState,
+    Proposals,
+    ProtoNetState,
+    ReptileState,
+    SNAILState,
+    TNPState,
+    Units,
+):
+    register_state(_state)

@@ -11,7 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from quickstudy.core import Learner, UserError, categorical, check_query, check_support, check_values, independent
+from quickstudy.core import (
+    Learner,
+    UserError,
+    adapted_by_size,
+    categorical,
+    independent,
+    read_query,
+    read_support,
+    read_values,
+)
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
 from quickstudy.networks.linear_steps import LinearSteps, SteppedLinear
@@ -56,14 +65,27 @@ class InnerLoopLearner(Learner):
         """Which of the network's weights are trained for each task."""
 
     @abstractmethod
-    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor) -> Weights:
-        """All of the network's weights, those of `adapted_names` after training on the support."""
+    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor, most_examples: int) -> Weights:
+        """All of the network's weights, those of `adapted_names` after training on the support.
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> AdaptedState:
+        `most_examples` is how many the largest support has of all that are adapted now.
+        """
+
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> AdaptedState:
         """Train on the examples (T, S, *input) with class indices (T, S) or values (T, S, Y)."""
-        self._check(support_x, support_y)
+        support_x, support_y, mask = self._read(support_x, support_y, support_mask)
+        most = support_x.shape[1]
+        if mask is None:
+            return self._adapted_state(support_x, support_y, most)
+
+        def adapted(task_B: Tensor, size: int) -> AdaptedState:
+            return self._adapted_state(support_x[task_B, :size], support_y[task_B, :size], most)
+
+        return adapted_by_size(adapted, mask)
+
+    def _adapted_state(self, support_x: Tensor, support_y: Tensor, most_examples: int) -> AdaptedState:
         is_present = self._present(support_y)
-        weights = self.adapted(support_x, support_y, is_present)
+        weights = self.adapted(support_x, support_y, is_present, most_examples)
         moments: tuple[Tensor, ...] = ()
         if not self.is_transductive:
             recording = Recording()
@@ -76,7 +98,10 @@ class InnerLoopLearner(Learner):
 
     def predict(self, state: AdaptedState, query_x: Tensor) -> Distribution:
         """Answers to the queries (T, Q, *input)."""
-        check_query(query_x, len(state.num_support))
+        query_x = read_query(self, state, query_x)
+        self._refuse_other_sizes(query_x)
+        if not query_x.shape[1]:  # Among none there is nothing to normalise by.
+            return self._distribution(query_x.new_empty(len(query_x), 0, self.network.num_outputs), state.is_present)
         weights = self.network.weights(len(query_x)) | self._trained_weights(state)
         if self.is_transductive:
             return self._distribution(self.network(weights, query_x), state.is_present)
@@ -112,11 +137,21 @@ class InnerLoopLearner(Learner):
             return torch.ones(len(y), self.network.num_outputs, dtype=torch.bool, device=y.device)
         return F.one_hot(y.long(), self.network.num_outputs).any(dim=1)
 
-    def _check(self, x: Tensor, y: Tensor) -> None:
+    def _read(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
         if self.answers == "classes":
-            check_support(x, y, self.network.num_outputs)
-            return
-        num_inputs: Any = getattr(self.network, "num_inputs", x.shape[-1])
-        check_values(x, y, num_inputs, self.network.num_outputs)
-        if y.numel() == 0:
+            x, y, mask = read_support(self, x, y, mask, max_ways=self.network.num_outputs)
+            self._refuse_other_sizes(x)
+            return x, y, mask
+        num_inputs: Any = getattr(self.network, "num_inputs", None)
+        x, y, mask = read_values(self, x, y, mask, sizes=(num_inputs, self.network.num_outputs))
+        if y.numel() == 0 or not (mask is None or mask.any(dim=1).all()):
             raise UserError("The support is empty, but weights are trained on examples. Give one point at least.")
+        return x, y, mask
+
+    def _refuse_other_sizes(self, x: Tensor) -> None:
+        num_inputs: int | None = getattr(self.network, "num_inputs", None)
+        if num_inputs is not None and x.shape[2:].numel() != num_inputs:
+            raise UserError(
+                f"An input has shape {tuple(x.shape[2:])}, but the learner was built for {num_inputs} numbers. Resize "
+                "the inputs, or build it for as many."
+            )

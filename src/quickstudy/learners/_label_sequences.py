@@ -17,10 +17,10 @@ from quickstudy.core import (
     OnlineLearner,
     TrainingTasks,
     UserError,
-    check_query,
-    check_support,
     check_tasks,
     map_state,
+    read_query,
+    read_support,
 )
 from quickstudy.networks.label_sequences import (
     LabelSequences,
@@ -73,14 +73,16 @@ class LabelSequenceLearner(OnlineLearner):
         """Nothing was read yet, and a memory, if any, is wiped."""
         return self.network.prior(num_tasks)
 
-    def extend(self, state: LabelSequenceState, support_x: Tensor, support_y: Tensor) -> LabelSequenceState:
+    def extend(
+        self, state: LabelSequenceState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
+    ) -> LabelSequenceState:
         """Read examples (T, S, *input) with labels (T, S) or (T, S, 5); a label that comes late may stay pending."""
-        self._check(support_x, support_y)
-        return self.network.read(state, self._encode(support_x), support_y)[1]
+        support_x, support_y, mask = self._read(support_x, support_y, support_mask, state)
+        return self.network.read(state, self._encode(support_x), support_y, mask)[1]
 
     def predict(self, state: LabelSequenceState, query_x: Tensor) -> Distribution:
         """Labels of the queries (T, Q, *input), each the one next step; labels not yet told are ruled out."""
-        check_query(query_x, state.pending.shape[0])
+        query_x = read_query(self, state, query_x)
         logits_TQN = self._ask(state, self._encode(query_x))
         return self.labels.prediction(logits_TQN, state.is_seen)
 
@@ -89,7 +91,7 @@ class LabelSequenceLearner(OnlineLearner):
 
         No label is ruled out: the first of a class is a guess.
         """
-        self._check(x, y)
+        x, y, _ = self._read(x, y)
         return self.labels.prediction(self.network.along(self._encode(x), y))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -131,7 +133,18 @@ class LabelSequenceLearner(OnlineLearner):
     def _ask(self, state: LabelSequenceState, z_TQD: Tensor) -> Tensor:
         num_queries = z_TQD.shape[1]
         branches = map_state(lambda leaf: leaf.repeat_interleave(num_queries, dim=0), state)
-        return self.network.ahead(branches, z_TQD.flatten(0, 1)).unflatten(0, (-1, num_queries))
+        return self.network.ahead(branches, z_TQD.flatten(0, 1)).unflatten(0, z_TQD.shape[:2])
 
-    def _check(self, support_x: Tensor, support_y: Tensor) -> None:
-        check_support(support_x, self.labels.extremes(support_y), self.labels.num_symbols)
+    def _read(
+        self, x: Tensor, y: Tensor, mask: Tensor | None = None, state: LabelSequenceState | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        return read_support(
+            self,
+            x,
+            y,
+            mask,
+            max_ways=self.labels.num_symbols,
+            symbols=self.labels.extremes,
+            state=state,
+            is_known_T=None if state is None else state.is_seen.any(dim=1),
+        )

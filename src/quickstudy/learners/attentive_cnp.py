@@ -12,11 +12,20 @@ Letters: T tasks, S support points, Q queries, D numbers of an input, Y of a val
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from quickstudy.core import Learner, check_query, check_values
-from quickstudy.networks.attention import KeysValues, TransformerBlock, merged_heads, read, split_heads
+from quickstudy.core import Learner, read_query, read_values, without_padding
+from quickstudy.networks.attention import (
+    KeysValues,
+    TransformerBlock,
+    merged_heads,
+    optional,
+    read,
+    readable,
+    split_heads,
+)
 from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 
 
@@ -56,22 +65,24 @@ class AttentiveCNP(Learner):
         self.mix = nn.Linear(channels, channels)
         self.decoder = perceptron(channels + num_inputs, channels, channels, channels, self.head.num_inputs)
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> AttentiveCNPState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> AttentiveCNPState:
         """Keys and values of the points (T, S, D) with values (T, S, Y)."""
-        check_values(support_x, support_y, *self.sizes)
+        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
         r_TSC = self.encoder(torch.cat([support_x, support_y], dim=-1))
         for block in self._blocks if support_x.shape[1] else []:
-            r_TSC = block(r_TSC, block.remember(r_TSC))
+            r_TSC = without_padding(block(r_TSC, block.remember(r_TSC, mask)), mask)
         nothing_T1C = self.nothing[:, None, None].expand(-1, len(support_x), 1, -1)
         keys_TPC = torch.cat([nothing_T1C[0], self.place(support_x)], dim=1)
         values_TPC = torch.cat([nothing_T1C[1], r_TSC], dim=1)
-        heads = (split_heads(each, self.num_heads) for each in (keys_TPC, values_TPC))
-        return AttentiveCNPState(KeysValues(*heads))
+        keys, values = (split_heads(each, self.num_heads) for each in (keys_TPC, values_TPC))
+        is_real_TP = None if mask is None else F.pad(mask, (1, 0), value=True)
+        return AttentiveCNPState(KeysValues(keys, values, optional(is_real_TP)))
 
     def predict(self, state: AttentiveCNPState, query_x: Tensor) -> Distribution:
         """Values at the queries (T, Q, D)."""
-        check_query(query_x, state.seen.keys.shape[0])
-        read_THQC = read(split_heads(self.place(query_x), self.num_heads), *state.seen)
+        query_x = read_query(self, state, query_x, self.sizes[:1])
+        queries_THQC = split_heads(self.place(query_x), self.num_heads)
+        read_THQC = read(queries_THQC, state.seen.keys, state.seen.values, readable(state.seen))
         r_TQC = self.mix(merged_heads(read_THQC))
         return self.head(self.decoder(torch.cat([r_TQC, query_x], dim=-1)))
 

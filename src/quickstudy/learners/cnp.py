@@ -23,11 +23,13 @@ from quickstudy.core import (
     OnlineLearner,
     TrainingTasks,
     categorical,
-    check_query,
-    check_support,
     check_tasks,
-    check_values,
     count_ways,
+    num_real,
+    read_query,
+    read_support,
+    read_values,
+    without_padding,
 )
 from quickstudy.networks import class_means, mask_absent
 from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
@@ -74,15 +76,19 @@ class CNP(OnlineLearner):
         hidden = weight.shape[1] - self.sizes[0]
         return CNPState(weight.new_zeros(num_tasks, hidden), weight.new_zeros(num_tasks))
 
-    def extend(self, state: CNPState, support_x: Tensor, support_y: Tensor) -> CNPState:
+    def extend(
+        self, state: CNPState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
+    ) -> CNPState:
         """Add points (T, S, D) with values (T, S, Y)."""
-        check_values(support_x, support_y, *self.sizes)
-        r_TSR = self.encoder(torch.cat([support_x, support_y], dim=-1))
-        return CNPState(state.total + r_TSR.sum(dim=1), state.num_examples + support_x.shape[1])
+        support_x, support_y, mask = read_values(
+            self, support_x, support_y, support_mask, sizes=self.sizes, state=state
+        )
+        r_TSR = without_padding(self.encoder(torch.cat([support_x, support_y], dim=-1)), mask)
+        return CNPState(state.total + r_TSR.sum(dim=1), state.num_examples + num_real(mask, support_x.shape[1]))
 
     def predict(self, state: CNPState, query_x: Tensor) -> Distribution:
         """Values at the queries (T, Q, D)."""
-        check_query(query_x, state.total.shape[0])
+        query_x = read_query(self, state, query_x, self.sizes[:1])
         r_TR = state.total / state.num_examples.clamp(min=1)[:, None]
         r_TQR = r_TR[:, None].expand(-1, query_x.shape[1], -1)
         return self.head(self.decoder(torch.cat([r_TQR, query_x], dim=-1)))
@@ -130,14 +136,14 @@ class CNPClassifier(Learner):
             nn.Linear(hidden, num_ways if decoder == "concatenated" else 1),
         )
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> CNPClassifierState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> CNPClassifierState:
         """Aggregate the examples (T, S, *input) with class indices (T, S)."""
-        check_support(support_x, support_y, self.num_ways)
-        return self._aggregate(self.encoder(support_x), support_y)
+        support_x, support_y, mask = read_support(self, support_x, support_y, support_mask, max_ways=self.num_ways)
+        return self._aggregate(self.encoder(support_x), support_y, mask)
 
     def predict(self, state: CNPClassifierState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
-        check_query(query_x, state.representations.shape[0])
+        query_x = read_query(self, state, query_x)
         return self._decode(state, self.encoder(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -150,9 +156,9 @@ class CNPClassifier(Learner):
         state = self._aggregate(r_TSD, tasks.support_y)
         return -self._decode(state, z_TQD).log_prob(tasks.query_y).mean()
 
-    def _aggregate(self, r_TSD: Tensor, support_y: Tensor) -> CNPClassifierState:
+    def _aggregate(self, r_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> CNPClassifierState:
         num_ways = self.num_ways or count_ways(support_y)
-        return CNPClassifierState(*class_means(r_TSD, support_y, num_ways))  # r_c = mean of h over the class
+        return CNPClassifierState(*class_means(r_TSD, support_y, num_ways, mask_TS))  # r_c = mean of h over the class
 
     def _decode(self, state: CNPClassifierState, z_TQD: Tensor) -> Categorical:
         num_queries, num_ways = z_TQD.shape[1], state.representations.shape[1]

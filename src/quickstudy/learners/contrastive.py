@@ -16,10 +16,10 @@ from quickstudy.core import (
     TrainingTasks,
     UserError,
     categorical,
-    check_query,
-    check_support,
     check_tasks,
     count_ways,
+    read_query,
+    read_support,
 )
 from quickstudy.networks import class_means, mask_absent
 
@@ -65,16 +65,18 @@ class ContrastiveEncoder(Learner):
         self.temperature = temperature
         self.projects_at_test = projects_at_test
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> ContrastiveEncoderState:
+    def adapt(
+        self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
+    ) -> ContrastiveEncoderState:
         """Mean directions of the examples (T, S, *input) with class indices (T, S)."""
-        check_support(support_x, support_y)
+        support_x, support_y, mask = read_support(self, support_x, support_y, support_mask)
         directions_TSD = self._directions(support_x)
-        means_TND, is_present_TN = class_means(directions_TSD, support_y, count_ways(support_y))
+        means_TND, is_present_TN = class_means(directions_TSD, support_y, count_ways(support_y), mask)
         return ContrastiveEncoderState(F.normalize(means_TND, dim=-1), is_present_TN)
 
     def predict(self, state: ContrastiveEncoderState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input), by cosine."""
-        check_query(query_x, state.directions.shape[0])
+        query_x = read_query(self, state, query_x)
         cosines_TQN = self._directions(query_x) @ state.directions.transpose(1, 2)
         return categorical(mask_absent(cosines_TQN / self.temperature, state.is_present))
 

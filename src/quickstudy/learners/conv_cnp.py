@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from quickstudy.core import Learner, UserError, check_query, check_values
+from quickstudy.core import Learner, UserError, read_query, read_values
 from quickstudy.networks.conv_trunk import ConvTrunk, folded, unfolded
 from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 from quickstudy.networks.set_convolutions import (
@@ -70,16 +70,16 @@ class ConvCNP(Learner):
         self.head = ValueHead(num_outputs, likelihood, floor)
         self.decoder = nn.Sequential(nn.LayerNorm(channels), perceptron(channels, channels, self.head.num_inputs))
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> ConvCNPState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> ConvCNPState:
         """The function of the points (T, S, 1) with values (T, S, Y)."""
-        check_values(support_x, support_y, *self.sizes)
-        _refuse_beyond(support_x, self.grid.low, self.grid.high)
-        seen_TGI = self.onto_grid(support_x, support_y)
+        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
+        _refuse_beyond(support_x if mask is None else support_x[mask], self.grid.low, self.grid.high)
+        seen_TGI = self.onto_grid(support_x, support_y, mask)
         return ConvCNPState(self.trunk(seen_TGI[:, None]).squeeze(1))
 
     def predict(self, state: ConvCNPState, query_x: Tensor) -> Distribution:
         """Values at the queries (T, Q, 1)."""
-        check_query(query_x, state.function.shape[0], torch.Size([1]))
+        query_x = read_query(self, state, query_x, self.sizes[:1])
         _refuse_beyond(query_x, self.grid.low, self.grid.high)
         return self.head(self.decoder(self.reading(state.function, query_x)))
 
@@ -131,11 +131,11 @@ class GridConvCNP(Learner):
         self.head = ValueHead(num_outputs, likelihood, floor)
         self.decoder = nn.Sequential(nn.LayerNorm(width), perceptron(width, width, self.head.num_inputs))
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> GridConvCNPState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> GridConvCNPState:
         """The picture of the pixels (T, S, 2) with values (T, S, Y)."""
-        check_values(support_x, support_y, *self.sizes)
+        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
         _refuse_beyond(support_x, 0.0, 1.0)
-        seen_THWI = scatter(cells(support_x, self.grid), support_y, self.grid)
+        seen_THWI = scatter(cells(support_x, self.grid), support_y, self.grid, mask)
         seen_THWI = torch.cat([seen_THWI, self.spread(seen_THWI)], dim=-1)
         cells_THWC = self.around(self.trunk(folded(seen_THWI, self.fold)))
         features_THWC = unfolded(cells_THWC, self.fold, self.grid) + self.itself(seen_THWI)
@@ -143,7 +143,7 @@ class GridConvCNP(Learner):
 
     def predict(self, state: GridConvCNPState, query_x: Tensor) -> Distribution:
         """Values of the pixels that hold the queries (T, Q, 2)."""
-        check_query(query_x, state.numbers.shape[0], torch.Size([2]))
+        query_x = read_query(self, state, query_x, self.sizes[:1])
         _refuse_beyond(query_x, 0.0, 1.0)
         cell_TQ1 = cells(query_x, self.grid)[..., None]
         numbers_TGP = state.numbers.flatten(1, 2)

@@ -71,7 +71,7 @@ class MAML(InnerLoopLearner):
         return tuple(name for name in self.network.first if name not in self.network.norm_names)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # It cannot compile what is differentiated twice.
-    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor) -> Weights:
+    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor, most_examples: int) -> Weights:
         """All of the network's weights, after the inner loop."""
         weights = self.network.weights(len(support_x))
         num_steps = self.inner_steps if self.training else self.test_steps
@@ -80,10 +80,12 @@ class MAML(InnerLoopLearner):
             outputs: Callable[[Weights], Tensor] = partial(self.network.head, z_TED=z_TSD)
         else:
             outputs = partial(self.network, x=support_x)
-            for name in self._stepped_names(support_x.shape[1] * num_steps):
+            for name in self._stepped_names(most_examples * num_steps):
                 weights[name] = self.network.stepped(name, len(support_x))
+        asks_gradients = support_x.requires_grad or any(parameter.requires_grad for parameter in self.parameters())
+        is_second_order = torch.is_grad_enabled() and asks_gradients and not self.first_order
         for _ in range(num_steps):
-            weights = self._after_step(weights, outputs, support_y, is_present)
+            weights = self._after_step(weights, outputs, support_y, is_present, is_second_order)
         return weights
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -104,13 +106,17 @@ class MAML(InnerLoopLearner):
         return [name for name, size in sizes.items() if num_examples * sum(size) < size.numel()]
 
     def _after_step(
-        self, weights: Weights, outputs: Callable[[Weights], Tensor], y: Tensor, is_present_TN: Tensor
+        self,
+        weights: Weights,
+        outputs: Callable[[Weights], Tensor],
+        y: Tensor,
+        is_present_TN: Tensor,
+        is_second_order: bool,
     ) -> Weights:
         """The weights one step further down each task's inner loss (eq. 1), of all tasks at once.
 
         The steps can be differentiated themselves if of second order.
         """
-        is_second_order = torch.is_grad_enabled() and not self.first_order
         with torch.enable_grad():
             here = dict(weights)
             for name in self.adapted_names:

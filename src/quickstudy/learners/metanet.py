@@ -21,12 +21,14 @@ from torch.distributions import Categorical
 from quickstudy.core import (
     Learner,
     TrainingTasks,
+    adapted_by_size,
     categorical,
-    check_query,
-    check_support,
     check_tasks,
     in_random_slots,
+    read_query,
+    read_support,
 )
+from quickstudy.networks.attention import mask_padding
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.fast_weights import (
     AugmentedLayers,
@@ -56,6 +58,8 @@ class MetaNetState(NamedTuple):
     """The base learner's fast weights for the whole task, of MetaNet+ alone."""
     is_present: Tensor
     """(T, N) booleans: the task has examples of the label."""
+    is_real: tuple[Tensor, ...] = ()
+    """(T, S) booleans: there is such an example. None if all tasks have as many."""
 
 
 class MetaNet(Learner):
@@ -108,14 +112,18 @@ class MetaNet(Learner):
         self.make_base = _Generators(CoordinateLSTM, 3, generator_for) if variant == "metanet+" else None
         self.log_sharpness = None if sharpness is None else nn.Parameter(torch.tensor(math.log(sharpness)))
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> MetaNetState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> MetaNetState:
         """Fast weights and keys of the examples (T, S, *input) with class indices (T, S)."""
-        check_support(support_x, support_y, self.max_ways)
-        return self._learn(self._encode(support_x), support_y.long())
+        support_x, support_y, mask = read_support(self, support_x, support_y, support_mask, max_ways=self.max_ways)
+        lower_TSD, y = self._encode(support_x), support_y
+        if mask is None:
+            return self._learn(lower_TSD, y)
+        state = adapted_by_size(lambda task_B, size: self._learn(lower_TSD[task_B, :size], y[task_B, :size]), mask)
+        return state._replace(is_real=(mask.flip(1),))  # What is missing comes first there.
 
     def predict(self, state: MetaNetState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
-        check_query(query_x, state.keys.shape[0])
+        query_x = read_query(self, state, query_x)
         return self._answer(state, self._encode(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -162,16 +170,16 @@ class MetaNet(Learner):
     def _answer(self, state: MetaNetState, lower_TQD: Tensor) -> Categorical:
         embedding_maps, base_maps = self._maps(lower_TQD)
         r_TQD = self.embedding(embedding_maps, *_task_branch(state.embedding_weights))  # step 15
-        attention_TQS = self._attention(state.keys, r_TQD)  # step 16
+        attention_TQS = self._attention(state.keys, r_TQD, state.is_real)  # step 16
         branches = mixed(state.memory, attention_TQS), *_task_branch(state.base_weights)  # step 17
         logits_TQN = self.base(base_maps, *branches)  # step 18
         wide = torch.promote_types(logits_TQN.dtype, torch.float32)
         return categorical(mask_absent(logits_TQN.to(wide), state.is_present))
 
-    def _attention(self, keys_TSD: Tensor, r_TQD: Tensor) -> Tensor:
+    def _attention(self, keys_TSD: Tensor, r_TQD: Tensor, is_real: tuple[Tensor, ...] = ()) -> Tensor:
         cosines_TQS = F.normalize(r_TQD, dim=-1) @ F.normalize(keys_TSD, dim=-1).transpose(1, 2)
         sharpness = 1.0 if self.log_sharpness is None else self.log_sharpness.exp()
-        return (sharpness * cosines_TQS).softmax(dim=-1)
+        return mask_padding(sharpness * cosines_TQS, is_real).softmax(dim=-1)
 
     def _base_gradients(self, maps: Tensor, labels_TS: Tensor, is_present_TN: Tensor) -> list[Tensor]:
         """Of each example's cross-entropy, for the slow weights W of b."""

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from quickstudy.core import Learner, TrainingTasks, UserError, categorical, check_query, check_support, count_ways
+from quickstudy.core import Learner, TrainingTasks, UserError, categorical, count_ways, read_query, read_support
+from quickstudy.networks.class_means import members
 
 
 class NearestState(NamedTuple):
@@ -37,15 +38,14 @@ class Nearest(Learner):
             )
         self.temperature = temperature
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> NearestState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> NearestState:
         """Keep the examples (T, S, *input) with their class indices (T, S)."""
-        check_support(support_x, support_y)
-        num_ways = count_ways(support_y)
-        return NearestState(support_x, F.one_hot(support_y.long(), num_ways).bool())
+        support_x, support_y, mask = read_support(self, support_x, support_y, support_mask)
+        return NearestState(support_x, members(support_y, count_ways(support_y), mask))
 
     def predict(self, state: NearestState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
-        check_query(query_x, state.examples.shape[0], state.examples.shape[2:])
+        query_x = read_query(self, state, query_x, state.examples.shape[2:])
         examples_TSD = F.normalize(state.examples.flatten(2), dim=-1)
         queries_TQD = F.normalize(query_x.flatten(2), dim=-1)
         cosines_TQS = queries_TQD @ examples_TSD.transpose(1, 2)
@@ -56,10 +56,10 @@ class Nearest(Learner):
 
         The kNN baseline of Santoro et al. (2016), table 2. Of the first item it says that all labels are alike.
         """
-        check_support(x, y)
+        x, y, _ = read_support(self, x, y)
         items_TLD = F.normalize(x.flatten(2), dim=-1)
         is_before_LL = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril(-1)
-        members_TSN = F.one_hot(y.long(), count_ways(y)).bool()
+        members_TSN = members(y, count_ways(y))
         return self._best(items_TLD @ items_TLD.transpose(1, 2), members_TSN[:, None] & is_before_LL[None, ..., None])
 
     def _best(self, cosines_TQS: Tensor, members_TQSN: Tensor) -> Categorical:
@@ -95,19 +95,19 @@ class AutoencoderNearest(Learner):
         )
         self.nearest = Nearest()
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> NearestState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> NearestState:
         """Keep the codes of the examples (T, S, *input) with their class indices (T, S)."""
-        check_support(support_x, support_y)
-        return self.nearest.adapt(self._encode(support_x), support_y)
+        support_x, support_y, mask = read_support(self, support_x, support_y, support_mask)
+        return self.nearest.adapt(self._encode(support_x), support_y, mask)
 
     def predict(self, state: NearestState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
-        check_query(query_x, state.examples.shape[0])
+        query_x = read_query(self, state, query_x)
         return self.nearest.predict(state, self._encode(query_x))
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Categorical:
         """As `Nearest.predict_sequence`, of codes."""
-        check_support(x, y)
+        x, y, _ = read_support(self, x, y)
         return self.nearest.predict_sequence(self._encode(x), y)
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:

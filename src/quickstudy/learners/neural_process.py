@@ -18,9 +18,19 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal, kl_divergence
+from torch.distributions import Distribution, MixtureSameFamily, Normal, kl_divergence
 
-from quickstudy.core import OnlineLearner, TrainingTasks, UserError, check_query, check_values, mixture
+from quickstudy.core import (
+    OnlineLearner,
+    TrainingTasks,
+    UserError,
+    categorical,
+    mixture,
+    num_real,
+    read_query,
+    read_values,
+    without_padding,
+)
 from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 
 Objective = Literal["elbo", "likelihood"]
@@ -103,14 +113,19 @@ class NeuralProcess(OnlineLearner):
         direct_TR = zeros_TR[:, :0] if self.direct_encoder is None else zeros_TR
         return NeuralProcessState(zeros_TR, direct_TR, self.draws.new_zeros(num_tasks))
 
-    def extend(self, state: NeuralProcessState, support_x: Tensor, support_y: Tensor) -> NeuralProcessState:
+    def extend(
+        self, state: NeuralProcessState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
+    ) -> NeuralProcessState:
         """Add points (T, S, D) with values (T, S, Y)."""
-        check_values(support_x, support_y, *self.sizes)
+        support_x, support_y, mask = read_values(
+            self, support_x, support_y, support_mask, sizes=self.sizes, state=state
+        )
         points_TSP = torch.cat([support_x, support_y], dim=-1)
-        total_TR, direct_TR = state.total + self.encoder(points_TSP).sum(dim=1), state.direct
+        total_TR = state.total + without_padding(self.encoder(points_TSP), mask).sum(dim=1)
+        direct_TR = state.direct
         if self.direct_encoder is not None:
-            direct_TR = direct_TR + self.direct_encoder(points_TSP).sum(dim=1)
-        return NeuralProcessState(total_TR, direct_TR, state.num_examples + support_x.shape[1])
+            direct_TR = direct_TR + without_padding(self.direct_encoder(points_TSP), mask).sum(dim=1)
+        return NeuralProcessState(total_TR, direct_TR, state.num_examples + num_real(mask, support_x.shape[1]))
 
     def belief(self, state: NeuralProcessState) -> Normal:
         """q(z | points): each number of z (T, Z) by itself, its deviation between 0.1 and 1."""
@@ -118,16 +133,16 @@ class NeuralProcess(OnlineLearner):
 
     def predict(self, state: NeuralProcessState, query_x: Tensor) -> MixtureSameFamily:
         """Values at the queries (T, Q, D): an even mixture of what the draws of z say."""
-        check_query(query_x, state.total.shape[0])
+        query_x = read_query(self, state, query_x, self.sizes[:1])
         said = self.head(self._decoded(state, _placed(self.belief(state), self.draws), query_x))
         alike_TQL = query_x.new_zeros(said.batch_shape)
-        return mixture(Categorical(logits=alike_TQL), said)
+        return mixture(categorical(alike_TQL), said)
 
     def sample_functions(
         self, state: NeuralProcessState, query_x: Tensor, generator: torch.Generator, num_functions: int = 1
     ) -> Tensor:
         """Whole functions: means (T, F, Q, Y) at the queries (T, Q, D), one draw of z for all places of a function."""
-        check_query(query_x, state.total.shape[0])
+        query_x = read_query(self, state, query_x, self.sizes[:1])
         shape = len(query_x), num_functions, self.latent
         normal_TFZ = torch.randn(shape, generator=generator, device=generator.device).to(state.total)
         said: Distribution = self.head(self._decoded(state, _placed(self.belief(state), normal_TFZ), query_x))
@@ -143,8 +158,8 @@ class NeuralProcess(OnlineLearner):
         state = self.adapt(tasks.support_x, tasks.support_y)
         prior = posterior = self.belief(state)
         if self.objective == "elbo":
-            check_values(tasks.query_x, tasks.query_y, *self.sizes)
-            posterior = self._latent(self.encoder(torch.cat([tasks.query_x, tasks.query_y], dim=-1)).mean(dim=1))
+            query_x, query_y, _ = read_values(self, tasks.query_x, tasks.query_y, sizes=self.sizes, part="query")
+            posterior = self._latent(self.encoder(torch.cat([query_x, query_y], dim=-1)).mean(dim=1))
         z_TLZ = _placed(posterior, self._standard_normal(len(tasks.query_x)))
         said = self.head(self._decoded(state, z_TLZ, tasks.query_x))
         each_TQLY = tasks.query_y[:, :, None].expand(-1, -1, z_TLZ.shape[1], -1)

@@ -13,10 +13,10 @@ from quickstudy.core import (
     Learner,
     TrainingTasks,
     categorical,
-    check_query,
-    check_support,
     check_tasks,
     count_ways,
+    read_query,
+    read_support,
 )
 from quickstudy.networks import class_means, mask_absent
 
@@ -41,14 +41,14 @@ class ProtoNet(Learner):
         super().__init__()
         self.encoder = encoder
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> ProtoNetState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> ProtoNetState:
         """Prototypes of the examples (T, S, *input) with class indices (T, S)."""
-        check_support(support_x, support_y)
-        return _prototypes(self.encoder(support_x), support_y)
+        support_x, support_y, mask = read_support(self, support_x, support_y, support_mask)
+        return _prototypes(self.encoder(support_x), support_y, mask)
 
     def predict(self, state: ProtoNetState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
-        check_query(query_x, state.prototypes.shape[0])
+        query_x = read_query(self, state, query_x)
         return _nearest_prototype(state, self.encoder(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -62,8 +62,8 @@ class ProtoNet(Learner):
         return -_nearest_prototype(state, z_TQD).log_prob(tasks.query_y).mean()
 
 
-def _prototypes(z_TSD: Tensor, support_y: Tensor) -> ProtoNetState:
-    return ProtoNetState(*class_means(z_TSD, support_y, count_ways(support_y)))  # eq. 1
+def _prototypes(z_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> ProtoNetState:
+    return ProtoNetState(*class_means(z_TSD, support_y, count_ways(support_y), mask_TS))  # eq. 1
 
 
 def _nearest_prototype(state: ProtoNetState, z_TQD: Tensor) -> Categorical:

@@ -72,7 +72,7 @@ class Reptile(InnerLoopLearner):
         """Which of the network's weights are trained for each task: all."""
         return tuple(self.network.first)
 
-    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor) -> Weights:
+    def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor, most_examples: int) -> Weights:
         """The network's weights after training on the support."""
         weights, *_ = self._trained(support_x, support_y, is_present, self.test_steps, self.test_batch_size)
         return weights
@@ -88,7 +88,7 @@ class Reptile(InnerLoopLearner):
                 tasks = in_random_slots(tasks, self.network.num_outputs)
         tasks = tasks.gathered()
         x, y = torch.cat([tasks.support_x, tasks.query_x], dim=1), torch.cat([tasks.support_y, tasks.query_y], dim=1)
-        self._check(x, y)
+        x, y, _ = self._read(x, y)
         weights, squares, loss = self._trained(x, y, self._present(y), self.inner_steps, self.batch_size)
         if self.training and squares:
             self._keep(squares)

@@ -22,13 +22,16 @@ from quickstudy.core import (
     OnlineLearner,
     TrainingTasks,
     UserError,
+    adapted_by_size,
     categorical,
-    check_query,
-    check_support,
     check_tasks,
     in_random_slots,
+    num_real,
+    read_query,
+    read_support,
+    select_tasks,
 )
-from quickstudy.networks.attention import CausalAttention, full_precision
+from quickstudy.networks.attention import CausalAttention, KeysValues, full_precision, which_are_real
 from quickstudy.networks.class_means import mask_absent
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
 
@@ -44,9 +47,10 @@ class SNAILState(NamedTuple):
     """(T, N) booleans: an example of the label was read."""
 
     @property
-    def num_examples(self) -> int:
-        """How many examples of each task were read."""
-        return int(self.caches[0].keys.shape[1])  # The first block is an attention.
+    def num_examples(self) -> Tensor | int:
+        """How many examples of each task were read, (T,), or of all of them."""
+        seen: KeysValues = self.caches[0]  # The first block is an attention.
+        return seen.is_real[0].sum(dim=1) if seen.is_real else seen.keys.shape[1]
 
 
 class SNAIL(OnlineLearner):
@@ -101,19 +105,32 @@ class SNAIL(OnlineLearner):
         is_present = torch.zeros(num_tasks, self.max_ways, dtype=torch.bool, device=self.classify.weight.device)
         return SNAILState(self.blocks.empty(num_tasks), is_present)
 
-    def extend(self, state: SNAILState, support_x: Tensor, support_y: Tensor) -> SNAILState:
+    def extend(
+        self, state: SNAILState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
+    ) -> SNAILState:
         """Read further examples (T, S, *input) with class indices (T, S), after those read before.
 
         Raises:
             UserError: if there are then more than the learner was built for.
         """
-        check_support(support_x, support_y, self.max_ways)
-        self._refuse_too_many(state.num_examples + support_y.shape[1])
-        return self._extend(state, self._embed(support_x), support_y)
+        is_known_T, max_ways = state.is_present.any(dim=1), self.max_ways
+        support_x, support_y, mask = read_support(
+            self, support_x, support_y, support_mask, max_ways=max_ways, state=state, is_known_T=is_known_T
+        )
+        self._refuse_too_many(state.num_examples + num_real(mask, support_y.shape[1]))
+        z_TSD = self._embed(support_x)
+        if mask is None:
+            return self._extend(state, z_TSD, support_y)
+        state = state._replace(caches=_told_what_is_real(state.caches))
+
+        def extended(task_B: Tensor, size: int) -> SNAILState:
+            return self._extend(select_tasks(state, task_B), z_TSD[task_B, :size], support_y[task_B, :size])
+
+        return adapted_by_size(extended, mask)
 
     def predict(self, state: SNAILState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input), all of them at the position after the last example."""
-        check_query(query_x, state.is_present.shape[0])
+        query_x = read_query(self, state, query_x)
         return self._answer(state, self._embed(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -137,7 +154,7 @@ class SNAIL(OnlineLearner):
 
         Costs Q times the support; kept for tests and benchmarks.
         """
-        check_support(support_x, support_y, self.max_ways)
+        support_x, support_y, _ = read_support(self, support_x, support_y, max_ways=self.max_ways)
         self._refuse_too_many(support_y.shape[1])
         num_tasks, num_queries = query_x.shape[:2]
         repeated_x = support_x[:, None].expand(-1, num_queries, *support_x.shape[1:])
@@ -167,12 +184,19 @@ class SNAIL(OnlineLearner):
     def _slots(self, support_y: Tensor, like: Tensor) -> Tensor:
         return self.label_scale * F.one_hot(support_y.long(), self.max_ways).to(like.dtype)
 
-    def _refuse_too_many(self, num_examples: int) -> None:
+    def _refuse_too_many(self, num_examples: Tensor | int) -> None:
+        num_examples = int(num_examples if isinstance(num_examples, int) else num_examples.max())
         if num_examples > self.max_examples:
             raise UserError(
                 f"The support would hold {num_examples} examples of a task, but the learner was built for "
                 f"{self.max_examples}. Give fewer shots, or build it with max_examples={num_examples}."
             )
+
+
+def _told_what_is_real(caches: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(
+        cache._replace(is_real=(which_are_real(cache),)) if isinstance(cache, KeysValues) else cache for cache in caches
+    )
 
 
 def in_random_channels(z_TSD: Tensor, z_TQD: Tensor, share: float) -> tuple[Tensor, Tensor]:

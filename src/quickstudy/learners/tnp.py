@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from quickstudy.core import Learner, TrainingTasks, UserError, check_query, check_values
+from quickstudy.core import Learner, TrainingTasks, UserError, read_query, read_values
 from quickstudy.networks.attention import KeysValues, TransformerBlock, joined
 from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 
@@ -57,20 +58,21 @@ class TNP(Learner):
         self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, hidden) for _ in range(num_blocks))
         self.decoder = nn.Sequential(nn.LayerNorm(channels), perceptron(channels, channels, self.head.num_inputs))
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> TNPState:
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> TNPState:
         """Keys and values, in each layer, of the points (T, S, D) with values (T, S, Y)."""
-        check_values(support_x, support_y, *self.sizes)
+        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
         nothing_T1C = self.nothing.expand(len(support_x), 1, -1)
         x_TPC = torch.cat([nothing_T1C, self._seen(support_x, support_y)], dim=1)
-        layers = [self._blocks[0].remember(x_TPC)]
+        is_real_TP = None if mask is None else F.pad(mask, (1, 0), value=True)
+        layers = [self._blocks[0].remember(x_TPC, is_real_TP)]
         for block, following in pairwise(self._blocks):
             x_TPC = block(x_TPC, layers[-1])
-            layers.append(following.remember(x_TPC))
+            layers.append(following.remember(x_TPC, is_real_TP))
         return TNPState(tuple(layers))
 
     def predict(self, state: TNPState, query_x: Tensor) -> Distribution:
         """Values at the queries (T, Q, D), each by itself."""
-        check_query(query_x, state.layers[0].keys.shape[0])
+        query_x = read_query(self, state, query_x, self.sizes[:1])
         x_TQC = self._asked(query_x)
         for block, seen in zip(self._blocks, state.layers, strict=True):
             x_TQC = block(x_TQC, seen)
@@ -82,7 +84,8 @@ class TNP(Learner):
         The sum of the log-likelihoods is that of all values together, in this order. Every query is two tokens: one
         with its value, which those after it read, and one without.
         """
-        check_query(query_x, state.layers[0].keys.shape[0])
+        query_x, query_y, _ = read_values(self, query_x, query_y, sizes=self.sizes, part="query")
+        read_query(self, state, query_x, self.sizes[:1])
         told_TQC, asked_TQC = self._seen(query_x, query_y), self._asked(query_x)
         not_later_QQ = torch.ones(query_x.shape[1], query_x.shape[1], dtype=torch.bool, device=query_x.device).tril()
         for block, support in zip(self._blocks, state.layers, strict=True):
@@ -109,6 +112,7 @@ class TNP(Learner):
         """
         if self.head.likelihood != "normal":
             raise UserError(f"Functions are drawn of normal values, but the likelihood is {self.head.likelihood}.")
+        query_x = read_query(self, state, query_x, self.sizes[:1])
         drawn_TQY = query_x.new_zeros(*query_x.shape[:2], self.sizes[1])
         for query in range(query_x.shape[1]):
             upto = slice(query + 1)

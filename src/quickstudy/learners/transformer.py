@@ -15,7 +15,6 @@ Letters: T tasks, S support examples, Q queries, N label slots, C channels, D fe
 from itertools import pairwise
 from typing import NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
@@ -23,13 +22,13 @@ from quickstudy.core import (
     Learner,
     TrainingTasks,
     categorical,
-    check_query,
-    check_support,
     check_tasks,
     in_random_slots,
+    read_query,
+    read_support,
 )
 from quickstudy.networks.attention import KeysValues, TransformerBlock
-from quickstudy.networks.class_means import mask_absent
+from quickstudy.networks.class_means import mask_absent, members
 
 
 class InContextTransformerState(NamedTuple):
@@ -70,14 +69,16 @@ class InContextTransformer(Learner):
         self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, hidden) for _ in range(num_blocks))
         self.classify = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, max_ways))
 
-    def adapt(self, support_x: Tensor, support_y: Tensor) -> InContextTransformerState:
+    def adapt(
+        self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
+    ) -> InContextTransformerState:
         """Keys and values, in each layer, of the examples (T, S, *input) with class indices (T, S)."""
-        check_support(support_x, support_y, self.max_ways)
-        return self._read(self.encoder(support_x), support_y)
+        support_x, support_y, mask = read_support(self, support_x, support_y, support_mask, max_ways=self.max_ways)
+        return self._read(self.encoder(support_x), support_y, mask)
 
     def predict(self, state: InContextTransformerState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
-        check_query(query_x, state.is_present.shape[0])
+        query_x = read_query(self, state, query_x)
         return self._answer(state, self.encoder(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
@@ -93,14 +94,14 @@ class InContextTransformer(Learner):
         state = self._read(z_TSD, tasks.support_y)
         return -self._answer(state, z_TQD).log_prob(tasks.query_y).mean()
 
-    def _read(self, z_TSD: Tensor, support_y: Tensor) -> InContextTransformerState:
+    def _read(self, z_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> InContextTransformerState:
         x_TSC = self.token(z_TSD) + self.label(support_y.long())
         blocks: list[TransformerBlock] = list(self.blocks)  # type: ignore[arg-type]
-        layers = [blocks[0].remember(x_TSC)]
+        layers = [blocks[0].remember(x_TSC, mask_TS)]
         for block, following in pairwise(blocks):  # The support stops before the last block: nobody reads it after.
             x_TSC = block(x_TSC, layers[-1])
-            layers.append(following.remember(x_TSC))
-        is_present = F.one_hot(support_y.long(), self.max_ways).any(dim=1)
+            layers.append(following.remember(x_TSC, mask_TS))
+        is_present = members(support_y, self.max_ways, mask_TS).any(dim=1)
         return InContextTransformerState(tuple(layers), is_present)
 
     def _answer(self, state: InContextTransformerState, z_TQD: Tensor) -> Categorical:

@@ -25,6 +25,8 @@ class KeysValues(NamedTuple):
     """(T, L, K), or (T, H, L, K) for several heads."""
     values: Tensor
     """(T, L, V), or (T, H, L, V)."""
+    is_real: tuple[Tensor, ...] = ()
+    """(T, L) booleans: the item may be read. None if all may."""
 
 
 class CausalAttention(CausalBlock):
@@ -52,7 +54,7 @@ class CausalAttention(CausalBlock):
     def extend(self, cache: KeysValues, x_TLC: Tensor) -> tuple[Tensor, KeysValues]:
         """The block at the next L positions, and all keys and values."""
         seen = self.remember(cache, x_TLC)
-        weights_TLP = self.weights(seen.keys, x_TLC)
+        weights_TLP = self.weights(seen.keys, x_TLC, seen.is_real)
         with full_precision(x_TLC):
             read_TLV = weights_TLP @ seen.values.to(weights_TLP.dtype)
         return torch.cat([x_TLC, read_TLV], dim=-1), seen
@@ -66,18 +68,21 @@ class CausalAttention(CausalBlock):
         q_TQK, own_keys_TQK, own_values_TQV = self._scaled_queries(x_TQC), self.keys(x_TQC), self.values(x_TQC)
         with full_precision(x_TQC):
             own_TQ1 = (q_TQK * own_keys_TQK).sum(dim=-1, keepdim=True)
-            seen_TQL = q_TQK @ cache.keys.to(q_TQK.dtype).transpose(1, 2)
+            seen_TQL = mask_padding(q_TQK @ cache.keys.to(q_TQK.dtype).transpose(1, 2), cache.is_real)
             weights_TQL = torch.cat([seen_TQL, own_TQ1], dim=-1).softmax(dim=-1)
             read_TQV = weights_TQL[..., :-1] @ cache.values.to(q_TQK.dtype) + weights_TQL[..., -1:] * own_values_TQV
         return torch.cat([x_TQC, read_TQV], dim=-1)
 
-    def weights(self, keys: Tensor, x_TLC: Tensor) -> Tensor:
-        """How much each of the last L positions reads of every position, given all keys (T, P, K): (T, L, P)."""
+    def weights(self, keys: Tensor, x_TLC: Tensor, is_real: tuple[Tensor, ...] = ()) -> Tensor:
+        """How much each of the last L positions reads of every position, given all keys (T, P, K): (T, L, P).
+
+        `is_real` is that of `KeysValues`.
+        """
         num_new, num_all = x_TLC.shape[1], keys.shape[1]
         is_later_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=keys.device).triu(num_all - num_new + 1)
         q_TLK = self._scaled_queries(x_TLC)
         with full_precision(x_TLC):
-            logits_TLP = q_TLK @ keys.to(q_TLK.dtype).transpose(1, 2)
+            logits_TLP = mask_padding(q_TLK @ keys.to(q_TLK.dtype).transpose(1, 2), is_real)
             return logits_TLP.masked_fill(is_later_LP, -torch.inf).softmax(dim=-1)
 
     def _scaled_queries(self, x_TLC: Tensor) -> Tensor:
@@ -116,14 +121,15 @@ class TransformerBlock(nn.Module):
             nn.LayerNorm(channels), nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels)
         )
 
-    def remember(self, x_TLC: Tensor) -> KeysValues:
-        """Keys and values of the items to be read."""
+    def remember(self, x_TLC: Tensor, is_real_TL: Tensor | None = None) -> KeysValues:
+        """Keys and values of the items to be read, of which some may be padding that is not."""
         keys_TLC, values_TLC = self.keys_values(self.norm(x_TLC)).chunk(2, dim=-1)
-        return KeysValues(self._by_head(keys_TLC), self._by_head(values_TLC))
+        return KeysValues(self._by_head(keys_TLC), self._by_head(values_TLC), optional(is_real_TL))
 
     def forward(self, x_TLC: Tensor, seen: KeysValues, may_read: Tensor | None = None) -> Tensor:
         """The items after each has read what was seen, or what of it `may_read` (L, P), booleans, lets it."""
-        read_THLV = read(self._by_head(self.queries(self.norm(x_TLC))), seen.keys, seen.values, may_read)
+        queries_THLK = self._by_head(self.queries(self.norm(x_TLC)))
+        read_THLV = read(queries_THLK, seen.keys, seen.values, readable(seen, may_read))
         x_TLC = x_TLC + self.out(merged_heads(read_THLV))
         return x_TLC + self.perceptron(x_TLC)
 
@@ -139,6 +145,19 @@ def read(queries: Tensor, keys: Tensor, values: Tensor, may_read: Tensor | None 
     return F.scaled_dot_product_attention(queries, keys, values, may_read)
 
 
+def readable(seen: KeysValues, may_read_QL: Tensor | None = None) -> Tensor | None:
+    """What queries may read, (T, 1, 1 or Q, L) or (Q, L): of what is real, what they may; None if they may read all."""
+    if not seen.is_real:
+        return may_read_QL
+    is_real_T11L = seen.is_real[0][:, None, None]
+    return is_real_T11L if may_read_QL is None else is_real_T11L & may_read_QL
+
+
+def optional(is_real_TL: Tensor | None) -> tuple[Tensor, ...]:
+    """A mask as a state holds it: none where nothing is padding."""
+    return () if is_real_TL is None else (is_real_TL,)
+
+
 def split_heads(x_TLC: Tensor, num_heads: int) -> Tensor:
     """Channels dealt out to heads: (T, H, L, C / H)."""
     return x_TLC.unflatten(-1, (num_heads, -1)).transpose(1, 2)
@@ -151,4 +170,19 @@ def merged_heads(x_THLC: Tensor) -> Tensor:
 
 def joined(seen: KeysValues, more: KeysValues) -> KeysValues:
     """What was seen, and more of it."""
-    return KeysValues(*(torch.cat(both, dim=-2) for both in zip(seen, more, strict=True)))
+    keys, values = (torch.cat(both, dim=-2) for both in zip(seen[:2], more[:2], strict=True))
+    if not (seen.is_real or more.is_real):
+        return KeysValues(keys, values)
+    return KeysValues(keys, values, (torch.cat([which_are_real(seen), which_are_real(more)], dim=1),))
+
+
+def mask_padding(logits_TLP: Tensor, is_real: tuple[Tensor, ...]) -> Tensor:
+    """Rule out the items that `KeysValues` says are not real."""
+    return logits_TLP.masked_fill(~is_real[0][:, None], -torch.inf) if is_real else logits_TLP
+
+
+def which_are_real(seen: KeysValues) -> Tensor:
+    """(T, L) booleans: all, unless it is said otherwise."""
+    if seen.is_real:
+        return seen.is_real[0]
+    return torch.ones(len(seen.keys), seen.keys.shape[-2], dtype=torch.bool, device=seen.keys.device)

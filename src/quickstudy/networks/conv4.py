@@ -73,12 +73,15 @@ class Conv4(nn.Module):
                 "build it with image_size and in_channels for them."
             )
         x_BCHW = images.reshape(-1, *image).contiguous(memory_format=torch.channels_last)
-        if self.training or torch.is_grad_enabled():
+        if self.training or (torch.is_grad_enabled() and self._asks_gradients(images)):
             features_BCHW = self.blocks(x_BCHW)
         else:  # In parts whose activations stay in the cache; only here is an image normalised by itself.
             blocks = self._without_batch_normalisation()
             features_BCHW = torch.cat([_passed(blocks, part) for part in x_BCHW.split(_IMAGES_AT_ONCE)])
         return features_BCHW.flatten(1).reshape(*leading, self.num_features)
+
+    def _asks_gradients(self, images: Tensor) -> bool:
+        return images.requires_grad or any(parameter.requires_grad for parameter in self.parameters())
 
     def _without_batch_normalisation(self) -> list[Callable[[Tensor], Tensor]]:
         """The layers, with what batch normalisation does at test moved into the convolution before it.

@@ -190,7 +190,7 @@ def mixed(memory: Sequence[Tensor], attention_TES: Tensor) -> Branch:
     def branch(index: int, x: Tensor) -> Tensor:
         weights_TSOI = memory[index]
         outputs = x.flatten(1, -2) @ weights_TSOI.flatten(1, 2).transpose(1, 2)
-        outputs_TELSO = outputs.unflatten(2, weights_TSOI.shape[1:3]).unflatten(1, (x.shape[1], -1))
+        outputs_TELSO = outputs.unflatten(2, weights_TSOI.shape[1:3]).unflatten(1, (x.shape[1], x.shape[2:-1].numel()))
         mixed_TELO = (attention_TES[:, :, None, None, :].to(outputs.dtype) @ outputs_TELSO).squeeze(3)
         return mixed_TELO.reshape(*x.shape[:-1], weights_TSOI.shape[2])
 

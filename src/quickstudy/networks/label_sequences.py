@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution
+from torch.distributions import Distribution
 
 from quickstudy.core.distributions import categorical, independent
 from quickstudy.networks.attention import full_precision
-from quickstudy.networks.class_means import mask_absent
+from quickstudy.networks.class_means import mask_absent, members
 
 _LABEL_SPREAD = 0.3
 """Of a label's first weights: too small, and a few ones are lost among many features; at one they drown them."""
@@ -31,9 +31,9 @@ class OneHotLabels:
         """What the network reads, (T, L, N), of labels (T, L)."""
         return F.one_hot(labels.long(), self.width).to(like.dtype)
 
-    def named(self, labels: Tensor) -> Tensor:
-        """Which slots the labels (T, L) name, (T, N) booleans."""
-        return F.one_hot(labels.long(), self.width).any(dim=1)
+    def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
+        """Which slots the labels (T, L) name, (T, N) booleans; those where the mask is False name none."""
+        return members(labels, self.width, mask_TL).any(dim=1)
 
     def extremes(self, labels: Tensor) -> Tensor:
         """For each label (T, L) the symbol to be checked: itself."""
@@ -68,7 +68,7 @@ class StringLabels:
         """What the network reads, (T, L, N): a one-hot for each character."""
         return F.one_hot(labels.long(), self.num_symbols).flatten(-2).to(like.dtype)
 
-    def named(self, labels: Tensor) -> Tensor:
+    def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
         """Nothing, (T, 0): strings are not kept account of."""
         return labels.new_zeros((labels.shape[0], 0), dtype=torch.bool)
 
@@ -93,7 +93,7 @@ class StringLabels:
     def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
         """A string for each input, its characters independent, from logits (T, L, N)."""
         by_character = logits.unflatten(-1, (self.length, self.num_symbols))
-        return independent(Categorical(logits=by_character))
+        return independent(categorical(by_character))
 
 
 def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tensor, labels: Tensor) -> Tensor:
@@ -175,20 +175,22 @@ class LabelSequences(nn.Module):
         return LabelSequenceState(self.cell.prior(num_tasks), pending_TN, nothing_TN)
 
     def read(
-        self, state: LabelSequenceState, features_TLD: Tensor, labels: Tensor
+        self, state: LabelSequenceState, features_TLD: Tensor, labels: Tensor, mask_TL: Tensor | None = None
     ) -> tuple[Tensor, LabelSequenceState]:
         """Go through a sequence: what is thought at each step, logits (T, L, N), and the new state.
 
-        Where labels are late that is thought before the label came; else it was there to be seen.
+        Where labels are late that is thought before the label came; else it was there to be seen. With a mask, a task's
+        sequence ends where it becomes False: what follows is padding.
         """
         told_TLN = self.labels.encode(labels, like=features_TLD)
         if self.labels_are_late:
-            read_TLN = torch.cat([state.pending[:, None], told_TLN[:, :-1]], dim=1)  # y_{t−1} comes with x_t
-            pending_TN = told_TLN[:, -1]
+            known_TLN = torch.cat([state.pending[:, None], told_TLN], dim=1)
+            read_TLN = known_TLN[:, :-1]  # y_{t−1} comes with x_t
+            pending_TN = known_TLN[:, -1] if mask_TL is None else _at(mask_TL.sum(dim=1), known_TLN)
         else:
             read_TLN, pending_TN = told_TLN, state.pending
-        logits_TLN, carried = self._steps(state.carried, features_TLD, read_TLN)
-        return logits_TLN, LabelSequenceState(carried, pending_TN, state.is_seen | self.labels.named(labels))
+        logits_TLN, carried = self._steps(state.carried, features_TLD, read_TLN, mask_TL)
+        return logits_TLN, LabelSequenceState(carried, pending_TN, state.is_seen | self.labels.named(labels, mask_TL))
 
     def ahead(self, state: LabelSequenceState, features_TD: Tensor) -> Tensor:
         """What is thought of one further input of each task, logits (T, N); nothing of it is kept."""
@@ -206,10 +208,26 @@ class LabelSequences(nn.Module):
             _, state = self.read(state, features_TD[:, None], label[:, None])
         return torch.stack(thoughts, dim=1)
 
-    def _steps(self, carried: Any, features_TLD: Tensor, read_TLN: Tensor) -> tuple[Tensor, Any]:
+    def _steps(
+        self, carried: Any, features_TLD: Tensor, read_TLN: Tensor, mask_TL: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
         drive_TLG = self.cell.drive(features_TLD) + self.from_labels(read_TLN)  # W_xh [x_t; y_{t−1}]
         outputs = []
-        for drive_TG in drive_TLG.unbind(dim=1):
-            output_TO, carried = self.cell(drive_TG, carried)
+        for step, drive_TG in enumerate(drive_TLG.unbind(dim=1)):
+            output_TO, after = self.cell(drive_TG, carried)
+            carried = after if mask_TL is None else _where(mask_TL[:, step], after, carried)
             outputs.append(output_TO)
         return self.output(torch.stack(outputs, dim=1)), carried
+
+
+def _at(place_T: Tensor, values_TLN: Tensor) -> Tensor:
+    """Of each task the value at its place, (T, N)."""
+    return values_TLN[torch.arange(len(values_TLN), device=values_TLN.device), place_T]
+
+
+def _where(is_new_T: Tensor, new: Any, old: Any) -> Any:
+    """What is carried on: the new tensors of some tasks, the old ones of the others."""
+    if isinstance(new, Tensor):
+        return torch.where(is_new_T.view(-1, *[1] * (new.ndim - 1)), new, old)
+    parts = [_where(is_new_T, *both) for both in zip(new, old, strict=True)]
+    return type(new)(*parts) if hasattr(new, "_fields") else tuple(parts)

@@ -24,7 +24,7 @@ class Periodogram(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, *, lowest: float = 0.2, highest: float = 16.0, spacing: float = 0.08) -> None:
+    def __init__(self, *, lowest: float = 0.2, highest: float = 20.0, spacing: float = 0.08) -> None:
         super().__init__()
         self.register_buffer("frequencies", torch.arange(lowest, highest, spacing), persistent=False)
         self.spacing = spacing

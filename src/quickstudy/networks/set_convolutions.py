@@ -75,9 +75,11 @@ class SetConvolution(nn.Module):
         super().__init__()
         self.nearness = _Nearness(grid)
 
-    def forward(self, x_TS1: Tensor, y_TSY: Tensor) -> Tensor:
-        """Density and values (T, G, 1 + Y); S may be zero."""
+    def forward(self, x_TS1: Tensor, y_TSY: Tensor, mask_TS: Tensor | None = None) -> Tensor:
+        """Density and values (T, G, 1 + Y); S may be zero. With a mask, the points count where it is True."""
         weight_TGS = self.nearness(x_TS1).exp().transpose(1, 2)
+        if mask_TS is not None:
+            weight_TGS = weight_TGS * mask_TS[:, None]
         density_TG1 = weight_TGS.sum(dim=2, keepdim=True)
         return torch.cat([density_TG1, weight_TGS @ y_TSY / (density_TG1 + _NOTHING)], dim=2)
 
@@ -105,10 +107,15 @@ def cells(x_TP2: Tensor, shape: tuple[int, int]) -> Tensor:
     return row_TP * shape[1] + column_TP
 
 
-def scatter(cell_TS: Tensor, y_TSY: Tensor, shape: tuple[int, int]) -> Tensor:
-    """An (H, W) grid of where there are points, and of their values, averaged in each cell: (T, H, W, 1 + Y)."""
+def scatter(cell_TS: Tensor, y_TSY: Tensor, shape: tuple[int, int], mask_TS: Tensor | None = None) -> Tensor:
+    """An (H, W) grid of where there are points, and of their values, averaged in each cell: (T, H, W, 1 + Y).
+
+    With a mask, the points count where it is True.
+    """
     num_tasks, _, num_outputs = y_TSY.shape
     seen_TSI = torch.cat([torch.ones_like(y_TSY[..., :1]), y_TSY], dim=2)
+    if mask_TS is not None:
+        seen_TSI = seen_TSI * mask_TS[..., None]
     total_TGI = y_TSY.new_zeros(num_tasks, shape[0] * shape[1], 1 + num_outputs)
     total_TGI = total_TGI.scatter_add(1, cell_TS[..., None].expand_as(seen_TSI), seen_TSI)
     count_TG1, sum_TGY = total_TGI.split([1, num_outputs], dim=2)

@@ -18,8 +18,11 @@ def available() -> list[str]:
     return sorted(shipped | {name for name in RECIPES if default_arguments(name) == {}})
 
 
-def load(name: str | Path) -> Learner:
+def load(name: str | Path, *, gradients: bool = False) -> Learner:
     """A trained learner, ready in eval mode, by the name of its weights or from a run folder.
+
+    Its parameters ask for no gradients, so that predictions hold no graphs, unless `gradients` are wanted or until
+    `learner.train()`.
 
     Raises:
         UserError: if there is nothing of that name, or its weights are damaged.
@@ -34,7 +37,7 @@ def load(name: str | Path) -> Learner:
             learner.load_state_dict(tensors)
         except RuntimeError as error:
             raise UserError(f"The weights in {path} do not fit their recipe ({error}). Train again.") from None
-    return learner.eval()
+    return learner.eval() if gradients else learner.eval().switch_gradients_off()
 
 
 def adopt(learner: Learner, name: str | Path) -> list[str]:

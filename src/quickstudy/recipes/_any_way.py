@@ -2,6 +2,7 @@
 
 from quickstudy.core import Experiment, Learner
 from quickstudy.recipes.sources import (
+    INK,
     TEST_LAYOUTS,
     Pool,
     Split,
@@ -54,4 +55,5 @@ def any_way_experiment(
         frozen=("encoder",) if frozen_encoder else (),
         validate_every=250,
         validation_tasks=100,
+        input_range=INK,
     )

@@ -4,6 +4,7 @@ from typing import Literal
 
 from quickstudy.core import Experiment, Learner, UserError
 from quickstudy.recipes.sources import (
+    INK,
     Labels,
     Split,
     omniglot_sequences,
@@ -63,6 +64,7 @@ def sequence_experiment(
         average_decay=0.999,
         validate_by="instances",
         validate_every=250,
+        input_range=INK,
     )
 
 

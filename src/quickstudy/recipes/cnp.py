@@ -8,7 +8,14 @@ from quickstudy.networks import Conv4
 from quickstudy.networks.heads import Likelihood
 from quickstudy.recipes._completion import characters, completion_experiment
 from quickstudy.recipes._functions import curves_experiment
-from quickstudy.recipes.sources import TEST_LAYOUTS, Split, omniglot_episodes, omniglot_training, omniglot_validation
+from quickstudy.recipes.sources import (
+    INK,
+    TEST_LAYOUTS,
+    Split,
+    omniglot_episodes,
+    omniglot_training,
+    omniglot_validation,
+)
 from quickstudy.tasks import Count, Jitter, Layout
 
 
@@ -115,6 +122,7 @@ def omniglot_cnp(
         warmup_steps=500,
         gradient_clip=10.0,
         average_decay=average_decay,
+        input_range=INK,
     )
 
 

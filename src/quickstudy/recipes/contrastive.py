@@ -9,6 +9,7 @@ from quickstudy.datasets import omniglot
 from quickstudy.learners import ContrastiveEncoder
 from quickstudy.networks import Conv4, Downsampling
 from quickstudy.recipes.sources import (
+    INK,
     TEST_LAYOUTS,
     Split,
     omniglot_episodes,
@@ -64,6 +65,7 @@ def omniglot_contrastive(
         learning_rate=learning_rate,
         warmup_steps=200,
         average_decay=average_decay,
+        input_range=INK,
     )
 
 

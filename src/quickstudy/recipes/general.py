@@ -1,9 +1,9 @@
 """A regressor for curves of any kind: one set of weights, trained over a broad mixture of kernels."""
 
 from quickstudy.core import Experiment, Learner
-from quickstudy.learners import TNP, ConvCNP
-from quickstudy.tasks import GaussianProcesses, PointLayout
-from quickstudy.tasks.kernels import KernelPrior, OneOf, Stationary, Sum
+from quickstudy.learners import TNP, AmortisedGP
+from quickstudy.tasks import GaussianProcesses, Mixture, PointLayout
+from quickstudy.tasks.kernels import KernelPrior, OneOf, Product, Range, Stationary, Sum
 
 _LENGTHS, _SCALES = (0.1, 2.0), (0.5, 1.5)
 _BUMPS = [Stationary(shape, _LENGTHS, _SCALES) for shape in ("squared exponential", "matern 5/2", "matern 3/2")]
@@ -12,39 +12,47 @@ _TREND = Stationary("squared exponential", (1.0, 4.0), _SCALES)
 
 MANY_KERNELS: KernelPrior = OneOf([*_BUMPS, _WAVES, Sum([_TREND, _WAVES]), Sum([_TREND, _BUMPS[2]])])
 """Smooth and rough curves, quick and slow ones, waves, and waves or roughness about a trend."""
-MANY_NOISES = (0.01, 0.3)
+MANY_NOISES: Range = (0.01, 0.3)
 """Standard deviations, log-uniform."""
+
+_BROAD_LENGTHS, _BROAD_SCALES = (0.05, 4.0), (0.2, 2.0)
+_SLOW = Stationary("squared exponential", (0.7, 8.0), _BROAD_SCALES)
+_FADING = Stationary("squared exponential", (1.0, 16.0), 1.0)
+
+BROAD_KERNELS: KernelPrior = OneOf(
+    [
+        Stationary("squared exponential", _BROAD_LENGTHS, 1.0),
+        Stationary("matern 5/2", _BROAD_LENGTHS, 1.0),
+        Stationary("matern 3/2", _BROAD_LENGTHS, 1.0),
+        Stationary("matern 1/2", (0.1, 8.0), 1.0),
+        Product([Stationary("periodic", (0.5, 2.0), 1.0, period=(0.05, 4.0)), _FADING]),
+        Sum([_SLOW, Product([Stationary("periodic", (0.5, 2.0), (0.1, 1.0), period=(0.05, 2.0)), _FADING])]),
+        Sum([_SLOW, Stationary("matern 3/2", (0.05, 1.0), (0.1, 1.0))]),
+    ]
+)
+"""The same kinds, quicker and slower, and very rough curves; waves may change their shape as they go on."""
+BROAD_NOISES: Range = (0.005, 1.5)
+"""From next to none to more than the curve itself."""
 
 
 def gp_general(
     *,
-    points_per_unit: float = 16.0,
-    margin: float = 0.5,
-    channels: int = 40,
-    kernel: int = 5,
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1),
-    tasks_per_step: int = 32,
-    learning_rate: float = 3e-3,
-    steps: int = 18_000,
+    hidden: int = 256,
+    tasks_per_step: int = 16,
+    learning_rate: float = 1.5e-3,
+    steps: int = 7_000,
 ) -> Experiment:
-    """A convolutional CNP on curves of many kinds: inputs from -2 to 2, values of about unit scale.
-
-    Small, to answer thousands of tasks a second.
+    """Amortised Gaussian processes for curves of many kinds: any inputs, any values, any number of points.
 
     Args:
-        points_per_unit: Of the grid; the quickest curves' length-scale is 0.1.
-        margin: How far the grid goes on beyond the curves, which lie from -2 to 2.
-        channels: Of the grid's function.
-        kernel: Places of every convolution.
-        dilations: Of the trunk's blocks, one for each.
+        hidden: Width of the network that proposes kernels.
         tasks_per_step: Curves in one optimiser step.
         learning_rate: Of Adam, at its highest.
         steps: Optimiser steps.
     """
-    learner = ConvCNP(
-        points_per_unit=points_per_unit, margin=margin, channels=channels, kernel=kernel, dilations=dilations
+    return general_experiment(
+        AmortisedGP(hidden=hidden), tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps
     )
-    return general_experiment(learner, tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps)
 
 
 def gp_general_tnp(
@@ -57,7 +65,7 @@ def gp_general_tnp(
     learning_rate: float = 5e-4,
     steps: int = 30_000,
 ) -> Experiment:
-    """The same curves for a transformer neural process, at several times the cost a step.
+    """The same curves for a transformer neural process: inputs from -2 to 2, values of about unit scale.
 
     Args:
         channels: Of a token.
@@ -73,24 +81,36 @@ def gp_general_tnp(
 
 
 def general_experiment(learner: Learner, *, tasks_per_step: int, learning_rate: float, steps: int) -> Experiment:
-    """Train on curves of many kinds, with none to 100 points given and 50 asked for."""
+    """Train on curves of many kinds, with none to 200 points given and 50 asked for.
+
+    Half of the steps are on few points or many, as these are where a curve's own units are uncertain, or its kernel
+    must be told most exactly.
+    """
 
     def curves(support: int | tuple[int, int]) -> GaussianProcesses:
         return GaussianProcesses(PointLayout(support, 50), MANY_KERNELS, noise=MANY_NOISES)
 
+    def broad(support: int | tuple[int, int]) -> GaussianProcesses:
+        return GaussianProcesses(PointLayout(support, 50), BROAD_KERNELS, noise=BROAD_NOISES)
+
     return Experiment(
         learner=learner,
-        train=lambda _: curves((0, 100)),
+        train=lambda _: Mixture(
+            [curves((1, 64)), broad((0, 64)), curves((1, 10)), broad((1, 10)), broad((65, 200))],
+            [0.33, 0.33, 0.14, 0.14, 0.06],
+        ),
         validation=lambda _: curves((10, 50)),
         test={
             "10 to 50 points": lambda _: curves((10, 50)),
             "0 to 9 points": lambda _: curves((0, 9)),
             "51 to 100 points": lambda _: curves((51, 100)),
+            "broader kinds, 10 to 50 points": lambda _: broad((10, 50)),
+            "broader kinds, 51 to 200 points": lambda _: broad((51, 200)),
         },
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
-        warmup_steps=500,
+        warmup_steps=200,
         gradient_clip=1.0,
         average_decay=0.999,
         validate_every=1_000,

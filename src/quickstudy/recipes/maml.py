@@ -5,7 +5,14 @@ from typing import Literal
 from quickstudy.core import Experiment
 from quickstudy.learners import MAML
 from quickstudy.networks.functional import FunctionalConv4, FunctionalPerceptron
-from quickstudy.recipes.sources import Split, omniglot_episodes, omniglot_training, omniglot_validation, training_change
+from quickstudy.recipes.sources import (
+    INK,
+    Split,
+    omniglot_episodes,
+    omniglot_training,
+    omniglot_validation,
+    training_change,
+)
 from quickstudy.tasks import Layout, PointLayout, Sinusoids
 
 _WIDTHS = (256, 128, 64, 64)
@@ -90,6 +97,7 @@ def omniglot_maml(
         gradient_clip=10.0,
         average_decay=average_decay,
         validation_tasks=200,
+        input_range=INK,
     )
 
 
@@ -162,6 +170,7 @@ def omniglot_maml_dense(
         warmup_steps=100,
         gradient_clip=10.0,
         average_decay=average_decay,
+        input_range=INK,
     )
 
 

@@ -3,7 +3,7 @@
 from quickstudy.core import Experiment
 from quickstudy.learners import AutoencoderNearest, Nearest
 from quickstudy.recipes._label_sequences import sequence_experiment
-from quickstudy.recipes.sources import Split, glyph_episodes, omniglot_episodes
+from quickstudy.recipes.sources import INK, Split, glyph_episodes, omniglot_episodes
 from quickstudy.tasks import Layout
 
 
@@ -16,6 +16,7 @@ def omniglot_nearest() -> Experiment:
         test={"5-way 1-shot": omniglot_episodes("lake", "test", Layout())},
         steps=0,
         tasks_per_step=1,
+        input_range=INK,
     )
 
 
@@ -28,6 +29,7 @@ def glyphs_nearest() -> Experiment:
         test={"5-way 1-shot": glyph_episodes("test", Layout())},
         steps=0,
         tasks_per_step=1,
+        input_range=INK,
     )
 
 

@@ -4,6 +4,7 @@ from quickstudy.core import Experiment
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4, Downsampling
 from quickstudy.recipes.sources import (
+    INK,
     TEST_LAYOUTS,
     Pool,
     Split,
@@ -66,6 +67,7 @@ def omniglot_protonet(
         learning_rate=learning_rate,
         warmup_steps=200,
         average_decay=average_decay,
+        input_range=INK,
     )
 
 
@@ -105,4 +107,5 @@ def glyphs_protonet(
         learning_rate=learning_rate,
         warmup_steps=100,
         average_decay=average_decay,
+        input_range=INK,
     )

@@ -5,7 +5,14 @@ from typing import Literal
 from quickstudy.core import Experiment
 from quickstudy.learners import Reptile
 from quickstudy.networks.functional import FunctionalConv4
-from quickstudy.recipes.sources import Split, omniglot_episodes, omniglot_training, omniglot_validation, training_change
+from quickstudy.recipes.sources import (
+    INK,
+    Split,
+    omniglot_episodes,
+    omniglot_training,
+    omniglot_validation,
+    training_change,
+)
 from quickstudy.tasks import Layout
 
 
@@ -82,4 +89,5 @@ def omniglot_reptile(
         optimiser="sgd",
         learning_rate=outer_rate,
         validation_tasks=100,
+        input_range=INK,
     )

@@ -40,6 +40,9 @@ Pool = tuple[int, int]
 Labels = Literal["one-hot", "strings"]
 """How the classes of a sequence are named: each its own place, or a string of five letters."""
 
+INK = (0.0, 1.0)
+"""What the numbers of a drawing lie between: paper is zero, ink one."""
+
 TEST_LAYOUTS = {f"{ways}-way {shots}-shot": Layout(ways, shots) for ways in (5, 20) for shots in (1, 5)}
 """The field's four settings, 15 queries a class."""
 

@@ -1,11 +1,13 @@
 """What is true of every learner at any time, trained or not. Each law's name says what it demands."""
 
 import copy
+import inspect
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from quickstudy.core import (
     Learner,
@@ -208,6 +210,39 @@ def extending_twice_equals_extending_once(learner: Learner, tasks: Tasks) -> Non
     demand_equal(answers(learner, tasks), in_parts, "reading the support in two parts predicts something else")
 
 
+def padding_changes_nothing(learner: Learner, tasks: Tasks) -> None:
+    reads = learner.extend if isinstance(learner, OnlineLearner) else learner.adapt
+    if "support_mask" not in inspect.signature(reads).parameters:
+        return
+    padded, mask_TL = _padded(tasks)
+    with torch.no_grad():
+        state = learner.adapt(padded.support_x, padded.support_y, mask_TL)
+        together = summary(predict(learner, state, padded))
+    for task, is_real_L in enumerate(mask_TL):
+        own = Tasks(*(field[task : task + 1] for field in padded))
+        own = own._replace(support_x=own.support_x[:, is_real_L], support_y=own.support_y[:, is_real_L])
+        alone = answers(learner, own)
+        sliced = summary(predict(learner, select_tasks(state, [task]), own))
+        complaint = "examples that `support_mask` leaves out change the prediction"
+        known = slice(alone.shape[-1]) if is_classification(tasks) else slice(None)  # Others may know more classes.
+        demand_equal(together[task : task + 1, ..., known], alone, complaint)
+        demand_equal(sliced[..., known], alone, f"{complaint} from a sliced state")
+
+
+def _padded(tasks: Tasks) -> tuple[Tasks, Tensor]:
+    """The tasks with fewer and fewer examples, between which lies padding that is no number; and what is real."""
+    num_tasks, num_support = tasks.support_y.shape[:2]
+    generator = torch.Generator().manual_seed(0)
+    order_TL = torch.rand(num_tasks, num_support + 2, generator=generator).argsort(dim=1)
+    is_real_TL = order_TL < num_support - torch.arange(num_tasks)[:, None] % num_support
+    source_TL = order_TL.clamp(max=num_support - 1)
+    task_T1 = torch.arange(num_tasks)[:, None]
+    support_x, support_y = tasks.support_x[task_T1, source_TL], tasks.support_y[task_T1, source_TL]
+    support_x[~is_real_TL] = torch.nan
+    support_y[~is_real_TL] = -7 if is_classification(tasks) else torch.nan
+    return tasks._replace(support_x=support_x, support_y=support_y), is_real_TL
+
+
 LAWS: tuple[Callable[[Learner, Tasks], None], ...] = (
     nothing_is_mutated,
     tasks_lead_every_leaf_of_the_state,
@@ -222,4 +257,5 @@ LAWS: tuple[Callable[[Learner, Tasks], None], ...] = (
     saved_and_loaded_it_predicts_the_same,
     it_moves_between_precisions_and_devices,
     extending_twice_equals_extending_once,
+    padding_changes_nothing,
 )
