@@ -6,7 +6,7 @@ from quickstudy.core.distributions import Ink, categorical, independent, mixture
 from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.learner import Learner, OnlineLearner
-from quickstudy.core.ragged import adapted_by_size, num_real, without_padding
+from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
 from quickstudy.core.stored_states import load_state, register_state, save_state
 from quickstudy.core.tasks import (
@@ -50,6 +50,7 @@ __all__ = [
     "mixture",
     "move_state",
     "num_real",
+    "packed",
     "read_header",
     "read_query",
     "read_support",

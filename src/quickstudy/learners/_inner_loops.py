@@ -17,11 +17,12 @@ from quickstudy.core import (
     adapted_by_size,
     categorical,
     independent,
+    packed,
     read_query,
     read_support,
     read_values,
 )
-from quickstudy.networks.class_means import mask_absent
+from quickstudy.networks.class_means import balanced_index, mask_absent
 from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
 from quickstudy.networks.linear_steps import LinearSteps, SteppedLinear
 
@@ -73,7 +74,7 @@ class InnerLoopLearner(Learner):
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> AdaptedState:
         """Train on the examples (T, S, *input) with class indices (T, S) or values (T, S, Y)."""
-        support_x, support_y, mask = self._read(support_x, support_y, support_mask)
+        support_x, support_y, mask = self._balanced(*self._read(support_x, support_y, support_mask))
         most = support_x.shape[1]
         if mask is None:
             return self._adapted_state(support_x, support_y, most)
@@ -82,6 +83,19 @@ class InnerLoopLearner(Learner):
             return self._adapted_state(support_x[task_B, :size], support_y[task_B, :size], most)
 
         return adapted_by_size(adapted, mask)
+
+    def _balanced(self, x: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The support with as many examples of every class: losses and batch statistics are no large class's."""
+        if self.answers == "values" or (self.training and x.device.type != "cpu"):  # There the host would wait.
+            return x, y, mask
+        found = balanced_index(y, self.network.num_outputs, mask)
+        if found is None:
+            return x, y, mask
+        index_TL, mask_TL = found
+        task_T1 = torch.arange(len(x), device=x.device)[:, None]
+        x, y = packed(x[task_T1, index_TL], mask_TL), packed(y[task_T1, index_TL], mask_TL)
+        mask_TL = packed(mask_TL, mask_TL)
+        return x, y, None if bool(mask_TL.all()) else mask_TL
 
     def _adapted_state(self, support_x: Tensor, support_y: Tensor, most_examples: int) -> AdaptedState:
         is_present = self._present(support_y)

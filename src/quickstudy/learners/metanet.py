@@ -29,7 +29,7 @@ from quickstudy.core import (
     read_support,
 )
 from quickstudy.networks.attention import mask_padding
-from quickstudy.networks.class_means import mask_absent
+from quickstudy.networks.class_means import crowding, mask_absent
 from quickstudy.networks.fast_weights import (
     AugmentedLayers,
     Branch,
@@ -52,6 +52,8 @@ class MetaNetState(NamedTuple):
     """M, the base learner's fast weights W*: (T, S, O, I) of each augmented layer."""
     keys: Tensor
     """(T, S, D), R."""
+    crowding: Tensor
+    """(T, S): how many examples the class of each example has."""
     embedding_weights: tuple[Tensor, ...]
     """Q*, the embedding's fast weights: (T, O, I) of each augmented layer; none in MetaNet−."""
     base_weights: tuple[Tensor, ...]
@@ -162,6 +164,7 @@ class MetaNet(Learner):
         return MetaNetState(
             memory=self.make_examples(base_gradients),  # steps 9 and 10
             keys=self.embedding(embedding_maps, *_task_branch(embedding_weights)),  # steps 11 and 12
+            crowding=crowding(labels_TS, self.max_ways),
             embedding_weights=embedding_weights,
             base_weights=() if plus is None else plus([gradients[:, first] for gradients in base_gradients]),
             is_present=is_present,
@@ -170,16 +173,18 @@ class MetaNet(Learner):
     def _answer(self, state: MetaNetState, lower_TQD: Tensor) -> Categorical:
         embedding_maps, base_maps = self._maps(lower_TQD)
         r_TQD = self.embedding(embedding_maps, *_task_branch(state.embedding_weights))  # step 15
-        attention_TQS = self._attention(state.keys, r_TQD, state.is_real)  # step 16
+        attention_TQS = self._attention(state, r_TQD)  # step 16
         branches = mixed(state.memory, attention_TQS), *_task_branch(state.base_weights)  # step 17
         logits_TQN = self.base(base_maps, *branches)  # step 18
         wide = torch.promote_types(logits_TQN.dtype, torch.float32)
         return categorical(mask_absent(logits_TQN.to(wide), state.is_present))
 
-    def _attention(self, keys_TSD: Tensor, r_TQD: Tensor, is_real: tuple[Tensor, ...] = ()) -> Tensor:
-        cosines_TQS = F.normalize(r_TQD, dim=-1) @ F.normalize(keys_TSD, dim=-1).transpose(1, 2)
+    def _attention(self, state: MetaNetState, r_TQD: Tensor) -> Tensor:
+        cosines_TQS = F.normalize(r_TQD, dim=-1) @ F.normalize(state.keys, dim=-1).transpose(1, 2)
         sharpness = 1.0 if self.log_sharpness is None else self.log_sharpness.exp()
-        return mask_padding(sharpness * cosines_TQS, is_real).softmax(dim=-1)
+        # Less the logarithm: no class is read more because it has more examples.
+        logits_TQS = sharpness * cosines_TQS - state.crowding.clamp(min=1).log()[:, None]
+        return mask_padding(logits_TQS, state.is_real).softmax(dim=-1)
 
     def _base_gradients(self, maps: Tensor, labels_TS: Tensor, is_present_TN: Tensor) -> list[Tensor]:
         """Of each example's cross-entropy, for the slow weights W of b."""

@@ -43,8 +43,15 @@ class SNAILState(NamedTuple):
 
     caches: tuple[Any, ...]
     """Of each block: keys and values (T, S, K) and (T, S, V), or what convolutions will add to later positions."""
-    is_present: Tensor
-    """(T, N) booleans: an example of the label was read."""
+    labels: Tensor
+    """(T, S): those of the examples read."""
+    counts: Tensor
+    """(T, N): how many examples of each label were read."""
+
+    @property
+    def is_present(self) -> Tensor:
+        """(T, N) booleans: an example of the label was read."""
+        return self.counts > 0
 
     @property
     def num_examples(self) -> Tensor | int:
@@ -102,8 +109,8 @@ class SNAIL(OnlineLearner):
 
     def prior(self, num_tasks: int) -> SNAILState:
         """Nothing read: every slot is as possible as its weights say."""
-        is_present = torch.zeros(num_tasks, self.max_ways, dtype=torch.bool, device=self.classify.weight.device)
-        return SNAILState(self.blocks.empty(num_tasks), is_present)
+        none_TN = torch.zeros(num_tasks, self.max_ways, dtype=torch.long, device=self.classify.weight.device)
+        return SNAILState(self.blocks.empty(num_tasks), none_TN[:, :0], none_TN)
 
     def extend(
         self, state: SNAILState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
@@ -152,7 +159,8 @@ class SNAIL(OnlineLearner):
     def predict_naively(self, support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Categorical:
         """What `adapt` and `predict` give, the usual way: each query ends a sequence of its own, embedded anew.
 
-        Costs Q times the support; kept for tests and benchmarks.
+        Costs Q times the support; kept for tests and benchmarks, with as many examples of every class: nothing is
+        balanced here.
         """
         support_x, support_y, _ = read_support(self, support_x, support_y, max_ways=self.max_ways)
         self._refuse_too_many(support_y.shape[1])
@@ -171,11 +179,13 @@ class SNAIL(OnlineLearner):
     def _extend(self, state: SNAILState, z_TSD: Tensor, support_y: Tensor) -> SNAILState:
         labels_TSN = self._slots(support_y, z_TSD)
         caches = self.blocks.remember(state.caches, torch.cat([z_TSD, labels_TSN], dim=-1))
-        return SNAILState(caches, state.is_present | labels_TSN.any(dim=1))
+        labels_TS = torch.cat([state.labels, support_y.long()], dim=1)
+        return SNAILState(caches, labels_TS, state.counts + (labels_TSN > 0).sum(dim=1))
 
     def _answer(self, state: SNAILState, z_TQD: Tensor) -> Categorical:
         items_TQC = F.pad(z_TQD, (0, self.max_ways))  # The query's label is zero.
-        features_TQC = self.blocks.query(state.caches, items_TQC)
+        crowding_TS = state.counts.gather(1, state.labels).clamp(min=1)
+        features_TQC = self.blocks.query(state.caches, items_TQC, crowding_TS)
         with full_precision(features_TQC):
             logits_TQN = self.classify(features_TQC.to(self.classify.weight.dtype))
         knows_nothing_T1 = ~state.is_present.any(dim=1, keepdim=True)

@@ -63,12 +63,14 @@ class CausalAttention(CausalBlock):
         """All keys and values: the next L positions read nothing."""
         return joined(cache, KeysValues(self.keys(x_TLC), self.values(x_TLC)))
 
-    def query(self, cache: KeysValues, x_TQC: Tensor) -> Tensor:
+    def query(self, cache: KeysValues, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """The block for each of Q items that take the next position in turn: each reads the cache and itself."""
         q_TQK, own_keys_TQK, own_values_TQV = self._scaled_queries(x_TQC), self.keys(x_TQC), self.values(x_TQC)
         with full_precision(x_TQC):
             own_TQ1 = (q_TQK * own_keys_TQK).sum(dim=-1, keepdim=True)
             seen_TQL = mask_padding(q_TQK @ cache.keys.to(q_TQK.dtype).transpose(1, 2), cache.is_real)
+            if crowding is not None:
+                seen_TQL = seen_TQL - crowding.log()[:, None]
             weights_TQL = torch.cat([seen_TQL, own_TQ1], dim=-1).softmax(dim=-1)
             read_TQV = weights_TQL[..., :-1] @ cache.values.to(q_TQK.dtype) + weights_TQL[..., -1:] * own_values_TQV
         return torch.cat([x_TQC, read_TQV], dim=-1)

@@ -37,7 +37,7 @@ def units_of_places(x_TS: Tensor, is_real_TS: Tensor) -> Units:
 
 
 def units_of_values(y_TS: Tensor, is_real_TS: Tensor) -> Units:
-    """In which the real values have mean zero and variance one; if they are all alike they are at zero, the unit one."""
+    """In which the real values have mean zero and variance one; if all alike they are at zero, the unit one."""
     number_T = is_real_TS.sum(dim=1).clamp(min=1)
     mean_T = (y_TS * is_real_TS).sum(dim=1) / number_T
     away_TS = (y_TS - mean_T[:, None]) * is_real_TS

@@ -37,8 +37,11 @@ class CausalBlock(nn.Module, ABC):
         """What comes out at the next L positions, and the cache after them."""
 
     @abstractmethod
-    def query(self, cache: Any, x_TQC: Tensor) -> Tensor:
-        """What comes out for each of Q items that take the next position in turn; the cache stays as it is."""
+    def query(self, cache: Any, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
+        """What comes out for each of Q items that take the next position in turn; the cache stays as it is.
+
+        `crowding` (T, L) says of each item read how many are of its kind: attention reads them together as much as one.
+        """
 
     def remember(self, cache: Any, x_TLC: Tensor) -> Any:
         """The cache after the next L positions, where nobody asks what comes out at them."""
@@ -74,7 +77,7 @@ class CausalConvolution(CausalBlock):
         # A copy where inputs drop out: a view would keep them in memory.
         return convolved_TLF, ahead_TLF[:, -self.dilation :].contiguous()
 
-    def query(self, cache: Tensor, x_TQC: Tensor) -> Tensor:
+    def query(self, cache: Tensor, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """The convolution of each item with the one input it reaches, which is the same for all of them."""
         b_FC = self.taps.weight[:, self.in_channels :]
         return F.linear(x_TQC, b_FC, self.taps.bias) + self._padded(cache, cache.shape[1])[:, :1]
@@ -105,7 +108,7 @@ class DenseBlock(CausalBlock):
         convolved_TLF, cache = self.convolutions.extend(cache, x_TLC)
         return _gated(x_TLC, convolved_TLF), cache
 
-    def query(self, cache: Tensor, x_TQC: Tensor) -> Tensor:
+    def query(self, cache: Tensor, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """The block for each of Q items that take the next position in turn."""
         return _gated(x_TQC, self.convolutions.query(cache, x_TQC))
 
@@ -134,10 +137,10 @@ class CausalChain(CausalBlock):
         x_TLC, caches = _extended(earlier, cache[:-1], x_TLC)
         return (*caches, last.remember(cache[-1], x_TLC))
 
-    def query(self, cache: tuple[Any, ...], x_TQC: Tensor) -> Tensor:
+    def query(self, cache: tuple[Any, ...], x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """What the last block gives for each of Q items that take the next position in turn."""
         for block, seen in zip(self._all(), cache, strict=True):
-            x_TQC = block.query(seen, x_TQC)
+            x_TQC = block.query(seen, x_TQC, crowding)
         return x_TQC
 
     def _all(self) -> list[CausalBlock]:

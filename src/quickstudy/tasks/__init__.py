@@ -2,7 +2,7 @@
 
 from quickstudy.tasks.augmentation import Augmentation, bent_classes
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
-from quickstudy.tasks.dealing import Count, Layout
+from quickstudy.tasks.dealing import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
@@ -31,7 +31,10 @@ __all__ = [
     "PointLayout",
     "SequenceLayout",
     "SharedEpisodes",
+    "Shots",
+    "ShotsOfEach",
     "Sinusoids",
+    "UnevenShots",
     "bent_classes",
     "mirrored_classes",
     "rotated_classes",

@@ -13,13 +13,30 @@ Count = int | tuple[int, int]
 """A number, or the lowest and highest of a number that is drawn for each batch."""
 
 
+class UnevenShots(NamedTuple):
+    """Every class of a batch draws a number of shots of its own, uniform in its logarithm, so that few are common."""
+
+    lowest: int
+    highest: int
+
+
+class ShotsOfEach(NamedTuple):
+    """The number of shots of each class of a task, in the order of the labels."""
+
+    counts: tuple[int, ...]
+
+
+Shots = Count | UnevenShots | ShotsOfEach
+"""How many support examples the classes of a task have."""
+
+
 class Layout(NamedTuple):
     """What an episode is made of."""
 
     ways: Count = 5
     """Classes in a task."""
-    shots: Count = 1
-    """Support examples of each class."""
+    shots: Shots = 1
+    """Support examples of each class; all have as many unless it says otherwise."""
     queries: int = 15
     """Queries of each class."""
     jitter: Jitter | Augmentation | None = None
@@ -37,15 +54,31 @@ class Hand(NamedTuple):
     query_y: Tensor
 
 
-def deal(index_TNE: Tensor, shots: int, layout: Layout, generator: torch.Generator) -> Hand:
-    """Deal the examples that the index names, in random order: the first K of a class to the support, the rest ask."""
-    support_index, support_order = _shuffled(index_TNE[..., :shots], generator)
-    query_index, query_order = _shuffled(index_TNE[..., shots:], generator)
-    support_y, query_y = support_order // shots, query_order // (index_TNE.shape[2] - shots)
+def deal(index_TNE: Tensor, shots: tuple[int, ...], layout: Layout, generator: torch.Generator) -> Hand:
+    """Deal the examples that the index names, in random order: the first of a class to the support, the rest ask.
+
+    `shots` tells of each class how many its support has. Of every class as many ask as the layout says, the last ones.
+    """
+    most = max(shots)
+    place_S = torch.tensor([way * most + shot for way, count in enumerate(shots) for shot in range(count)])
+    support_index, support_order = _shuffled(index_TNE[..., :most], place_S.to(index_TNE.device), generator)
+    asked = index_TNE[..., -layout.queries :]
+    query_index, query_order = _shuffled(asked, torch.arange(asked[0].numel(), device=asked.device), generator)
+    support_y, query_y = support_order // most, query_order // layout.queries
     if layout.shuffled_labels:
-        labels = _labels_at_random(index_TNE.shape[0], index_TNE.shape[1], shots, generator)
-        support_y = labels.gather(1, support_order)
+        support_y = _labels_at_random(index_TNE.shape[0], shots, generator).gather(1, support_order.argsort().argsort())
     return Hand(support_index, support_y, query_index, query_y)
+
+
+def draw_shots(shots: Shots, ways: int, generator: torch.Generator) -> tuple[int, ...]:
+    """How many support examples each of the classes has, drawn if they are to be."""
+    if isinstance(shots, ShotsOfEach):
+        return shots.counts
+    if isinstance(shots, UnevenShots):
+        unit_N = torch.rand(ways, generator=generator, device=generator.device)
+        drawn_N = shots.lowest * ((shots.highest + 1) / shots.lowest) ** unit_N
+        return tuple(drawn_N.floor().long().clamp(max=shots.highest).tolist())
+    return (draw_count(shots, generator),) * ways
 
 
 def draw_count(count: Count, generator: torch.Generator) -> int:
@@ -82,21 +115,22 @@ def _draw_until_distinct(rows: int, count: int, population: int, generator: torc
         drawn[unlucky] = torch.randint(population, (len(unlucky), count), generator=generator, device=generator.device)
 
 
-def _shuffled(index_TNE: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Flatten classes and examples in random order: image indices, and the places they had, both (T, N·E)."""
-    num_tasks, ways, each = index_TNE.shape
-    order = _random_order((num_tasks, ways * each), generator)
-    return index_TNE.flatten(1).gather(1, order), order
+def _shuffled(index_TNE: Tensor, place_S: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Some of the examples, at these places, in random order: what the index says, and their places."""
+    order_TS = place_S[_random_order((len(index_TNE), len(place_S)), generator)]
+    return index_TNE.flatten(1).gather(1, order_TS), order_TS
 
 
-def _labels_at_random(num_tasks: int, ways: int, shots: int, generator: torch.Generator) -> Tensor:
-    """K labels of each class for every task, (T, N·K), dealt to the examples with no regard to their classes."""
+def _labels_at_random(num_tasks: int, shots: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """As many labels of each class as it has shots, for every task, dealt to the examples with no regard to theirs."""
     # N tasks in turn share the deal and differ by the label it starts from, so that over them every place has every
     # label once: by luck alone a good learner's mean over a thousand tasks would stray a percent from chance.
+    ways = len(shots)
+    label_S = torch.arange(ways).repeat_interleave(torch.tensor(shots)).to(generator.device)
     groups = -(-num_tasks // ways)
-    order = _random_order((groups, ways * shots), generator).repeat_interleave(ways, dim=0)[:num_tasks]
+    order = _random_order((groups, len(label_S)), generator).repeat_interleave(ways, dim=0)[:num_tasks]
     first = torch.arange(num_tasks, device=generator.device) % ways
-    return (order // shots + first[:, None]) % ways
+    return (label_S[order] + first[:, None]) % ways
 
 
 def _random_order(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -131,20 +165,29 @@ def gather_tasks(images: Tensor, hand: Hand, jitter: Jitter | Augmentation | Non
 
 
 def refuse_layout(layout: Layout) -> None:
-    """Raise UserError where a layout asks for none, or for a range that is empty."""
+    """Raise UserError where a layout asks for none, for a range that is empty, or for shots of other classes."""
     for name, count in (("ways", layout.ways), ("shots", layout.shots), ("queries", layout.queries)):
         if lowest(count) < 1 or lowest(count) > highest(count):
             raise UserError(
                 f"{name} = {count} was asked for, but numbers from 1 were expected, "
                 "or a pair of them, the lowest first."
             )
+    if isinstance(layout.shots, ShotsOfEach) and len(layout.shots.counts) != layout.ways:
+        raise UserError(
+            f"Shots of {len(layout.shots.counts)} classes were given, {layout.shots.counts}, but tasks have "
+            f"{layout.ways} ways. Give one number for all classes, or one for each."
+        )
 
 
-def lowest(count: Count) -> int:
-    """The count itself, or the lowest that may be drawn."""
+def lowest(count: Shots) -> int:
+    """The count itself, or the lowest that there is or may be drawn."""
+    if isinstance(count, ShotsOfEach):
+        return min(count.counts, default=0)
     return count if isinstance(count, int) else count[0]
 
 
-def highest(count: Count) -> int:
-    """The count itself, or the highest that may be drawn."""
+def highest(count: Shots) -> int:
+    """The count itself, or the highest that there is or may be drawn."""
+    if isinstance(count, ShotsOfEach):
+        return max(count.counts, default=0)
     return count if isinstance(count, int) else count[1]

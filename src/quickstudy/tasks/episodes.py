@@ -12,7 +12,17 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.dealing import Hand, Layout, deal, draw_count, draw_distinct, gather_tasks, highest, refuse_layout
+from quickstudy.tasks.dealing import (
+    Hand,
+    Layout,
+    deal,
+    draw_count,
+    draw_distinct,
+    draw_shots,
+    gather_tasks,
+    highest,
+    refuse_layout,
+)
 
 
 class Episodes:
@@ -79,9 +89,9 @@ class Episodes:
     def _hand(self, num_tasks: int, generator: torch.Generator) -> Hand:
         """Which examples the tasks are made of."""
         ways = draw_count(self.layout.ways, generator)
-        shots = draw_count(self.layout.shots, generator)
+        shots = draw_shots(self.layout.shots, ways, generator)
         classes_TN = self._draw_classes(num_tasks, ways, generator)
-        examples_TNE = self._draw_examples(classes_TN, shots + self.layout.queries, generator)
+        examples_TNE = self._draw_examples(classes_TN, max(shots) + self.layout.queries, generator)
         index_TNE = classes_TN[..., None] * self.images.shape[1] + examples_TNE
         return deal(index_TNE, shots, self.layout, generator)
 
@@ -150,8 +160,8 @@ class GeneratedEpisodes:
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks, as `Episodes.sample` does."""
         ways = draw_count(self.layout.ways, generator)
-        shots = draw_count(self.layout.shots, generator)
-        each = shots + self.layout.queries
+        shots = draw_shots(self.layout.shots, ways, generator)
+        each = max(shots) + self.layout.queries
         images = self.draw(num_tasks * ways, each, generator)
         index_TNE = torch.arange(num_tasks * ways * each, device=images.device).view(num_tasks, ways, each)
         hand = deal(index_TNE, shots, self.layout, generator)

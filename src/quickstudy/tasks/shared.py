@@ -9,7 +9,7 @@ from typing import Self
 import torch
 
 from quickstudy.core import SharedTasks, UserError
-from quickstudy.tasks.dealing import Layout, deal, draw_count, draw_distinct, highest, refuse_layout
+from quickstudy.tasks.dealing import Layout, deal, draw_count, draw_distinct, draw_shots, highest, refuse_layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes
 
 
@@ -45,9 +45,9 @@ class SharedEpisodes:
         num_classes = int(self.pool.layout.ways)  # type: ignore[arg-type]
         members_CE = pool_y.argsort(stable=True).view(num_classes, -1)
         ways = draw_count(self.layout.ways, generator)
-        shots = draw_count(self.layout.shots, generator)
+        shots = draw_shots(self.layout.shots, ways, generator)
         classes_TN = draw_distinct(num_tasks, ways, num_classes, generator)
-        each = shots + self.layout.queries
+        each = max(shots) + self.layout.queries
         examples_TNE = draw_distinct(num_tasks * ways, each, members_CE.shape[1], generator).view(num_tasks, ways, each)
         index_TNE = members_CE[classes_TN].gather(2, examples_TNE)
         return SharedTasks(pool_x, *deal(index_TNE, shots, self.layout, generator))
