@@ -290,9 +290,10 @@ def test_tensorboard_events_are_written_where_asked_for(tmp_path: Path) -> None:
     assert list(tmp_path.glob("events.out.tfevents.*"))
 
 
-def test_resuming_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_resuming_where_both_checkpoints_are_damaged_is_refused(tmp_path: Path) -> None:
     _train(tmp_path, _experiment())
-    whole = (tmp_path / "last.safetensors").read_bytes()
-    (tmp_path / "last.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="damaged"):
+    for name in ("last.safetensors", "last.previous.safetensors"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"last\.safetensors is damaged"):
         _train(tmp_path, _experiment(), resume=True)

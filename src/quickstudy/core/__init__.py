@@ -1,6 +1,14 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
-from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
+from quickstudy.core.checkpoint import (
+    kept_weights,
+    load_checkpoint,
+    load_weights,
+    read_header,
+    save_checkpoint,
+    tensors_below,
+    unfinished_checkpoints,
+)
 from quickstudy.core.checks import check_query, check_support, check_tasks, check_values, count_ways
 from quickstudy.core.distributions import categorical, unchecked_distributions
 from quickstudy.core.errors import UserError
@@ -41,12 +49,16 @@ __all__ = [
     "check_values",
     "count_ways",
     "in_random_slots",
+    "kept_weights",
     "leaves",
     "load_checkpoint",
+    "load_weights",
     "map_state",
     "move_state",
     "read_header",
     "save_checkpoint",
     "select_tasks",
+    "tensors_below",
     "unchecked_distributions",
+    "unfinished_checkpoints",
 ]
