@@ -75,7 +75,7 @@ def test_a_name_of_nothing_is_refused_with_what_there_is() -> None:
 
 
 def test_a_run_without_weights_says_how_to_go_on(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--resume"):
+    with pytest.raises(UserError, match=r"Give the folder of a run"):
         quickstudy.load(tmp_path)
 
 

@@ -191,7 +191,9 @@ def read_position(header: Mapping[str, Any], path: Path) -> Position:
     if not isinstance(place, dict):
         raise UserError(_lacks(path, "no position, as in a file of weights alone"))
     known = {each.name for each in fields(Position)}
-    found = {name: -math.inf if value is None else value for name, value in place.items() if name in known}
+    found: dict[str, Any] = {
+        name: -math.inf if value is None else value for name, value in place.items() if name in known
+    }
     counts = [found.get(name, 0) for name in ("step", "best_step", "blind_looks")]
     numbers = [found.get(name, 0.0) for name in ("seconds", "best_score")]
     losses = found.get("losses", [])
@@ -220,9 +222,9 @@ def _load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor], positio
     expected = _STATE.get(type(optimiser), set())
     if any(values.keys() != expected for values in state.values()) or bool(state) != bool(expected and position.step):
         raise UserError(_lacks(path, "not the state of its optimiser"))
-    for index, values in state.items():
+    for place, values in state.items():
         for key, value in values.items():
-            if (value.shape != parameters[index].shape and (key != "step" or value.ndim)) or not value.isfinite().all():
+            if (value.shape != parameters[place].shape and (key != "step" or value.ndim)) or not value.isfinite().all():
                 raise UserError(_lacks(path, "a damaged state of its optimiser"))
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
