@@ -35,9 +35,7 @@ def any_way_experiment(
 ) -> Experiment:
     """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
     if highest(ways) > max_ways:
-        raise UserError(
-            f"Tasks of up to {highest(ways)} ways were asked for, but max_ways = {max_ways}. Give more slots."
-        )
+        raise UserError(f"ways = {ways} was given, but there are {max_ways} label slots. Give a higher max_ways.")
     layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
     most_shots = highest(shots)
     readable = {
