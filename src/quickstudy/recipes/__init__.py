@@ -105,9 +105,12 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
     changed = {key: value for key, value in given.items() if value != default_arguments(name)[key]}
     try:
         check_arguments(recipe, given)
-        return recipe(**given)
     except UserError as error:
-        raise UserError(f"The recipe '{name}' cannot be built so: {error}") from error
+        raise UserError(f"The recipe '{name}' cannot be built so: {error}") from None
+    try:
+        return recipe(**given)
+    except UserError:
+        raise
     except Exception as error:
         if not changed:
             raise  # Our own fault: with its defaults a recipe can be built.

@@ -28,9 +28,9 @@ def check_arguments(recipe: Callable[..., Any], arguments: Mapping[str, Any]) ->
         is_count = float not in (parameter.annotation, *get_args(parameter.annotation))
         for number in _numbers(value):
             _check_count(name, number) if is_count else _check_number(name, number)
-        # A pair beside a single number is a range; other pairs are a number of this and a number of that.
-        is_range = isinstance(value, tuple) and int in get_args(parameter.annotation)
-        if is_range and value[0] > value[1]:
+        # A pair in place of a single number is a range; other pairs are a number of this and a number of that.
+        is_range = get_origin(parameter.annotation) in (Union, UnionType) and int in get_args(parameter.annotation)
+        if is_range and isinstance(value, tuple) and value[0] > value[1]:
             raise UserError(f"{name} = {value} was given, but of a pair the lowest comes first.")
 
 
