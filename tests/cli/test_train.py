@@ -1,9 +1,11 @@
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import torch
 from PIL import Image
 
 import quickstudy as package
-from quickstudy.core import UserError, load_checkpoint, read_header, save_checkpoint
+from quickstudy.core import UserError, categorical, load_checkpoint, read_header, save_checkpoint
+from quickstudy.learners import ProtoNet
 from quickstudy.recipes import build
 
 FEW = ("--test-tasks", 5)
@@ -33,8 +36,7 @@ def _run_apart(*arguments: object, **environment: str) -> subprocess.CompletedPr
         try:
             out, err = process.communicate(timeout=240)
         finally:
-            # The processes that it started, too.
-            if process.poll() is None:
+            with suppress(ProcessLookupError):  # The processes that it started, too.
                 os.killpg(process.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
@@ -91,6 +93,32 @@ def test_two_processes_train_one_learner(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert load_checkpoint(tmp_path / "run/last.safetensors")[1]["position"]["step"] == 2
     assert (tmp_path / "run/evaluation.json").exists()
+
+
+def test_a_training_that_sees_no_numbers_at_validation_ends_with_one_message(
+    quickstudy, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = ProtoNet.predict
+
+    def blind(learner, state, query_x):
+        said = predict(learner, state, query_x)
+        return said if learner.training else categorical(said.logits * math.nan)
+
+    monkeypatch.setattr(ProtoNet, "predict", blind)
+    code, _, err = quickstudy("train", tiny, *FEW, "--out", tmp_path / "run")
+    assert code == 1
+    assert err.count("gave negative log-likelihood nan, and is skipped") == 3
+    assert "The last 3 looks at the validation tasks were no numbers, up to that at step 12" in err
+    assert "Go on with" not in err
+
+
+def test_weights_that_are_no_numbers_are_not_evaluated(quickstudy, tmp_path: Path) -> None:
+    weights = build("glyphs-protonet", {}).learner.state_dict()
+    weights["encoder.blocks.0.weight"][:] = math.inf
+    save_checkpoint(tmp_path / "best.safetensors", weights, {"recipe": "glyphs-protonet", "arguments": {}})
+    code, out, err = quickstudy("evaluate", tmp_path, "--tasks", 2)
+    assert (code, out) == (2, "")
+    assert "numbers of 'encoder.blocks.0.weight' are not finite" in err
 
 
 @pytest.mark.parametrize(
