@@ -1,4 +1,5 @@
 import csv
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from quickstudy.tasks import (
 from quickstudy.training import NonFiniteLossError, Progress, Run, train
 from quickstudy.training.looks import INSTANCE_NAMES
 from quickstudy.training.loop import learning_rate, share_of_step, step_generator
-from quickstudy.training.run import load_end
+from quickstudy.training.run import PREVIOUS, load_end
 
 
 def _experiment(learner: Learner | None = None, **options) -> Experiment:
@@ -509,3 +510,26 @@ def test_resuming_where_both_checkpoints_are_damaged_is_refused(tmp_path: Path) 
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"last\.safetensors is damaged"):
         _train(tmp_path, _experiment(), resume=True)
+
+
+def test_a_damaged_checkpoint_does_not_take_the_place_of_the_sound_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("quickstudy.training.loop._SECONDS_BETWEEN_SAVES", 0.0)
+        with pytest.raises(_PulledPlug):
+            _train(tmp_path, _experiment(_PullsThePlug(at=8)))
+    (tmp_path / "last.safetensors").write_bytes(b"half")
+    with pytest.raises(_PulledPlug):  # It goes on for a single step, and saves once.
+        _train(tmp_path, _experiment(_PullsThePlug(at=1)), resume=True)
+    steps = [read_header(tmp_path / name)["position"]["step"] for name in ("last.safetensors", PREVIOUS)]
+    assert steps == [8, 7]
+
+
+def test_a_header_is_strict_json_even_before_the_first_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quickstudy.training.loop._SECONDS_BETWEEN_SAVES", 0.0)
+    with pytest.raises(_PulledPlug):
+        _train(tmp_path, _experiment(_PullsThePlug(at=2)))
+    json.dumps(read_header(tmp_path / "last.safetensors"), allow_nan=False)
+    position = _train(tmp_path, _experiment(), resume=True)
+    assert position.best_step > 0
