@@ -1,6 +1,10 @@
+import runpy
+from pathlib import Path
+
 import pytest
 
 from quickstudy.cli import main
+from quickstudy.recipes import RECIPES
 
 
 @pytest.fixture
@@ -16,3 +20,10 @@ def quickstudy(capsys: pytest.CaptureFixture[str]):
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of one recipe more, whose training takes a moment."""
+    monkeypatch.setitem(RECIPES, "tiny", runpy.run_path(str(Path(__file__).parent / "tiny.py"))["tiny"])
+    return "tiny"

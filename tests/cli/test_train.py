@@ -1,9 +1,11 @@
+import csv
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,70 +13,112 @@ import torch
 from PIL import Image
 
 import quickstudy as package
-from quickstudy.core import load_checkpoint, read_header, save_checkpoint
+from quickstudy.core import UserError, categorical, load_checkpoint, read_header, save_checkpoint
+from quickstudy.learners import ProtoNet
 from quickstudy.recipes import build
 
-SMALL = ("--ways", 5, "--queries", 2, "--test-tasks", 10)
+FEW = ("--test-tasks", 5)
+STILL = ("--test-tasks", 0, "--steps", 1, "--learning-rate", 0)
 SEQUENCES = ("train", "omniglot-lstm", "--steps", 2, "--tasks-per-step", 2, "--test-tasks", 5)
 
 
-def _start(*arguments: object, **options) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "quickstudy", "train", "glyphs-protonet", *map(str, (*SMALL, *arguments))]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+def _run_apart(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
+    """A training in a process of its own, which is gone afterwards whatever happens."""
+    command = [sys.executable, str(Path(__file__).parent / "tiny.py"), "train", "tiny", *map(str, (*FEW, *arguments))]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=240)
+        finally:
+            with suppress(ProcessLookupError):  # The processes that it started, too.
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def test_it_trains_evaluates_and_saves_a_picture(quickstudy, tmp_path: Path) -> None:
+def _losses(folder: Path) -> list[tuple[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [(row["step"], row["loss"]) for row in csv.DictReader(file)]
+
+
+def _assert_same_weights(one: Path, other: Path) -> None:
+    for name in ("last.safetensors", "best.safetensors"):
+        ours, theirs = (load_checkpoint(folder / name)[0] for folder in (one, other))
+        assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
+
+
+def test_it_trains_evaluates_and_saves_a_picture(quickstudy, tiny: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    code, out, _ = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 30, "--out", folder, "--json")
+    code, out, _ = quickstudy("train", tiny, *FEW, "--out", folder, "--json")
     record = json.loads(out)
     assert code == 0
-    assert record["test"][0]["setting"] == "5-way 1-shot"
+    assert record["test"][0]["setting"] == "3-way 1-shot"
     assert record == json.loads((folder / "evaluation.json").read_text())
+    assert record["picture"] == str(folder / "episode.png")
     with Image.open(folder / "episode.png") as picture:
         assert picture.width > 200
     learner = package.load(folder)
     assert not learner.training
-    assert learner.predict(
-        learner.adapt(torch.rand(1, 5, 1, 28, 28), torch.arange(5)[None]), torch.rand(1, 2, 1, 28, 28)
-    )
-    assert quickstudy("evaluate", folder, "--tasks", 10)[0] == 0
+    state = learner.adapt(torch.rand(1, 5, 1, 8, 8), torch.arange(5)[None])
+    assert learner.predict(state, torch.rand(1, 2, 1, 8, 8)).probs.shape == (1, 2, 5)
 
 
-def test_the_table_is_what_a_person_sees(quickstudy, tmp_path: Path) -> None:
-    code, out, err = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 5, "--out", tmp_path / "run")
+def test_the_table_is_what_a_person_sees(quickstudy, tiny: str, tmp_path: Path) -> None:
+    code, out, err = quickstudy("train", tiny, *FEW, "--out", tmp_path / "run")
     assert code == 0
-    assert "20-way 5-shot" in out
-    assert "step 5" in err
+    assert "3-way 5-shot" in out
+    assert "step 12" in err
 
 
-def test_killed_at_a_random_moment_and_resumed_it_ends_bit_for_bit_the_same(tmp_path: Path) -> None:
-    whole = _start("--steps", 120, "--out", tmp_path / "whole")
-    killed = _start("--steps", 120, "--out", tmp_path / "killed")
-    metrics = tmp_path / "killed/metrics.csv"
-    deadline = time.monotonic() + 120
-    while not (metrics.exists() and metrics.read_text().count("\n") > 1) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    assert killed.returncode == -signal.SIGKILL
-    resumed = _start("--steps", 120, "--resume", tmp_path / "killed")
-    for process in (whole, resumed):
-        _, err = process.communicate(timeout=250)
-        assert process.returncode == 0, err
-    for name in ("last.safetensors", "best.safetensors"):
-        one, other = (load_checkpoint(tmp_path / run / name)[0] for run in ("whole", "killed"))
-        assert [key for key in one if not torch.equal(one[key], other[key])] == []
+def test_killed_while_it_writes_and_resumed_it_ends_bit_for_bit_the_same(quickstudy, tiny: str, tmp_path: Path) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    ended = _run_apart("--out", killed, KILLED_AT="8")  # Between two rows of the log.
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert [path.name for path in killed.glob(".*")] != []
+    assert quickstudy("train", tiny, *FEW, "--out", whole)[0] == 0
+    code, _, err = quickstudy("train", tiny, *FEW, "--resume", killed)
+    assert code == 0, err
+    _assert_same_weights(whole, killed)
+    assert _losses(whole) == _losses(killed)
+    assert [path.name for path in killed.glob(".*")] == []
 
 
 def test_two_processes_train_one_learner(tmp_path: Path) -> None:
-    process = _start("--steps", 6, "--devices", 2, "--accelerator", "cpu", "--out", tmp_path / "run")
-    _, err = process.communicate()
-    assert process.returncode == 0, err
-    assert load_checkpoint(tmp_path / "run/last.safetensors")[1]["position"]["step"] == 6
+    ended = _run_apart("--steps", 2, "--devices", 2, "--accelerator", "cpu", "--out", tmp_path / "run")
+    assert ended.returncode == 0, ended.stderr
+    assert load_checkpoint(tmp_path / "run/last.safetensors")[1]["position"]["step"] == 2
     assert (tmp_path / "run/evaluation.json").exists()
+
+
+def test_a_training_that_sees_no_numbers_at_validation_ends_with_one_message(
+    quickstudy, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = ProtoNet.predict
+
+    def blind(learner, state, query_x):
+        said = predict(learner, state, query_x)
+        return said if learner.training else categorical(said.logits * math.nan)
+
+    monkeypatch.setattr(ProtoNet, "predict", blind)
+    code, _, err = quickstudy("train", tiny, *FEW, "--out", tmp_path / "run")
+    assert code == 1
+    assert err.count("gave negative log-likelihood nan, and is skipped") == 3
+    assert "The last 3 looks at the validation tasks were no numbers, up to that at step 12" in err
+    assert "Go on with" not in err
+
+
+def test_weights_that_are_no_numbers_are_not_evaluated(quickstudy, tmp_path: Path) -> None:
+    weights = build("glyphs-protonet", {}).learner.state_dict()
+    weights["encoder.blocks.0.weight"][:] = math.inf
+    save_checkpoint(tmp_path / "best.safetensors", weights, {"recipe": "glyphs-protonet", "arguments": {}})
+    code, out, err = quickstudy("evaluate", tmp_path, "--tasks", 2)
+    assert (code, out) == (2, "")
+    assert "numbers of 'encoder.blocks.0.weight' are not finite" in err
 
 
 @pytest.mark.parametrize(
@@ -83,13 +127,28 @@ def test_two_processes_train_one_learner(tmp_path: Path) -> None:
         (["glyphs-protonett"], "no recipe 'glyphs-protonett'"),
         (["glyphs-nearest"], "nothing to train"),
         (["glyphs-protonet", "--way", "5"], "--ways"),
-        (["glyphs-protonet", "--steps", "0"], "at least one step"),
+        (["glyphs-protonet", "--steps", "0"], "whole number from 1"),
         (["glyphs-protonet", "--minutes", "-1"], "needs some time"),
+        (["glyphs-protonet", "--minutes", "nan"], "needs some time"),
+        (["glyphs-protonet", "--minutes", "inf"], "needs some time"),
+        (["glyphs-protonet", "--seed", "-1"], "--seed -1 was given"),
+        (["glyphs-protonet", "--seed", str(2**64)], "to 2^63"),
+        (["glyphs-protonet", "--devices", "-1"], "--devices -1 was given"),
+        (["glyphs-protonet", "--num-nodes", "0"], "--num-nodes 0 was given"),
+        (["glyphs-protonet", "--test-tasks", "-1"], "--test-tasks -1 was given"),
+        (["glyphs-protonet", "--tasks-per-step", "0"], "tasks_per_step = 0 was given"),
+        (["glyphs-protonet", "--learning-rate", "nan"], "learning_rate = nan was given"),
+        (["glyphs-protonet", "--average-decay", "1.5"], "average_decay = 1.5 was given"),
+        (["glyphs-protonet", "--tasks-per-step", "3", "--devices", "2"], "cannot be shared evenly by 2 processes"),
+        (["gp-cnp", "--hidden", "-1"], "hidden = -1 was given"),
+        (["omniglot-maml", "--channels", "0"], "channels = 0 was given"),
+        (["omniglot-snail", "--ways", "2", "30"], "ways = (2, 30) was given, but there are 20 label slots"),
+        (["gp-tnp", "--heads", "3"], "3 heads do not divide 64 channels"),
         (["glyphs-protonet", "--minutes", "1", "--steps", "5"], "only one of them"),
         (["glyphs-protonet", "--resume", "nowhere"], "no folder nowhere"),
         (["glyphs-protonet", "--accelerator", "cuda"], "No such devices"),
         (["omniglot-protonet", "--data-root", "nowhere"], "nowhere"),
-        (["glyphs-protonet", "--out", "a file"], "choose another folder"),
+        (["glyphs-protonet", "--out", "a file"], "Choose another folder"),
         (["glyphs-protonet", "--start-from", "nowhere"], "neither a run folder nor a name"),
         (["omniglot-lstm", "--start-from", "glyphs-protonet"], "Nothing of 'glyphs-protonet' fits"),
     ],
@@ -107,18 +166,18 @@ def test_a_mistake_has_one_clear_message_and_exit_code_two(
     assert "Traceback" not in err
 
 
-def test_a_training_is_not_overwritten_nor_resumed_as_another(quickstudy, tmp_path: Path) -> None:
+def test_a_training_is_not_overwritten_nor_resumed_as_another(quickstudy, tiny: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 3, "--out", folder)
-    code, _, err = quickstudy("train", "glyphs-protonet", *SMALL, "--steps", 3, "--out", folder)
+    quickstudy("train", tiny, *FEW, "--steps", 1, "--out", folder)
+    code, _, err = quickstudy("train", tiny, *FEW, "--steps", 1, "--out", folder)
     assert code == 2
     assert "already holds a training" in err
-    code, _, err = quickstudy("train", "glyphs-protonet", "--ways", 7, "--queries", 2, "--resume", folder)
+    code, _, err = quickstudy("train", tiny, "--ways", 4, "--resume", folder)
     assert code == 2
-    assert "begun with ways = 5, and 7 was given" in err
+    assert "begun with ways = 3, and 4 was given" in err
     code, _, err = quickstudy("train", "omniglot-protonet", "--resume", folder)
     assert code == 2
-    assert "holds a training of 'glyphs-protonet'" in err
+    assert "holds a training of 'tiny'" in err
 
 
 def test_help_tells_a_recipes_own_options(quickstudy) -> None:
@@ -127,12 +186,12 @@ def test_help_tells_a_recipes_own_options(quickstudy) -> None:
     assert all(option in out for option in ("--split", "--ways", "--steps", "--minutes", "--resume"))
 
 
-def test_it_starts_from_other_weights_and_remembers_which(quickstudy, tmp_path: Path) -> None:
+def test_it_starts_from_other_weights_and_remembers_which(quickstudy, tiny: str, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     torch.manual_seed(7)
-    began_with = build("glyphs-protonet", {}).learner
-    save_checkpoint(first / "best.safetensors", began_with.state_dict(), {"recipe": "glyphs-protonet", "arguments": {}})
-    still = ("train", "glyphs-protonet", *SMALL, "--test-tasks", 0, "--steps", 1, "--learning-rate", 0)
+    began_with = build(tiny, {}).learner
+    save_checkpoint(first / "best.safetensors", began_with.state_dict(), {"recipe": tiny, "arguments": {}})
+    still = ("train", tiny, *STILL)
     code, _, err = quickstudy(*still, "--start-from", first, "--out", second)
     assert code == 0
     assert f"started from {first}" in err
@@ -148,21 +207,19 @@ def test_it_starts_from_other_weights_and_remembers_which(quickstudy, tmp_path: 
     assert "started from" not in err
 
 
-def test_of_several_weights_to_start_from_the_later_go_over_the_earlier(quickstudy, tmp_path: Path) -> None:
+def test_of_several_weights_to_start_from_the_later_go_over_the_earlier(quickstudy, tiny: str, tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("first", "second")]
     for number, folder in enumerate(folders):
-        weights = {
-            name: torch.full_like(w, number) for name, w in build("glyphs-protonet", {}).learner.state_dict().items()
-        }
-        header = {"recipe": "glyphs-protonet", "arguments": {"ways": number}}
+        weights = {name: torch.full_like(w, number) for name, w in build(tiny, {}).learner.state_dict().items()}
+        header = {"recipe": tiny, "arguments": {"ways": 2 + number}}
         save_checkpoint(folder / "best.safetensors", weights, header)
-    still = ("train", "glyphs-protonet", *SMALL, "--test-tasks", 0, "--steps", 1, "--learning-rate", 0)
+    still = ("train", tiny, *STILL)
     code, _, err = quickstudy(*still, "--start-from", ",".join(map(str, folders)), "--out", tmp_path / "run")
     assert code == 0, err
     assert all(f"started from {folder}" in err for folder in folders)
     weights, header = load_checkpoint(tmp_path / "run" / "last.safetensors")
-    assert (weights["learner.encoder.blocks.4.weight"] == 1).all()
-    assert header["before"] == [{"ways": 0}, {"ways": 1}]
+    assert (weights["learner.encoder.blocks.3.weight"] == 1).all()
+    assert header["before"] == [{"ways": 2}, {"ways": 3}]
 
 
 def test_a_training_on_sequences_ends_with_accuracy_by_instance_and_its_curves(
@@ -184,15 +241,32 @@ def test_a_training_on_sequences_ends_with_accuracy_by_instance_and_its_curves(
     assert again["accuracy_by_instance"] == test["accuracy_by_instance"]
 
 
-def test_without_a_library_to_draw_with_the_figures_are_kept(
-    quickstudy, tmp_path: Path, made_up_omniglot: None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("recipe", [SEQUENCES, ("train", "gp-cnp", "--hidden", 4, "--steps", 1, "--test-tasks", 2)])
+def test_without_a_library_to_draw_with_a_training_ends_well(
+    quickstudy, recipe: tuple, tmp_path: Path, made_up_omniglot: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    code, out, err = quickstudy(*SEQUENCES, "--out", tmp_path / "run")
-    assert code == 2
-    assert "quickstudy[plots]" in " ".join(err.split())
-    assert "drawing of its class" in out
-    assert len(json.loads((tmp_path / "run/evaluation.json").read_text())["test"]) == 1
+    code, out, err = quickstudy(*recipe, "--out", tmp_path / "run", "--json")
+    assert code == 0
+    assert err.count("quickstudy[plots]") == 1
+    record = json.loads(out)
+    assert record == json.loads((tmp_path / "run/evaluation.json").read_text())
+    assert record["picture"] is None
+    assert len(record["test"]) >= 1
+    assert list((tmp_path / "run").glob("*.png")) == []
+
+
+def test_want_of_a_library_to_draw_with_costs_only_the_pictures_that_need_it(tmp_path: Path, capsys) -> None:
+    from quickstudy.cli.testing import _drawn
+
+    def fails() -> None:
+        raise UserError("no library")
+
+    assert _drawn({tmp_path / "a.png": fails, tmp_path / "b.png": lambda: None, tmp_path / "c.png": fails}) == [
+        tmp_path / "b.png"
+    ]
+    assert capsys.readouterr().err == "no picture a.png: no library\n"
 
 
 def test_a_learner_of_functions_is_measured_beside_the_oracle_and_drawn(quickstudy, tmp_path: Path) -> None:

@@ -1,12 +1,23 @@
+import errno
 import os
 import pickle
+import resource
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from quickstudy.core import UserError, checkpoint, load_checkpoint, read_header, save_checkpoint
+from quickstudy.core import (
+    UserError,
+    checkpoint,
+    kept_weights,
+    load_checkpoint,
+    load_weights,
+    read_header,
+    save_checkpoint,
+    unfinished_checkpoints,
+)
 
 HEADER = {"recipe": "omniglot-protonet", "arguments": {"shots": [1, 5], "jitter": None}, "accuracy": 0.1 + 0.2, "é": 1}
 
@@ -184,3 +195,97 @@ def test_a_damaged_header_is_refused(tmp_path):
     save_file({"x": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"quickstudy": '{"step": 1'})
     with pytest.raises(UserError, match="damaged"):
         read_header(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("header", ["[]", "[1]", "null", "7", '"text"', "true"])
+@pytest.mark.parametrize("read", [load_checkpoint, read_header])
+def test_a_header_that_is_no_object_is_refused(tmp_path, read, header):
+    save_file({"x": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"quickstudy": header})
+    with pytest.raises(UserError, match="not a JSON object"):
+        read(tmp_path / "a.safetensors")
+
+
+def test_a_disk_without_room_raises_the_systems_own_error_and_leaves_the_checkpoint_before_it(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, {"x": torch.zeros(2)}, {"step": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"a\.safetensors") as raised:
+            save_checkpoint(path, {"x": torch.zeros(1000)}, {"step": 2}, keep_as=tmp_path / "b.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == [path]
+    assert read_header(path) == {"step": 1}
+
+
+def test_the_checkpoint_before_is_kept_under_another_name(tmp_path):
+    path, before = tmp_path / "a.safetensors", tmp_path / "before.safetensors"
+    for step in range(3):
+        save_checkpoint(path, {"x": torch.ones(2)}, {"step": step}, keep_as=before)
+        assert before.exists() == (step > 0)
+    assert (read_header(path), read_header(before)) == ({"step": 2}, {"step": 1})
+    assert sorted(tmp_path.iterdir()) == [path, before]
+
+
+def test_only_half_written_checkpoints_are_taken_for_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint.Path, "unlink", lambda *arguments, **options: None)  # As if killed.
+    monkeypatch.setattr(checkpoint, "save_file", half_a_file_then(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path / "last.safetensors", {"x": torch.ones(2)}, {})
+    left = list(tmp_path.iterdir())
+    for name in (".mine.safetensors.backup", "last.safetensors", ".last.safetensors", ".last.safetensors.notes.txt"):
+        (tmp_path / name).touch()
+    assert unfinished_checkpoints(tmp_path) == left
+
+
+def _network():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+
+
+def test_weights_in_half_or_double_precision_fill_a_network(tmp_path):
+    for dtype in (torch.float16, torch.float64):
+        network, weights = _network(), _network().state_dict()
+        stored = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights.items()}
+        load_weights(network, stored, tmp_path)
+        assert network[0].weight.dtype == torch.float32
+        assert torch.allclose(network[0].weight, weights["0.weight"], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("0.weight", None, "'0.weight' is missing. Train again"),
+        ("2.weight", torch.ones(2), "'2.weight' is one too many. Train again"),
+        ("0.weight", torch.ones(2), r"'0.weight' has shape \(2,\), not \(2, 1, 3, 3\)"),
+        ("0.weight", torch.ones(2, 1, 3, 3).long(), "'0.weight' is of torch.int64, not torch.float32"),
+        ("0.weight", torch.ones(2, 1, 3, 3).cfloat(), "'0.weight' is of torch.complex64"),
+        ("1.num_batches_tracked", torch.tensor(1.0), "is of torch.float32, not torch.int64"),
+        ("0.bias", torch.tensor([1.0, torch.nan]), "1 of the 2 numbers of '0.bias' are not finite"),
+        ("1.running_var", torch.tensor([torch.inf, -torch.inf]), "2 of the 2 numbers of '1.running_var'"),
+    ],
+)
+def test_weights_that_are_not_a_networks_own_or_no_numbers_are_refused(tmp_path, name, value, complaint):
+    network = _network()
+    before = {key: each.clone() for key, each in network.state_dict().items()}
+    weights = {key: torch.zeros_like(each) for key, each in before.items()}
+    if value is None:
+        del weights[name]
+    else:
+        weights[name] = value
+    with pytest.raises(UserError, match=complaint):
+        load_weights(network, weights, tmp_path / "a.safetensors")
+    assert all(torch.equal(each, before[key]) for key, each in network.state_dict().items())
+
+
+def test_weights_of_quite_another_network_are_refused_in_one_short_message(tmp_path):
+    with pytest.raises(UserError, match="and 14 more like this") as refused:
+        load_weights(_network(), nn.LSTM(2, 2, num_layers=1, bidirectional=True).state_dict(), tmp_path / "a")
+    assert len(str(refused.value)) < 300
+
+
+def test_of_a_training_the_average_is_what_counts():
+    tensors = {"learner.x": torch.zeros(1), "average.module.x": torch.ones(1), "average.n_averaged": torch.tensor(3)}
+    assert kept_weights(tensors) == {"x": tensors["average.module.x"]}
+    assert kept_weights({"learner.x": tensors["learner.x"]}) == {"x": tensors["learner.x"]}

@@ -122,8 +122,29 @@ def test_a_name_of_nothing_is_refused_with_what_there_is() -> None:
 
 
 def test_a_run_without_weights_says_how_to_go_on(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--resume"):
+    with pytest.raises(UserError, match=f"begin one with --out {tmp_path}"):
         quickstudy.load(tmp_path)
+    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "blind_looks": 0}}
+    save_checkpoint(tmp_path / "last.safetensors", {}, header)
+    with pytest.raises(UserError, match=f"quickstudy train glyphs-protonet --resume {tmp_path}"):
+        quickstudy.load(tmp_path)
+
+
+def test_a_run_whose_looks_gave_no_numbers_is_not_told_to_go_on(tmp_path: Path) -> None:
+    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "blind_looks": 3}}
+    save_checkpoint(tmp_path / "last.safetensors", {}, header)
+    with pytest.raises(UserError, match=r"no look at the validation tasks gave numbers.*last\.safetensors") as refused:
+        quickstudy.load(tmp_path)
+    assert "--resume" not in str(refused.value)
+
+
+def test_the_last_checkpoint_of_a_training_is_read_like_its_best(tmp_path: Path) -> None:
+    weights = build("glyphs-protonet", {}).learner.state_dict()
+    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3}}
+    tensors = {f"learner.{name}": value for name, value in weights.items()}
+    save_checkpoint(tmp_path / "last.safetensors", {**tensors, "random.cpu": torch.get_rng_state()}, header)
+    loaded = quickstudy.load(tmp_path / "last.safetensors").state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in weights.items())
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
@@ -133,6 +154,41 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     save_checkpoint(path, weights, {"recipe": "glyphs-protonet", "arguments": {}})
     with pytest.raises(UserError, match="do not fit"):
         quickstudy.load(path)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    weights = build("glyphs-protonet", {}).learner.state_dict()
+    weights["encoder.blocks.0.weight"][0] = torch.nan
+    save_checkpoint(tmp_path / "best.safetensors", weights, {"recipe": "glyphs-protonet", "arguments": {}})
+    with pytest.raises(UserError, match=r"numbers of 'encoder\.blocks\.0\.weight' are not finite"):
+        quickstudy.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("header", "complaint"),
+    [
+        ({}, "its header lacks the name of a recipe"),
+        ({"recipe": "glyphs-protonet"}, "its header lacks the recipe's arguments"),
+        ({"arguments": {}}, "its header lacks the name of a recipe"),
+        ({"recipe": 7, "arguments": {}}, "its header lacks the name of a recipe"),
+        ({"recipe": "glyphs-protonet", "arguments": []}, "its header lacks the recipe's arguments"),
+        ({"recipe": "glyphs-protonet", "arguments": None}, "its header lacks the recipe's arguments"),
+        ({"recipe": "glyphs-protonet", "arguments": {}, "before": [7]}, "its header lacks a list of what it began"),
+        ({"recipe": "glyphs-protonet", "arguments": {}, "before": None}, "its header lacks a list of what it began"),
+        ({"recipe": "protonet-of-tomorrow", "arguments": {}}, "which this version of quickstudy does not have"),
+        ({"recipe": "glyphs-protonet", "arguments": {"colour": 1}}, "has no argument colour"),
+        ({"recipe": "glyphs-protonet", "arguments": {"ways": "5"}}, "ways = '5' was given, but a whole number was"),
+        ({"recipe": "glyphs-protonet", "arguments": {"pool": {"a": 1}}}, "but two whole numbers or none was expected"),
+    ],
+    ids=str,
+)
+def test_a_header_that_does_not_say_what_the_weights_are_is_refused(
+    tmp_path: Path, header: dict, complaint: str
+) -> None:
+    save_checkpoint(tmp_path / "best.safetensors", build("glyphs-protonet", {}).learner.state_dict(), header)
+    with pytest.raises(UserError, match=complaint) as refused:
+        quickstudy.load(tmp_path)
+    assert len(str(refused.value)) < 400
 
 
 def _copied(learner: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -39,7 +39,7 @@ def test_an_unknown_recipe_or_argument_is_named() -> None:
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ({"blur": -1.0}, "more than 0 pixels"),
+        ({"blur": -1.0}, "blur = -1.0 was given"),
         ({"sharpest": 5.0}, "a bound above 10"),
         ({"size": 200}, "^Images of 200"),
     ],

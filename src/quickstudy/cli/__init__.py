@@ -17,7 +17,7 @@ _COMMANDS = {
 }
 
 
-_USERS_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_USERS_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EFBIG}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,19 +48,31 @@ def _run(command: str, module: str, arguments: list[str]) -> int:
     try:
         return run(arguments)
     except (UserError, DataError) as error:
-        print(f"quickstudy {command}: {error}", file=sys.stderr)
-        return 2
+        return _told(command, error, str(error), 2)
     except NonFiniteLossError as error:
-        print(f"quickstudy {command}: {error}", file=sys.stderr)
-        return 1
+        return _told(command, error, str(error), 1)
     except OSError as error:
         if error.errno not in _USERS_DISK:
             raise
-        print(f"quickstudy {command}: {error}. Make room, or choose another folder.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"quickstudy {command}: stopped. A training goes on with --resume and its folder.", file=sys.stderr)
-        return 130
+        return _told(command, error, f"{error}. Make room, or choose another folder.", 2)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_want_of_memory(error):
+            raise
+        return _told(command, error, "there is too little memory for this. Ask for less at a time.", 2)
+    except KeyboardInterrupt as error:
+        return _told(command, error, "stopped.", 130)
+
+
+def _told(command: str, error: BaseException, message: str, code: int) -> int:
+    """Say what happened and, where somebody noted it, how to go on; return the exit code."""
+    print("\n".join((f"quickstudy {command}: {message}", *getattr(error, "__notes__", ()))), file=sys.stderr)
+    return code
+
+
+def _is_want_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
+    )
 
 
 def _usage() -> str:

@@ -54,6 +54,8 @@ class TrainingBar(_Bar):
     def show(self, now: TrainingProgress) -> None:
         """Show how far the training has come."""
         self.validation = now.validation or self.validation
+        if now.warning is not None and not self.quiet:
+            self.bar.console.print(now.warning, soft_wrap=True, highlight=False, markup=False)
         status = self._status(now)
         self.bar.update(self.task, completed=now.fraction, status=status)
         if not self.quiet and not self.is_live and now.validation is not None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from quickstudy.cli.report import json_text
+from quickstudy.core import UserError
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
 
 
@@ -20,6 +21,18 @@ def parse(function: Callable[..., Any], program: str, arguments: list[str]) -> A
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
+
+
+def check_count(option: str, count: int, least: int) -> None:
+    """Raise UserError where a count is below the least that means something."""
+    if count < least:
+        raise UserError(f"{option} {count} was given, but a whole number from {least} was expected.")
+
+
+def check_seed(seed: int) -> None:
+    """Raise UserError where no generator takes a seed."""
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed} was given, but a whole number from 0 to 2^63 - 1 was expected.")
 
 
 def captured(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:

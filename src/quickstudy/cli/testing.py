@@ -1,5 +1,6 @@
 """The end of a training: the best weights on tasks they have never seen, as figures and as pictures."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from quickstudy.cli.display import EvaluationBar
 from quickstudy.cli.functions import FunctionOptions, by_support, evaluated, pictures, settings
 from quickstudy.cli.options import print_evaluations, print_functions, print_instances, print_json
 from quickstudy.cli.report import evaluation_record, functions_records, instances_record, json_text
-from quickstudy.core import Experiment, Learner, unchecked_distributions
+from quickstudy.core import Experiment, Learner, UserError, unchecked_distributions
 from quickstudy.evaluation import Evaluation, InstanceTable, evaluate, evaluate_instances, provenance
 from quickstudy.evaluation.pictures import save_episode
 from quickstudy.evaluation.plots import save_instances
@@ -36,20 +37,25 @@ class FinalTest:
         """Evaluate, leave evaluation.json in the folder, print, and draw."""
         learner, kind = load(self.folder), self.experiment.validate_by
         found = {"queries": self._by_query, "instances": self._by_instance, "functions": self._by_value}[kind](learner)
-        first = next(iter(found.pictures), None)
-        record: dict[str, Any] = {"recipe": self.recipe, "folder": str(self.folder)}
-        record |= {"picture": None if first is None else str(first), **found.records, **provenance()}
-        (self.folder / "evaluation.json").write_text(json_text(record) + "\n")
+        # Before drawing: want of a library to draw with must not cost the figures.
+        record = self._left(found, None)
+        if not as_json:
+            _PRINTERS[kind](f"{self.recipe} on {_UNSEEN[kind]} it has never seen", found.rows)
+        drawn = _drawn(found.pictures)
+        if drawn:
+            record = self._left(found, drawn[0])
         if as_json:
             print_json(record)
-        else:
-            _PRINTERS[kind](f"{self.recipe} on {_UNSEEN[kind]} it has never seen", found.rows)
-        # Last, for want of a library to draw with must not cost the figures.
-        for draw in found.pictures.values():
-            draw()
-        if not as_json:
-            lines = [f"weights  {self.folder}", *(f"picture  {picture}" for picture in found.pictures)]
-            Console().print("\n".join(lines), soft_wrap=True, highlight=False)
+            return
+        lines = [f"weights  {self.folder}", *(f"picture  {picture}" for picture in drawn)]
+        Console().print("\n".join(lines), soft_wrap=True, highlight=False)
+
+    def _left(self, found: "_Found", picture: Path | None) -> dict[str, Any]:
+        """The record, as it is in evaluation.json now."""
+        record: dict[str, Any] = {"recipe": self.recipe, "folder": str(self.folder)}
+        record |= {"picture": None if picture is None else str(picture), **found.records, **provenance()}
+        (self.folder / "evaluation.json").write_text(json_text(record) + "\n")
+        return record
 
     def _by_query(self, learner: Learner) -> "_Found":
         rows: dict[str, Evaluation] = {}
@@ -103,6 +109,21 @@ class _Found(NamedTuple):
     records: dict[str, Any]
     pictures: Mapping[Path, Callable[[], None]]
     """What draws each file."""
+
+
+def _drawn(pictures: Mapping[Path, Callable[[], None]]) -> list[Path]:
+    """Draw, and return what could be drawn; the first thing that stands against it is told."""
+    drawn: list[Path] = []
+    problems: list[str] = []
+    for path, draw in pictures.items():
+        try:
+            draw()
+            drawn.append(path)
+        except UserError as error:
+            problems.append(f"no picture {path.name}: {error}")
+    if problems:
+        print(problems[0], file=sys.stderr)
+    return drawn
 
 
 _PRINTERS: dict[str, Any] = {

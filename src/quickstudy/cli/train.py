@@ -1,9 +1,11 @@
 """`quickstudy train RECIPE`: train, evaluate on classes never seen, save a picture of an episode."""
 
 import json
+import math
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,14 +14,17 @@ import tyro
 from lightning_fabric import Fabric
 
 from quickstudy.cli.display import TrainingBar
-from quickstudy.cli.options import captured, parse
+from quickstudy.cli.folders import RunFolder, new_folder, resume_command, resumed_folder, stored_header
+from quickstudy.cli.options import captured, check_count, check_seed, parse
 from quickstudy.cli.testing import FinalTest
-from quickstudy.core import Experiment, UserError, read_header
+from quickstudy.core import Experiment, UserError
+from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, describe
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.recipes.sources import refuse_leaking_start
-from quickstudy.training import Run, train
+from quickstudy.training import NonFiniteLossError, Run, train
+from quickstudy.training.loop import share_of_step
 from quickstudy.training.run import LAST
 
 _RULED_BY_RUN = (
@@ -86,38 +91,88 @@ def run(arguments: list[str]) -> int:
 
 
 def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
+    _refuse_options(options)
+    # Once before other processes are started, so that a mistake is told once.
+    share_of_step(build(name, setting).tasks_per_step, options.devices * options.num_nodes)
     fabric = _fabric(options)
     # Folders are chosen once the other processes exist: they run this same code.
-    chosen = _choose_folder(name, options) if fabric.is_global_zero else (Path(), False)
-    folder, resume = fabric.broadcast(chosen)
-    header = _header(name, setting, options)
-    if resume:
-        header = _resumed_header(folder, header, name)
-    torch.manual_seed(header["seed"])
-    experiment = build(name, header["arguments"])
-    _refuse_pointless(name, experiment, header)
-    if header["start_from"] is not None and not resume:
-        _start_from(header, experiment, quiet=not fabric.is_global_zero)
-    folder.mkdir(parents=True, exist_ok=True)
-    with TrainingBar(quiet=not fabric.is_global_zero, title=f"{name} → {folder}") as bar:
+    folder = _agreed(fabric, lambda: _choose_folder(name, options))
+    with folder.left_clean():
+        header = _header(name, setting, options)
+        if folder.resumes:
+            header = _resumed_header(folder.path, header, name)
+        torch.manual_seed(header["seed"])
+        experiment = build(name, header["arguments"])
+        _refuse_pointless(name, experiment, header)
+        if header["start_from"] is not None and not folder.resumes:
+            _start_from(header, experiment, quiet=not fabric.is_global_zero)
+        if options.test_tasks > 0:
+            _agreed(fabric, lambda: _refuse_untestable(name, experiment, options))
+        with _told_how_to_go_on(name, folder.path, options, fabric):
+            _trained_and_tested(name, folder, experiment, header, options, fabric)
+
+
+def _trained_and_tested(
+    name: str, folder: RunFolder, experiment: Experiment, header: dict[str, Any], options: TrainOptions, fabric: Fabric
+) -> None:
+    with TrainingBar(quiet=not fabric.is_global_zero, title=f"{name} → {folder.path}") as bar:
         train(
             experiment,
             Run(
-                folder=folder,
+                folder=folder.path,
                 header=header,
                 seed=header["seed"],
                 minutes=header["minutes"],
                 data_root=options.data_root,
                 compile=options.compile,
-                resume=resume,
+                resume=folder.resumes,
                 tensorboard=options.tensorboard,
                 show=bar.show,
             ),
             fabric,
         )
     if fabric.is_global_zero and options.test_tasks > 0:
-        test = FinalTest(name, folder, experiment, options.test_tasks, options.seed, options.data_root)
+        test = FinalTest(name, folder.path, experiment, options.test_tasks, header["seed"], options.data_root)
         test.go(as_json=options.json)
+
+
+def _refuse_options(options: TrainOptions) -> None:
+    check_seed(options.seed)
+    check_count("--devices", options.devices, 1)
+    check_count("--num-nodes", options.num_nodes, 1)
+    check_count("--test-tasks", options.test_tasks, 0)
+    if options.minutes is not None and not (math.isfinite(options.minutes) and options.minutes > 0):
+        raise UserError(f"--minutes {options.minutes} was given, but a training needs some time, in minutes above 0.")
+
+
+def _agreed(fabric: Fabric, decide: Callable[[], Any]) -> Any:
+    """What the first process decides; where it refuses, all of them end."""
+    outcome: tuple[Any, Exception | None] = None, None
+    if fabric.is_global_zero:
+        try:
+            outcome = decide(), None
+        except (UserError, DataError, OSError) as error:
+            outcome = None, error
+    found, refusal = fabric.broadcast(outcome) if fabric.world_size > 1 else outcome
+    if refusal is None:
+        return found
+    raise refusal if fabric.is_global_zero else SystemExit(2)
+
+
+@contextmanager
+def _told_how_to_go_on(name: str, folder: Path, options: TrainOptions, fabric: Fabric) -> Iterator[None]:
+    """Add the command that resumes to whatever ends a training early, but for what would end it again."""
+    try:
+        yield
+    except (UserError, DataError, NonFiniteLossError):
+        raise
+    except BaseException as error:
+        if fabric.is_global_zero and (folder / LAST).exists():
+            kept = (each for each in fields(options) if each.name not in (*_RULED_BY_RUN, "out", "resume"))
+            asked = {each.name: getattr(options, each.name) for each in kept}
+            changed = {key: value for key, value in asked.items() if value != getattr(TrainOptions(), key)}
+            error.add_note(f"Go on with: {resume_command(name, folder, changed)}")
+        raise
 
 
 def _fabric(options: TrainOptions) -> Fabric:
@@ -136,39 +191,15 @@ def _fabric(options: TrainOptions) -> Fabric:
     return fabric
 
 
-def _choose_folder(name: str, options: TrainOptions) -> tuple[Path, bool]:
-    """The run's folder, and whether there is a training in it to go on with."""
-    if options.resume is not None:
-        if not options.resume.is_dir():
-            raise UserError(
-                f"There is no folder {options.resume} to resume. Give the run's folder, or leave --resume out."
-            )
-        if options.out not in (None, options.resume):
-            raise UserError(f"A training resumes in its own folder {options.resume}. Leave out --out {options.out}.")
-        if (options.resume / LAST).exists():
-            return options.resume, True
-        print(f"{options.resume} holds no {LAST} yet: starting from the first step.", file=sys.stderr)
-        return options.resume, False
-    folder = options.out or _next_free(Path("runs"), name)
-    if (folder / LAST).exists():
-        raise UserError(
-            f"{folder} already holds a training. Go on with it by --resume {folder}, or choose another --out."
-        )
-    return folder, False
-
-
-def _next_free(parent: Path, name: str) -> Path:
-    number = 1
-    while (parent / f"{name}-{number}").exists():
-        number += 1
-    return parent / f"{name}-{number}"
+def _choose_folder(name: str, options: TrainOptions) -> RunFolder:
+    if options.resume is None:
+        return new_folder(name, options.out)
+    return resumed_folder(name, options.resume, options.out)
 
 
 def _header(name: str, setting: Mapping[str, Any], options: TrainOptions) -> dict[str, Any]:
     if options.minutes is not None and setting["steps"] != default_arguments(name)["steps"]:
         raise UserError("Both --steps and --minutes were given, but only one of them can end the training.")
-    if options.minutes is not None and options.minutes <= 0:
-        raise UserError(f"--minutes {options.minutes} was given, but a training needs some time.")
     ruled = {key: getattr(options, key) for key in _RULED_BY_RUN}
     # Through JSON and back, so that a header reads the same before and after it was stored.
     header = {"recipe": name, "arguments": dict(setting), **ruled, **provenance()}
@@ -177,13 +208,14 @@ def _header(name: str, setting: Mapping[str, Any], options: TrainOptions) -> dic
 
 def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str, Any]:
     """The stored settings, which rule; a given one that contradicts them is refused."""
-    stored = {"start_from": None, **read_header(folder / LAST)}
-    del stored["position"]
+    stored = stored_header(folder)
     if stored["recipe"] != name:
         raise UserError(f"{folder} holds a training of '{stored['recipe']}', not of '{name}'. Resume that one.")
     plain = _header(name, default_arguments(name), TrainOptions())
-    for key in (*stored["arguments"], *_RULED_BY_RUN):
-        before, now, default = (header["arguments"].get(key, header.get(key)) for header in (stored, given, plain))
+    for key in (*plain["arguments"], *_RULED_BY_RUN):
+        now, default = (header["arguments"].get(key, header.get(key)) for header in (given, plain))
+        # What an older version did not store was then as it is by default.
+        before = stored["arguments"].get(key, stored.get(key, default))
         if now not in (before, default):
             raise UserError(
                 f"{folder} was begun with {key} = {before}, and {now} was given. "
@@ -213,5 +245,12 @@ def _refuse_pointless(name: str, experiment: Experiment, header: Mapping[str, An
             f"The {', '.join(experiment.frozen)} of '{name}' would stay as it was drawn. Give trained weights to begin "
             "with: --start-from NAME."
         )
-    if header["minutes"] is None and experiment.steps < 1:
-        raise UserError(f"--steps {experiment.steps} was given, but a training needs at least one step.")
+
+
+def _refuse_untestable(name: str, experiment: Experiment, options: TrainOptions) -> None:
+    """Raise now what the test at the end would raise after all the work."""
+    if not experiment.test:
+        raise UserError(f"'{name}' has no test for these settings. Leave it out: --test-tasks 0.")
+    if experiment.validate_by != "functions":  # Those have no numbers of classes and examples that might be too high.
+        for source in experiment.test.values():
+            source(options.data_root)

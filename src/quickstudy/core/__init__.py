@@ -1,6 +1,14 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
-from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
+from quickstudy.core.checkpoint import (
+    kept_weights,
+    load_checkpoint,
+    load_weights,
+    read_header,
+    save_checkpoint,
+    tensors_below,
+    unfinished_checkpoints,
+)
 from quickstudy.core.checks import check_tasks, count_ways, read_query, read_support, read_values
 from quickstudy.core.distributions import Ink, categorical, independent, mixture, unchecked_distributions
 from quickstudy.core.errors import UserError
@@ -43,9 +51,11 @@ __all__ = [
     "count_ways",
     "in_random_slots",
     "independent",
+    "kept_weights",
     "leaves",
     "load_checkpoint",
     "load_state",
+    "load_weights",
     "map_state",
     "mixture",
     "move_state",
@@ -59,6 +69,8 @@ __all__ = [
     "save_checkpoint",
     "save_state",
     "select_tasks",
+    "tensors_below",
     "unchecked_distributions",
+    "unfinished_checkpoints",
     "without_padding",
 ]

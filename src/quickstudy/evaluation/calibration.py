@@ -1,5 +1,7 @@
 """Does a probability mean what it says? Guo et al., "On Calibration of Modern Neural Networks" (2017)."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -7,8 +9,11 @@ from torch import Tensor
 def expected_calibration_error(confidence: Tensor, is_correct: Tensor, num_bins: int = 15) -> float:
     """Mean distance between confidence and accuracy over equal bins of confidence, weighted by size (eq. 3).
 
-    Both arguments are flat: the probability given to each answer, and whether the answer was right.
+    Both arguments are flat: the probability given to each answer, and whether the answer was right. Not a number where
+    a probability is none.
     """
+    if confidence.isnan().any():
+        return math.nan
     bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
     gap = torch.zeros(num_bins, dtype=torch.float64, device=confidence.device)
     gap.index_add_(0, bins, confidence.double() - is_correct.double())

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from quickstudy.core import Learner, UserError, load_checkpoint, read_header
+from quickstudy.core import Learner, UserError, kept_weights, load_checkpoint, load_weights, read_header
 from quickstudy.recipes import RECIPES, build, default_arguments
 
 _FOLDER = Path(__file__).parent
-_BEST = "best.safetensors"
+_BEST, _LAST = "best.safetensors", "last.safetensors"
 
 
 def available() -> list[str]:
@@ -19,13 +19,13 @@ def available() -> list[str]:
 
 
 def load(name: str | Path, *, gradients: bool = False) -> Learner:
-    """A trained learner, ready in eval mode, by the name of its weights or from a run folder.
+    """A trained learner, ready in eval mode, by the name of its weights, from a run folder or from a file of one.
 
     Its parameters ask for no gradients, so that predictions hold no graphs, unless `gradients` are wanted or until
     `learner.train()`.
 
     Raises:
-        UserError: if there is nothing of that name, or its weights are damaged.
+        UserError: if there is nothing of that name, or its weights are damaged, not numbers, or of another network.
     """
     header = describe(name)
     with torch.random.fork_rng(devices=[]):  # Weights are drawn only to be replaced: no reason to disturb the caller.
@@ -33,10 +33,7 @@ def load(name: str | Path, *, gradients: bool = False) -> Learner:
     path = _find(name)
     if path is not None:
         tensors, _ = load_checkpoint(path)
-        try:
-            learner.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise UserError(f"The weights in {path} do not fit their recipe ({error}). Train again.") from None
+        load_weights(learner, kept_weights(tensors) if "position" in header else tensors, path)
     return learner.eval() if gradients else learner.eval().switch_gradients_off()
 
 
@@ -62,7 +59,26 @@ def describe(name: str | Path) -> dict[str, Any]:
     path = _find(name)
     if path is None:
         return {"recipe": str(name), "arguments": {}}
-    return read_header(path)
+    header = read_header(path)
+    _refuse_header(header, path)
+    return header
+
+
+def _refuse_header(header: dict[str, Any], path: Path) -> None:
+    """Raise UserError where a header does not say what the weights are."""
+    before = header.get("before", [])
+    for is_fine, expected in (
+        (isinstance(header.get("recipe"), str), "the name of a recipe"),
+        (isinstance(header.get("arguments"), dict), "the recipe's arguments"),
+        (isinstance(before, list) and all(isinstance(each, dict) for each in before), "a list of what it began with"),
+    ):
+        if not is_fine:
+            raise UserError(f"{path} is no checkpoint of a recipe: its header lacks {expected}. Train again.")
+    if header["recipe"] not in RECIPES:
+        raise UserError(
+            f"{path} is of the recipe '{header['recipe']}', which this version of quickstudy does not have. "
+            "Use the version that wrote it."
+        )
 
 
 def _find(name: str | Path) -> Path | None:
@@ -76,13 +92,26 @@ def _find(name: str | Path) -> Path | None:
     if folder.is_dir():
         if (folder / _BEST).exists():
             return folder / _BEST
-        raise UserError(
-            f"{folder} holds no {_BEST}: the run has not looked at its validation classes yet. "
-            f"Continue it with --resume {folder}."
-        )
+        raise UserError(_without_best(folder))
     if folder.suffix == ".safetensors" and folder.is_file():
         return folder
     raise UserError(
         f"'{name}' is neither a run folder nor a name of trained weights. There are: {', '.join(available())}. "
         + (f"Train it first: quickstudy train {name}" if str(name) in RECIPES else "")
+    )
+
+
+def _without_best(folder: Path) -> str:
+    if not (folder / _LAST).exists():
+        return f"{folder} holds no {_BEST}. Give the folder of a run, or begin one with --out {folder}."
+    header = describe(folder / _LAST)
+    position = header.get("position")
+    if isinstance(position, dict) and position.get("blind_looks"):
+        return (
+            f"{folder} holds no {_BEST}: no look at the validation tasks gave numbers. "
+            f"What it came to is in {folder / _LAST}; train anew with a lower learning rate."
+        )
+    return (
+        f"{folder} holds no {_BEST}: the run has not looked at its validation tasks yet. "
+        f"Continue it: quickstudy train {header['recipe']} --resume {folder}"
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
+from quickstudy.recipes.arguments import check_arguments
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
@@ -101,12 +102,21 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         )
     # JSON has no tuples: what was a pair came back as a list.
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    changed = {key: value for key, value in given.items() if value != default_arguments(name)[key]}
+    try:
+        check_arguments(recipe, given)
+    except UserError as error:
+        raise UserError(f"The recipe '{name}' cannot be built so: {error}") from None
     try:
         return recipe(**given)
     except UserError:
         raise
-    except ValueError as error:  # Of what is built, for whoever builds it; here the values are the user's.
-        raise UserError(f"The recipe '{name}' cannot be built so: {error}") from error
+    except Exception as error:
+        if not changed:
+            raise  # Our own fault: with its defaults a recipe can be built.
+        # Of what is built, for whoever builds it; here the values are the user's.
+        values = ", ".join(f"{key} = {value}" for key, value in changed.items())
+        raise UserError(f"The recipe '{name}' cannot be built with {values}: {error}") from error
 
 
 __all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]

@@ -1,6 +1,6 @@
 """The training that learners with label slots share: one set of weights for any number of ways and shots."""
 
-from quickstudy.core import Experiment, Learner
+from quickstudy.core import Experiment, Learner, UserError
 from quickstudy.recipes.sources import (
     INK,
     TEST_LAYOUTS,
@@ -12,6 +12,7 @@ from quickstudy.recipes.sources import (
     training_change,
 )
 from quickstudy.tasks import Count, Layout
+from quickstudy.tasks.dealing import highest
 
 
 def any_way_experiment(
@@ -34,8 +35,10 @@ def any_way_experiment(
     steps: int,
 ) -> Experiment:
     """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
+    if highest(ways) > max_ways:
+        raise UserError(f"ways = {ways} was given, but there are {max_ways} label slots. Give a higher max_ways.")
     layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
-    most_shots = shots if isinstance(shots, int) else shots[1]
+    most_shots = highest(shots)
     readable = {
         name: test
         for name, test in TEST_LAYOUTS.items()

@@ -110,7 +110,9 @@ def omniglot_cnp(
     """
     layout = Layout(ways, shots, queries, jitter=Jitter() if jitter else None)
     encoder = Conv4(blocks=3)  # 28 → 14 → 7 → 4, as the paper's three convolutions
-    readable = {name: test for name, test in TEST_LAYOUTS.items() if decoder == "shared" or test.ways == ways}
+    readable = {name: test for name, test in TEST_LAYOUTS.items() if decoder == "shared" or test.ways == ways} or {
+        f"{ways}-way {k}-shot": Layout(ways, k) for k in (1, 5)
+    }
     return Experiment(
         learner=CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=ways),
         train=omniglot_training(split, final, layout),

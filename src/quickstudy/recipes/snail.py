@@ -1,11 +1,12 @@
 """SNAIL: the settings of Mishra et al. (2018), section 5.1."""
 
-from quickstudy.core import Experiment
+from quickstudy.core import Experiment, UserError
 from quickstudy.learners import SNAIL
 from quickstudy.networks import Conv4
 from quickstudy.recipes._any_way import any_way_experiment
 from quickstudy.recipes.sources import Pool, Split
 from quickstudy.tasks import Count
+from quickstudy.tasks.dealing import highest
 
 
 def omniglot_snail(
@@ -55,6 +56,11 @@ def omniglot_snail(
         frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
         steps: Optimiser steps.
     """
+    if highest(shots) > max_shots and highest(ways) * highest(shots) > max_ways * max_shots:
+        raise UserError(
+            f"ways = {ways} and shots = {shots} make up to {highest(ways) * highest(shots)} support examples, but "
+            f"max_ways = {max_ways} and max_shots = {max_shots} hold {max_ways * max_shots}. Give a higher max_shots."
+        )
     encoder = Conv4(downsampling="pool")  # 64 features, with no linear layer behind.
     return any_way_experiment(
         SNAIL(
@@ -112,6 +118,7 @@ def omniglot_snail_paper(
     return omniglot_snail(
         split=split,
         max_ways=ways,
+        max_shots=max(5, highest(shots)),
         ways=ways,
         shots=shots,
         queries=queries,

@@ -1,6 +1,7 @@
 """What a training says while it runs: a CSV file always, TensorBoard where it is asked for."""
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,14 +29,21 @@ class CSVLog:
     """
 
     def __init__(self, path: Path, first_step: int, details: Sequence[str] = ()) -> None:
-        kept = []
-        if first_step > 0 and path.exists():
-            with path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= first_step]
-        self._file = path.open("w", newline="")
-        self._writer = csv.DictWriter(self._file, (*_COLUMNS, *details))
-        self._writer.writeheader()
-        self._writer.writerows(kept)
+        columns = (*_COLUMNS, *details)
+        kept = _rows_until(first_step, path) if first_step > 0 and path.exists() else []
+        # Written beside the old file and then renamed, so that a kill in between loses no row.
+        fresh = path.with_name(f".{path.name}.fresh")
+        try:
+            with fresh.open("w", newline="") as file:
+                writer = csv.DictWriter(file, columns, extrasaction="ignore")
+                writer.writeheader()
+                writer.writerows(kept)
+            os.replace(fresh, path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        self._file = path.open("a", newline="")
+        self._writer = csv.DictWriter(self._file, columns)
 
     def write(self, step: int, figures: Mapping[str, float | None]) -> None:
         """Add a row, at once on disk."""
@@ -48,6 +56,23 @@ class CSVLog:
         self._file.close()
 
 
+def _rows_until(step: int, path: Path) -> list[dict[str, str]]:
+    """The whole rows up to this step; a row that a kill cut short says nothing."""
+    with path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if None not in row and None not in row.values()]
+    return [row for row in rows if row.get("step", "").isdecimal() and int(row["step"]) <= step]
+
+
+def refuse_missing_tensorboard() -> None:
+    """Raise UserError if TensorBoard is not installed."""
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "--tensorboard needs TensorBoard, which is not installed: pip install 'quickstudy[tensorboard]'."
+        ) from None
+
+
 class TensorBoardLog:
     """Event files for TensorBoard.
 
@@ -56,12 +81,9 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: Path, first_step: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise UserError(
-                "--tensorboard needs TensorBoard, which is not installed: pip install 'quickstudy[tensorboard]'."
-            ) from None
+        refuse_missing_tensorboard()
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)
 
     def write(self, step: int, figures: Mapping[str, float | None]) -> None:

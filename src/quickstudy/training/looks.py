@@ -1,9 +1,14 @@
 """What a training sees when it looks at tasks that it is not trained on, and which weights it keeps for it."""
 
-from typing import NamedTuple
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from quickstudy.core import Experiment, Learner, TaskDistribution
-from quickstudy.evaluation import evaluate, evaluate_functions, evaluate_instances
+from quickstudy.evaluation import Interval, evaluate, evaluate_functions, evaluate_instances
 
 _SEED = 1_000_000_007  # Any number: the same tasks at every look.
 INSTANCE_NAMES = tuple(f"instance_{number}" for number in range(1, 11))
@@ -21,6 +26,8 @@ class Look(NamedTuple):
     """For the log."""
     text: str
     """For the display."""
+    problem: str | None = None
+    """What was no number, where something was not: such a look says nothing of the weights."""
 
 
 def look(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
@@ -28,12 +35,43 @@ def look(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> L
     if experiment.validate_by == "functions":
         return _at_functions(experiment, learner, tasks)
     if experiment.validate_by == "instances":
+        return _by_instance(experiment, learner, tasks)
+    found = evaluate(learner, tasks, experiment.validation_tasks, seed=_SEED)
+    # Of predictions that are no numbers one class is still the first, so the accuracy alone would look sound.
+    problem = "negative log-likelihood nan" if math.isnan(found.negative_log_likelihood) else None
+    return _of_accuracy(found.accuracy, {}, problem)
+
+
+def _by_instance(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
+    with _watched(learner) as has_nan:
         table = evaluate_instances(learner, tasks, experiment.validation_tasks, seed=_SEED)
-        accuracy = table.after_first
-        details = {name: each.mean for name, each in zip(INSTANCE_NAMES, table.accuracy, strict=True)}
-    else:
-        accuracy, details = evaluate(learner, tasks, experiment.validation_tasks, seed=_SEED).accuracy, {}
-    return Look(accuracy.mean, {"accuracy": accuracy.mean, "interval95": accuracy.interval95, **details}, str(accuracy))
+    details = {name: each.mean for name, each in zip(INSTANCE_NAMES, table.accuracy, strict=True)}
+    return _of_accuracy(table.after_first, details, "predictions nan" if any(has_nan) else None)
+
+
+def _of_accuracy(accuracy: Interval, details: dict[str, float], problem: str | None) -> Look:
+    if not math.isfinite(accuracy.mean):
+        problem = f"accuracy {accuracy.mean}"
+    figures = {"accuracy": accuracy.mean, "interval95": accuracy.interval95, **details}
+    return Look(accuracy.mean, figures, str(accuracy), problem)
+
+
+@contextmanager
+def _watched(learner: Any) -> Iterator[list[bool]]:
+    """Note of each answer along a sequence whether any of it is no number, which accuracies do not tell."""
+    has_nan: list[bool] = []
+    ask = learner.predict_sequence
+
+    def asked(x: Tensor, y: Tensor) -> Any:
+        said = ask(x, y)
+        has_nan.append(bool(said.log_prob(y).isnan().any()))
+        return said
+
+    learner.predict_sequence = asked
+    try:
+        yield has_nan
+    finally:
+        del learner.predict_sequence
 
 
 def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
@@ -50,4 +88,5 @@ def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribut
         figures["oracle"] = found.oracle.mean
     beside = "" if found.oracle is None else f" (oracle {found.oracle.mean:.3f})"
     text = f"{likelihood.text(3, ' nats')}{beside}, error {found.squared_error.mean:.3f}"
-    return Look(likelihood.mean, figures, text)
+    finite = math.isfinite(likelihood.mean)
+    return Look(likelihood.mean, figures, text, None if finite else f"log-likelihood {likelihood.mean}")

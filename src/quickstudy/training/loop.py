@@ -6,9 +6,6 @@ after step i needs no memory of the data order.
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,48 +13,37 @@ import torch
 from lightning_fabric import Fabric
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
-from quickstudy.core import Experiment, Learner, TrainingDistribution, save_checkpoint, unchecked_distributions
-from quickstudy.training.logging import CSVLog, Log, TensorBoardLog
+from quickstudy.core import (
+    Experiment,
+    Learner,
+    TrainingDistribution,
+    UserError,
+    save_checkpoint,
+    unchecked_distributions,
+    unfinished_checkpoints,
+)
+from quickstudy.training.logging import CSVLog, Log, TensorBoardLog, refuse_missing_tensorboard
 from quickstudy.training.looks import COLUMNS, Look, look
-from quickstudy.training.run import BEST, LAST, METRICS, Position, averaged, load_last, save_last
+from quickstudy.training.run import (
+    BEST,
+    LAST,
+    METRICS,
+    Position,
+    Progress,
+    Run,
+    averaged,
+    is_readable,
+    load_last,
+    save_last,
+)
 
 _SECONDS_BETWEEN_SAVES = 30.0
 _STEPS_BETWEEN_NOTES = 50
+_MOST_BLIND_LOOKS = 3
 
 
 class NonFiniteLossError(RuntimeError):
-    """The loss is no longer a number. The weights before it are kept."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a display shows; `validation` only where it was just measured."""
-
-    step: int
-    fraction: float
-    loss: float
-    tasks_per_second: float
-    seconds: float
-    validation: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Where and for how long to train; what to train is the experiment's."""
-
-    folder: Path
-    header: Mapping[str, Any]
-    """Stored with the weights: the recipe and its arguments."""
-    seed: int = 0
-    minutes: float | None = None
-    """Train for this long instead of the experiment's steps."""
-    data_root: Path | None = None
-    compile: bool = False
-    resume: bool = False
-    """Go on from the folder's last checkpoint."""
-    tensorboard: bool = False
-    """Write event files beside the CSV file, which is always written."""
-    show: Callable[[Progress], None] = field(default=lambda progress: None)
+    """The loss is no longer a number, in training or at validation. The weights before it are kept."""
 
 
 def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
@@ -66,8 +52,11 @@ def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
     `fabric` has been launched. All processes draw tasks of their own; the first one validates and writes.
 
     Raises:
-        NonFiniteLossError: naming the step; the last checkpoint is of a step before it.
-        UserError: if the data cannot be had, or there is nothing sound to resume.
+        NonFiniteLossError: naming the step; the last checkpoint is of a step before it, or of this one if it is only at
+            validation that the loss is no number.
+        UserError: if the data cannot be had, the tasks of a step cannot be shared, or there is nothing sound to resume.
+            Nothing was written then.
+        OSError: if the disk is full.
     """
     return _Training(experiment, run, fabric).go()
 
@@ -75,6 +64,9 @@ def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
 class _Training:
     def __init__(self, experiment: Experiment, run: Run, fabric: Fabric) -> None:
         self.experiment, self.run, self.fabric = experiment, run, fabric
+        self.own_tasks = share_of_step(experiment.tasks_per_step, fabric.world_size)
+        if run.tensorboard:
+            refuse_missing_tensorboard()
         self.tasks = experiment.train(run.data_root).to(fabric.device)
         self.validation = experiment.validation(run.data_root).to(fabric.device)
         self.learner = experiment.learner.to(fabric.device)
@@ -91,12 +83,10 @@ class _Training:
         self.position = Position()
         if run.resume:
             self.position = load_last(run.folder, self.learner, self.optimiser, self.average)
-        self.own_tasks = max(1, experiment.tasks_per_step // fabric.world_size)
+            if not is_readable(run.folder / BEST):  # Lost: the best of the looks to come takes its place.
+                self.position.best_score, self.position.best_step = -math.inf, 0
+        self.saved_step = self.position.step if run.resume else None
         self.logs: list[Log] = []
-        if fabric.is_global_zero:
-            self.logs.append(CSVLog(run.folder / METRICS, self.position.step, COLUMNS[experiment.validate_by]))
-            if run.tensorboard:
-                self.logs.append(TensorBoardLog(run.folder, self.position.step))
 
     def go(self) -> Position:
         try:
@@ -107,27 +97,42 @@ class _Training:
         return self.position
 
     def _loop(self) -> None:
-        self._save()
         started, saved, seconds_before = time.monotonic(), time.monotonic(), self.position.seconds
-        losses: list[float] = []
-        noted = (started, self.position.step)
+        first_step = self.position.step
+        noted = (started, first_step)
         self.learner.train()
         for part in self.experiment.frozen:
             self.learner.get_submodule(part).eval()
         with unchecked_distributions():
             while (fraction := self._fraction()) < 1:
-                losses.append(self._step(fraction))
+                self.position.losses.append(self._step(fraction))
                 self.position.seconds = seconds_before + time.monotonic() - started
+                if self.position.step == first_step + 1:
+                    self._begin()
                 done = self._fraction() >= 1
                 looks = done or self.position.step % self.experiment.validate_every == 0
                 if looks or self.position.step % _STEPS_BETWEEN_NOTES == 0:
                     rate = self._rate(*noted)
-                    self._note(losses, rate, self._validate() if looks else None)
-                    losses, noted = [], (time.monotonic(), self.position.step)
+                    self._note(rate, self._validate() if looks else None)
+                    noted = (time.monotonic(), self.position.step)
                     self.position.seconds = seconds_before + time.monotonic() - started
                 if looks or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
                     self._save()
                     saved = time.monotonic()
+                if looks:
+                    self._stop_if_blind(done)
+
+    def _begin(self) -> None:
+        """Write for the first time: not before a step went well, so that what is refused leaves nothing behind."""
+        self._save()
+        if self.fabric.is_global_zero:
+            for path in unfinished_checkpoints(self.run.folder):
+                path.unlink(missing_ok=True)
+            # Later rows are of steps that come again: those from this session's first step on.
+            before = self.position.step - 1
+            self.logs.append(CSVLog(self.run.folder / METRICS, before, COLUMNS[self.experiment.validate_by]))
+            if self.run.tensorboard:
+                self.logs.append(TensorBoardLog(self.run.folder, before))
 
     def _fraction(self) -> float:
         """How much of the training is behind us, the same on all processes."""
@@ -147,11 +152,7 @@ class _Training:
         value = float(reduced)
         if not math.isfinite(value):
             # Not saved again: running statistics may have taken in what made the loss no number.
-            raise NonFiniteLossError(
-                f"The loss is {value} at step {step + 1}. {self.run.folder / LAST} is of step {self.saved_step}, "
-                f"before that, and {self.run.folder / BEST} the best so far. Lower the learning rate, or clip the "
-                "gradient."
-            )
+            raise NonFiniteLossError(f"The loss is {value} at step {step + 1}. {self._left()} {self._advice()}")
         self.fabric.backward(loss)
         if experiment.gradient_clip is not None:
             self.fabric.clip_gradients(self.model, self.stepper, max_norm=experiment.gradient_clip)
@@ -168,7 +169,8 @@ class _Training:
         if self.fabric.is_global_zero:
             learner = self._kept()
             seen = look(self.experiment, learner, self.validation)
-            if seen.score > self.position.best_score:
+            self.position.blind_looks = 0 if seen.problem is None else self.position.blind_looks + 1
+            if seen.problem is None and seen.score > self.position.best_score:
                 self.position.best_score, self.position.best_step = seen.score, self.position.step
                 measured = {f"validation_{name}": value for name, value in seen.figures.items()}
                 header = {**self.run.header, "step": self.position.step, **measured}
@@ -176,23 +178,60 @@ class _Training:
         self.fabric.barrier()
         return seen
 
+    def _stop_if_blind(self, done: bool) -> None:
+        """Stop if the looks stay no numbers, or if a training ends without a single one that was."""
+        stops = self.position.blind_looks >= _MOST_BLIND_LOOKS or (done and self.position.best_step == 0)
+        if self.fabric.world_size > 1:
+            stops = self.fabric.broadcast(stops)  # Only the first process looks.
+        if stops:
+            raise NonFiniteLossError(
+                f"The last {self.position.blind_looks} looks at the validation tasks were no numbers, up to that at "
+                f"step {self.position.step}, though the training loss is {self.last_loss:.4g}. {self._left()} "
+                f"{self._advice()}"
+            )
+
+    def _left(self) -> str:
+        """Which weights there are."""
+        folder = self.run.folder
+        if self.saved_step is None:
+            return "Nothing was saved before."
+        best = f", and {folder / BEST} of step {self.position.best_step}, the best" if self.position.best_step else ""
+        return f"{folder / LAST} is of step {self.saved_step}{best}."
+
+    def _advice(self) -> str:
+        """Resuming would take the same steps again."""
+        weights = self.run.folder / (BEST if self.position.best_step else LAST)
+        start = "" if self.saved_step is None else f", from those weights by --start-from {weights}"
+        return (
+            f"Resumed, it would come to the same. Train anew with a learning rate below "
+            f"{self.experiment.learning_rate:g}{start}."
+        )
+
     def _kept(self) -> Learner:
         """The weights that count: the average where there is one."""
         kept: Any = self.learner if self.average is None else self.average.module
         return kept
 
-    def _note(self, losses: list[float], rate: float, seen: Look | None) -> None:
+    def _note(self, rate: float, seen: Look | None) -> None:
+        """Tell the logs and the display of the steps since the last time."""
+        losses, self.position.losses = self.position.losses, []
+        self.last_loss = losses[-1]
         if not self.fabric.is_global_zero:
             return
         loss = sum(losses) / len(losses)
         figures: dict[str, float | None] = {"loss": loss, "tasks_per_second": rate, "seconds": self.position.seconds}
         figures["learning_rate"] = self.optimiser.param_groups[0]["lr"]
-        if seen is not None:
+        text, warning = None, None
+        if seen is not None and seen.problem is None:
             figures |= seen.figures
+            text = seen.text
+        elif seen is not None:
+            warning = f"step {self.position.step}: the look at the validation tasks gave {seen.problem}, and is skipped"
         for log in self.logs:
             log.write(self.position.step, figures)
-        text = None if seen is None else seen.text
-        self.run.show(Progress(self.position.step, self._fraction_here(), loss, rate, self.position.seconds, text))
+        self.run.show(
+            Progress(self.position.step, self._fraction_here(), loss, rate, self.position.seconds, text, warning)
+        )
 
     def _fraction_here(self) -> float:
         if self.run.minutes is None:
@@ -204,6 +243,14 @@ class _Training:
         return steps * self.own_tasks * self.fabric.world_size / max(time.monotonic() - since, 1e-9)
 
     def _save(self) -> None:
+        state = self.learner.state_dict().values() if self.fabric.is_global_zero else ()
+        is_sound = all(bool(value.isfinite().all()) for value in state)
+        if self.fabric.world_size > 1:
+            is_sound = self.fabric.broadcast(is_sound)
+        if not is_sound:
+            raise NonFiniteLossError(
+                f"Weights are no longer numbers after step {self.position.step}. {self._left()} {self._advice()}"
+            )
         self.saved_step = self.position.step
         if self.fabric.is_global_zero:
             save_last(self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header)
@@ -216,6 +263,20 @@ def _optimiser(experiment: Experiment) -> Optimizer:
     if experiment.optimiser == "sgd":
         return SGD(parameters, lr=rate, weight_decay=decay)
     return AdamW(parameters, lr=rate, weight_decay=decay)
+
+
+def share_of_step(tasks_per_step: int, processes: int) -> int:
+    """How many of a step's tasks each process draws.
+
+    Raises:
+        UserError: if they cannot be shared evenly.
+    """
+    if tasks_per_step % processes:
+        raise UserError(
+            f"{tasks_per_step} tasks a step cannot be shared evenly by {processes} processes. "
+            f"Give a multiple of {processes} as --tasks-per-step, or fewer --devices."
+        )
+    return tasks_per_step // processes
 
 
 def learning_rate(experiment: Experiment, step: int, fraction: float) -> float:

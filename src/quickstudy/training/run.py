@@ -1,24 +1,68 @@
 """A training as it lies in its folder: what makes it go on, bit for bit, after it was killed.
 
-last.safetensors   weights, optimiser, average, random state; the settings and the step in its header
-best.safetensors   the weights that did best at a look at the validation tasks
-metrics.csv        one row for each look at the loss
+last.safetensors           weights, optimiser, average, random state; the settings and the position in its header
+last.previous.safetensors  the one before, for when the last is damaged
+best.safetensors           the weights that did best at a look at the validation tasks
+metrics.csv                one row for each look at the loss
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel
 
-from quickstudy.core import load_checkpoint, save_checkpoint
+from quickstudy.core import (
+    UserError,
+    kept_weights,
+    load_checkpoint,
+    load_weights,
+    read_header,
+    save_checkpoint,
+    tensors_below,
+    unfinished_checkpoints,
+)
 
-LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
+LAST, PREVIOUS, BEST = "last.safetensors", "last.previous.safetensors", "best.safetensors"
+METRICS = "metrics.csv"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a display shows; `validation` only where it was just measured."""
+
+    step: int
+    fraction: float
+    loss: float
+    tasks_per_second: float
+    seconds: float
+    validation: str | None = None
+    warning: str | None = None
+    """What a person should know at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Where and for how long to train; what to train is the experiment's."""
+
+    folder: Path
+    header: Mapping[str, Any]
+    """Stored with the weights: the recipe and its arguments."""
+    seed: int = 0
+    minutes: float | None = None
+    """Train for this long instead of the experiment's steps."""
+    data_root: Path | None = None
+    compile: bool = False
+    resume: bool = False
+    """Go on from the folder's last checkpoint."""
+    tensorboard: bool = False
+    """Write event files beside the CSV file, which is always written."""
+    show: Callable[[Progress], None] = field(default=lambda progress: None)
 
 
 @dataclass
@@ -32,6 +76,10 @@ class Position:
     best_score: float = -math.inf
     """At a look at the validation tasks."""
     best_step: int = 0
+    blind_looks: int = 0
+    """How many looks at the validation tasks, up to now and in a row, did not come out as numbers."""
+    losses: list[float] = field(default_factory=list)
+    """Of the steps since the last row of the log."""
 
 
 def averaged(learner: nn.Module, decay: float) -> AveragedModel:
@@ -55,7 +103,7 @@ def save_last(
     position: Position,
     header: Mapping[str, Any],
 ) -> None:
-    """Write all that a training needs to go on exactly where it is."""
+    """Write all that a training needs to go on exactly where it is; the checkpoint before stays beside it."""
     tensors = {f"learner.{name}": value for name, value in learner.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in values.items()}
@@ -64,45 +112,133 @@ def save_last(
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    # Copies: safetensors refuses tensors that share memory.
+    # JSON has no infinity: without a best look there is no best score.
+    place = {**asdict(position), "best_score": position.best_score if math.isfinite(position.best_score) else None}
     save_checkpoint(
         folder / LAST,
+        # Copies: safetensors refuses tensors that share memory.
         {name: value.clone() for name, value in tensors.items()},
-        {**header, "position": asdict(position)},
+        {**header, "position": place},
+        # A damaged one must not take the place of the sound one before it.
+        keep_as=folder / PREVIOUS if is_readable(folder / LAST) else None,
     )
 
 
+def newest_checkpoint(folder: Path) -> Path:
+    """The last checkpoint, or the one before it if the last is damaged or missing.
+
+    Raises:
+        UserError: if neither can be read.
+    """
+    if not is_readable(folder / LAST) and is_readable(folder / PREVIOUS):
+        return folder / PREVIOUS
+    read_header(folder / LAST)
+    return folder / LAST
+
+
+def is_readable(path: Path) -> bool:
+    """Whether there is a whole checkpoint of ours at a path."""
+    try:
+        read_header(path)
+    except UserError:
+        return False
+    return True
+
+
+def is_new(folder: Path) -> bool:
+    """Whether nothing but half-written checkpoints of a killed training is in a folder."""
+    return set(folder.iterdir()) <= set(unfinished_checkpoints(folder))
+
+
 def load_last(folder: Path, learner: nn.Module, optimiser: Optimizer, average: AveragedModel | None) -> Position:
-    """Put everything back as `save_last` found it; raises UserError if the checkpoint is damaged."""
-    tensors, header = load_checkpoint(folder / LAST)
-    learner.load_state_dict(_below("learner", tensors))
+    """Put everything back as `save_last` found it.
+
+    Raises:
+        UserError: if the checkpoint and the one before it are damaged, or it lacks something.
+    """
+    path = newest_checkpoint(folder)
+    tensors, header = load_checkpoint(path)
+    position = read_position(header, path)
+    load_weights(learner, tensors_below("learner", tensors), path)
     if average is not None:
-        average.load_state_dict(_below("average", tensors))
-    _load_optimiser(optimiser, _below("optimiser", tensors))
-    torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"])
-    return Position(**header["position"])
+        load_weights(average, tensors_below("average", tensors), path)
+    _load_optimiser(optimiser, tensors_below("optimiser", tensors), position, path)
+    try:
+        torch.set_rng_state(tensors["random.cpu"])
+        if "random.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+    except (KeyError, TypeError, RuntimeError):
+        raise UserError(_lacks(path, "no sound random state")) from None
+    return position
 
 
 def load_end(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Weights and header as `best.safetensors` would have them, of where the training is now; raises as `load_last`."""
-    tensors, header = load_checkpoint(folder / LAST)
-    step = header.pop("position")["step"]
-    return _below("average.module", tensors) or _below("learner", tensors), {**header, "step": step}
+    path = newest_checkpoint(folder)
+    tensors, header = load_checkpoint(path)
+    step = read_position(header, path).step
+    del header["position"]
+    return kept_weights(tensors), {**header, "step": step}
 
 
-def _load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def read_position(header: Mapping[str, Any], path: Path) -> Position:
+    """How far the training of a checkpoint's header had come.
+
+    Raises:
+        UserError: if the header does not say so, as that of `best.safetensors`.
+    """
+    place = header.get("position")
+    if not isinstance(place, dict):
+        raise UserError(_lacks(path, "no position, as in a file of weights alone"))
+    known = {each.name for each in fields(Position)}
+    found: dict[str, Any] = {
+        name: -math.inf if value is None else value for name, value in place.items() if name in known
+    }
+    counts = [found.get(name, 0) for name in ("step", "best_step", "blind_looks")]
+    numbers = [found.get(name, 0.0) for name in ("seconds", "best_score")]
+    losses = found.get("losses", [])
+    if (
+        "step" not in found
+        or not all(type(count) is int and count >= 0 for count in counts)
+        or not all(type(number) in (int, float) for number in numbers)
+        or not (isinstance(losses, list) and all(type(loss) in (int, float) for loss in losses))
+    ):
+        raise UserError(_lacks(path, "a position that is no position"))
+    return Position(**found)
+
+
+def _load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor], position: Position, path: Path) -> None:
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        index, key = name.split(".", 1)
-        parameter = parameters[int(index)]
-        # In the parameter's own memory layout: in another one the same sums may round differently.
-        kept = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
-        state.setdefault(int(index), {})[key] = kept
+    try:
+        for name, value in tensors.items():
+            index, key = name.split(".", 1)
+            parameter = parameters[int(index)]
+            # In the parameter's own memory layout: in another one the same sums may round differently.
+            kept = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+            state.setdefault(int(index), {})[key] = kept
+    except (ValueError, IndexError):
+        raise UserError(_lacks(path, "the state of another optimiser")) from None
+    expected = _STATE.get(type(optimiser), set())
+    if any(values.keys() != expected for values in state.values()) or bool(state) != bool(expected and position.step):
+        raise UserError(_lacks(path, "not the state of its optimiser"))
+    for place, values in state.items():
+        for key, value in values.items():
+            if (value.shape != parameters[place].shape and (key != "step" or value.ndim)) or not value.isfinite().all():
+                raise UserError(_lacks(path, "a damaged state of its optimiser"))
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+_STATE: dict[type, set[str]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    RMSprop: {"step", "square_avg", "momentum_buffer"},
+    SGD: set(),
+}
+"""What an optimiser of ours remembers of each parameter."""
+
+
+def _lacks(path: Path, found: str) -> str:
+    advice = f"Use its weights by --start-from {path}, or train again."
+    if path.name == LAST and is_readable(path.parent / PREVIOUS):
+        advice = f"Delete {path.name} and resume: the training goes on from {PREVIOUS}."
+    return f"{path} holds {found}, so no training can go on from it. {advice}"
