@@ -13,18 +13,20 @@ from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.dealing import Layout, deal, draw_count, draw_distinct, gather_tasks, highest, refuse_layout
+from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images, turnable
 
 
 class Episodes:
     """Tasks over a fixed set of classes.
 
     `images` is (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples.
-    Bytes are read as 0 to 1. `groups` (C,) gives each class a group, such as its alphabet; then all classes
+    Numbers are read as `quickstudy.tasks.scale` says: bytes as 0 to 1. `groups` (C,) gives each class a group, such as its alphabet; then all classes
     of a task come from one group. `num_examples` (C,) says how many of the E examples are real where
     classes differ.
 
     Raises:
-        UserError: if the classes or their examples are too few for the episodes asked for.
+        UserError: if the classes or their examples are too few for the episodes asked for, or the images' numbers do
+            not say how bright white is.
     """
 
     def __init__(
@@ -35,7 +37,8 @@ class Episodes:
         groups: Tensor | np.ndarray | None = None,
         num_examples: Tensor | np.ndarray | None = None,
     ) -> None:
-        self.images = torch.as_tensor(images)
+        given = as_tensor(images)
+        self.images, self.scale = read_images(given, are_vectors=given.ndim == 3)
         self.layout = layout or Layout()
         self.num_examples = None if num_examples is None else torch.as_tensor(num_examples)
         refuse_layout(self.layout)
@@ -65,7 +68,7 @@ class Episodes:
         examples_TNE = self._draw_examples(classes_TN, shots + self.layout.queries, generator)
         index_TNE = classes_TN[..., None] * self.images.shape[1] + examples_TNE
         hand = deal(index_TNE, shots, self.layout, generator)
-        return gather_tasks(self.images.flatten(0, 1), hand, self.layout.jitter, generator)
+        return gather_tasks(Scaled(self.images.flatten(0, 1), self.scale), hand, self.layout.jitter, generator)
 
     def _draw_classes(self, num_tasks: int, ways: int, generator: torch.Generator) -> Tensor:
         if self.groups is None:
@@ -134,10 +137,10 @@ class GeneratedEpisodes:
         ways = draw_count(self.layout.ways, generator)
         shots = draw_count(self.layout.shots, generator)
         each = shots + self.layout.queries
-        images = self.draw(num_tasks * ways, each, generator)
+        images, scale = read_batch(self.draw(num_tasks * ways, each, generator))
         index_TNE = torch.arange(num_tasks * ways * each, device=images.device).view(num_tasks, ways, each)
         hand = deal(index_TNE, shots, self.layout, generator)
-        return gather_tasks(images.flatten(0, 1), hand, self.layout.jitter, generator)
+        return gather_tasks(Scaled(images.flatten(0, 1), scale), hand, self.layout.jitter, generator)
 
 
 def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
@@ -146,7 +149,7 @@ def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
     Raises:
         UserError: if the images are not square.
     """
-    upright = torch.as_tensor(images)
+    upright = turnable(images)
     if upright.shape[-2] != upright.shape[-1]:
         raise UserError(f"Images are {tuple(upright.shape[-2:])}, but only square ones fit their frame when turned.")
     return torch.cat([upright.rot90(turns, dims=(-2, -1)) for turns in range(4)])
@@ -154,7 +157,7 @@ def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
 
 def mirrored_classes(images: Tensor | np.ndarray) -> Tensor:
     """Every class and its mirror image, as classes of their own: (2 C, E, …, H, W)."""
-    upright = torch.as_tensor(images)
+    upright = turnable(images)
     return torch.cat([upright, upright.flip(-1)])
 
 
