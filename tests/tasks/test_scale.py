@@ -138,13 +138,12 @@ def test_vectors_may_hold_any_numbers():
         drawn = Episodes(vectors, Layout(2, 1, 1)).sample(5, seeded()).query_x
         assert drawn.is_floating_point()
         assert torch.isin(drawn, vectors.float()).all()
-    assert (
-        Episodes(torch.full((3, 4, 5), 255, dtype=torch.uint8), Layout(2, 1, 1)).sample(1, seeded()).query_x.max() == 1
-    )
+    white = torch.full((3, 4, 5), 255, dtype=torch.uint8)
+    assert Episodes(white, Layout(2, 1, 1)).sample(1, seeded()).query_x.max() == 1
+    endless = torch.zeros(3, 4, 5)
+    endless[1, 2, 3] = torch.inf
     with pytest.raises(UserError, match=r"NaN or infinite, the first at \(1, 2, 3\)"):
-        Episodes(
-            torch.zeros(3, 4, 5).index_put((torch.tensor(1), torch.tensor(2), torch.tensor(3)), torch.tensor(torch.inf))
-        )
+        Episodes(endless)
 
 
 def test_arrays_that_torch_cannot_take_as_they_are_are_copied():

@@ -134,9 +134,8 @@ class GeneratedCompletion(Completion):
 
     def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
         index_T1 = torch.arange(num_tasks, device=generator.device)[:, None]
-        return gather_images(
-            read_batch(self.draw(num_tasks, generator)), index_T1, self.layout.jitter, generator
-        ).squeeze(1)
+        drawn = read_batch(self.draw(num_tasks, generator))
+        return gather_images(drawn, index_T1, self.layout.jitter, generator).squeeze(1)
 
 
 def pixel_places(grid: tuple[int, int], like: Tensor) -> Tensor:

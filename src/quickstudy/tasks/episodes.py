@@ -20,9 +20,9 @@ class Episodes:
     """Tasks over a fixed set of classes.
 
     `images` is (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples.
-    Numbers are read as `quickstudy.tasks.scale` says: bytes as 0 to 1. `groups` (C,) gives each class a group, such as its alphabet; then all classes
-    of a task come from one group. `num_examples` (C,) says how many of the E examples are real where
-    classes differ.
+    Bytes are read as 0 to 1, other numbers as `quickstudy.tasks.scale` says. `groups` (C,) gives each class a
+    group, such as its alphabet; then all classes of a task come from one group. `num_examples` (C,) says how
+    many of the E examples are real where classes differ.
 
     Raises:
         UserError: if the classes or their examples are too few for the episodes asked for, or the images' numbers do

@@ -21,7 +21,7 @@ from quickstudy.core import UserError
 
 _TOLERANCE = 0.01  # Interpolation overshoots a little.
 _STANDARDISED = 20.0  # Deviations from the mean; farther away no pixel of a standardised image lies.
-_CHUNK = 1 << 22  # Numbers looked at in one go.
+_FIRST, _CHUNK = 1 << 12, 1 << 22  # Numbers looked at in one go, at first and then.
 
 
 class Scaled(NamedTuple):
@@ -102,16 +102,9 @@ def as_tensor(images: Tensor | np.ndarray, name: str = "images") -> Tensor:
 def _is_ink(integers: Tensor) -> bool:
     """Whether there is nothing but 0 and 1; in most images the first numbers tell."""
     flat = integers.reshape(-1)
-    return all(
-        bool(((part == 0) | (part == 1)).all())
-        for start in range(0, len(flat), _CHUNK)
-        for part in _halves(flat, start)
-    )
-
-
-def _halves(flat: Tensor, start: int) -> tuple[Tensor, ...]:
-    chunk = flat[start : start + _CHUNK]
-    return chunk[:4096], chunk[4096:]
+    starts = (0, *range(_FIRST, len(flat), _CHUNK))
+    parts = (flat[start : start + (_CHUNK if start else _FIRST)] for start in starts)
+    return all(bool(((part == 0) | (part == 1)).all()) for part in parts)
 
 
 def _refuse_floats(images: Tensor, name: str, *, are_vectors: bool) -> None:
