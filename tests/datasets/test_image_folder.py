@@ -8,7 +8,7 @@ from PIL import Image
 
 from quickstudy.datasets import image_folder
 from quickstudy.datasets.download import DataError
-from quickstudy.datasets.image_folder import area_average
+from quickstudy.datasets.resampling import area_average
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -94,6 +94,10 @@ def test_the_aspect_stays_and_the_padding_is_background(tmp_path: Path, shape: t
     pixels[shape[0] // 2, shape[1] // 2] = 0
     save(tmp_path / "a" / "1.png", pixels)
     ink = image_folder.load(tmp_path, size=60).images[0, 0]
+    assert ink[30, 30] == 255
+    ink[30, 30] = 0
+    assert (ink == 0).all()
+    ink = image_folder.load(tmp_path, size=60, invert=True).images[0, 0]
     assert ink[30, 30] == 255
     ink[30, 30] = 15
     assert (ink == 15).all()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from quickstudy.datasets.paper import Paper, find_paper
+from quickstudy.datasets.paper import Paper, border_of, find_paper
 from quickstudy.datasets.resampling import resample, shrink
 from quickstudy.datasets.shades import read_any
 
@@ -20,7 +20,8 @@ in a hundred is larger than the second."""
 
 _BLANK = 0.06  # Less contrast than this is no ink.
 _SEEN = 0.2  # Where ink begins, as a share of the strongest.
-_PHOTO_SIDE = 512  # Of a photograph no more than so many pixels a side are looked at.
+_PHOTO_SIDES = (512, 256, 128)  # Of a photograph no more than so many pixels a side are looked at, the fewer the more
+_GRAINY = 0.02  # it is grained.
 _PALE, _DARK = 0.35, 0.65  # In photographs paler shares of the strongest ink are paper, darker ones are all ink.
 
 
@@ -93,13 +94,20 @@ def find_ink(grey: np.ndarray, invert: Invert = "auto") -> Ink:
     """Tell ink from paper in shades of grey (H, W) from 0 to 1."""
     if invert != "auto":
         raw = 1 - grey if invert else grey
-        ground = float(np.median(_border(raw)))
+        ground = float(np.median(border_of(raw)))
         return Ink(raw - ground, ground)
-    reduced = shrink(grey, _PHOTO_SIDE)
-    paper = find_paper(reduced)
-    if paper is not None:
-        return Ink(_ink_on_paper(reduced, paper), is_photo=True)
-    contrast = _stronger(grey - np.median(_border(grey)))
+    photo: tuple[np.ndarray, Paper] | None = None
+    for side in _PHOTO_SIDES:
+        reduced = shrink(grey, side)
+        paper = find_paper(reduced)
+        if paper is None:
+            break
+        photo = reduced, paper
+        if paper.grain < _GRAINY:
+            break
+    if photo is not None:
+        return Ink(_ink_on_paper(*photo), is_photo=True)
+    contrast = _stronger(grey - np.median(border_of(grey)))
     strongest = contrast.max()
     return Ink(contrast / strongest if strongest >= _BLANK else np.zeros_like(grey))
 
@@ -131,7 +139,3 @@ def _ink_on_paper(grey: np.ndarray, paper: Paper) -> np.ndarray:
 def _stronger(difference: np.ndarray) -> np.ndarray:
     """What is darker than the ground or what is brighter, whichever stands out more."""
     return np.maximum(difference if difference.max() > -difference.min() else -difference, 0)
-
-
-def _border(image: np.ndarray) -> np.ndarray:
-    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])

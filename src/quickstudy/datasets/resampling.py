@@ -14,7 +14,8 @@ def area_average(images: np.ndarray, size: int) -> np.ndarray:
         size: pixels on a side.
     """
     height, width = images.shape[-2:]
-    averaged = _area_weights(height, size, 0, height) @ images.astype(np.float32) @ _area_weights(width, size, 0, width).T
+    rows, columns = _area_weights(height, size, 0, height), _area_weights(width, size, 0, width)
+    averaged = rows @ images.astype(np.float32) @ columns.T
     return np.rint(averaged).astype(np.uint8)
 
 

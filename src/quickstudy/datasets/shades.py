@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LARGEST_ASPECT = 100
 """How many times as long as wide a picture may be: of a longer one nothing could be seen."""
+GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""How bright red, green and blue are to the eye."""
 _OWN_PAPER, _TWO_TONES = 0.5, 0.2
 
 
@@ -119,7 +121,7 @@ def _shades_of_array(array: np.ndarray) -> np.ndarray:
     _refuse_shape(*shades.shape[:2])
     if shades.ndim == 2 or shades.shape[2] == 1:
         return shades.reshape(shades.shape[:2])
-    grey = shades[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    grey = shades[..., :3] @ GREY
     return _on_paper(shades, grey, colour=False) if shades.shape[2] == 4 else grey
 
 
@@ -135,17 +137,15 @@ def _on_paper(rgba: np.ndarray, grey: np.ndarray, *, colour: bool) -> np.ndarray
     Where it is a drawing, white or black, whichever is farther from its ink. Where it covers more than half and has
     several shades, it brought paper of its own, and that shade goes on.
     """
-    alpha = rgba[..., 3]
-    shown = grey[alpha > 0.5]
-    paper = 1.0
-    if shown.size and (alpha < 1).any():
-        covers = shown.size > _OWN_PAPER * grey.size
-        if covers and np.subtract(*np.percentile(shown, (95, 5))) > _TWO_TONES:
-            paper = float(np.median(shown))
-        else:
-            paper = float(shown.mean() < 0.5) if not colour else 1.0
-    over, alpha = (rgba[..., :3], alpha[..., None]) if colour else (grey, alpha)
-    return np.asarray(over * alpha + paper * (1 - alpha), dtype=np.float32)
+    over, alpha = (rgba[..., :3] if colour else grey[..., None]), rgba[..., 3:]
+    shown = grey[alpha[..., 0] > 0.5]
+    paper = np.float32(1)
+    if shown.size and shown.size > _OWN_PAPER * grey.size and np.subtract(*np.percentile(shown, (95, 5))) > _TWO_TONES:
+        paper = np.median(over[alpha[..., 0] > 0.5], axis=0)
+    elif shown.size:
+        paper = np.float32(shown.mean() < 0.5)
+    laid = over * alpha + paper * (1 - alpha)
+    return np.asarray(laid if colour else laid[..., 0], dtype=np.float32)
 
 
 def _refuse_shape(height: int, width: int) -> None:
