@@ -8,7 +8,6 @@ from PIL import Image
 
 from quickstudy.datasets import image_folder
 from quickstudy.datasets.download import DataError
-from quickstudy.datasets.resampling import area_average
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -170,20 +169,6 @@ def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
         image_folder.load(tmp_path, size=0)
     with pytest.raises(ValueError, match="not 'yes'"):
         image_folder.load(tmp_path, invert="yes")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(("length", "size"), [(105, 28), (105, 20), (28, 28), (7, 28), (105, 1)])
-def test_area_averages_keep_the_mean(length: int, size: int) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, length, length)).astype(np.uint8)
-    averaged = area_average(images, size)
-    assert averaged.shape == (3, size, size)
-    np.testing.assert_allclose(averaged.mean(axis=(1, 2)), images.mean(axis=(1, 2)), atol=0.5)
-
-
-def test_a_pixel_on_an_edge_is_shared_by_area() -> None:
-    images = np.array([[0, 240, 0], [0, 240, 0], [0, 240, 0]], dtype=np.uint8)
-    np.testing.assert_array_equal(area_average(images, 2), np.full((2, 2), 80))
-    np.testing.assert_array_equal(area_average(images, 3), images)
 
 
 @pytest.fixture

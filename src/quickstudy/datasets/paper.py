@@ -11,7 +11,7 @@ _FITTED_SIDE = 64
 _ROUNDS = 12
 _EVEN = 0.01  # A border that differs less is of one shade; most pictures are told so without a fit.
 _SHADING, _GRAIN = 0.04, 0.006
-_MOSTLY_PAPER = 0.6
+_MOSTLY_PAPER, _COARSEST = 0.6, 0.12  # Share of the picture, and grain: beyond these it is no paper.
 
 
 class Paper(NamedTuple):
@@ -48,7 +48,7 @@ def find_paper(grey: np.ndarray) -> Paper | None:
         return None
     shades = (_terms(*grey.shape) @ coefficients).astype(np.float32)
     grain = 1.4826 * float(np.median(np.abs(grey - shades)))
-    if np.ptp(shades) < _SHADING and grain < _GRAIN:
+    if grain > _COARSEST or (np.ptp(shades) < _SHADING and grain < _GRAIN):
         return None
     return Paper(np.clip(shades, 0.02, 1), grain)
 

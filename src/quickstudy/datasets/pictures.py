@@ -161,7 +161,7 @@ def _digest(levels: np.ndarray) -> str:
     if levels.ndim == 2:
         levels = np.repeat(levels[..., None], 3, axis=2)
     content = hashlib.blake2b(f"{height}x{width}:".encode(), digest_size=8)
-    content.update(np.ascontiguousarray(levels))
+    content.update(levels.tobytes())
     return content.hexdigest()
 
 

@@ -15,6 +15,9 @@ from quickstudy.tasks.dealing import highest
 Images = Callable[[Path | None, Part], Completion]
 """From the data root and the part that is wanted to the images of that part."""
 
+Contents = Callable[[Path | None], dict[str, list[str]]]
+"""From the data root to digests of the pictures of each part."""
+
 TESTS = {
     **{f"{count} random pixels": CompletionLayout(count) for count in (10, 50, 100, 300)},
     **{f"{count} pixels from the top": CompletionLayout(count, order="from the top") for count in (100, 300)},
@@ -33,7 +36,7 @@ def completion_experiment(
     tasks_per_step: int,
     learning_rate: float,
     steps: int,
-    contents: Callable[[Path | None], dict[Part, list[str]]] | None = None,
+    contents: Contents | None = None,
 ) -> Experiment:
     """Train on images of so many pixels a side, of which some are given, as many as are drawn for the step.
 
@@ -90,10 +93,10 @@ def folder_of(folder: str, size: int, *, colour: bool) -> Images:
     return images
 
 
-def contents_of(folder: str, size: int, *, colour: bool) -> Callable[[Path | None], dict[Part, list[str]]]:
+def contents_of(folder: str, size: int, *, colour: bool) -> Contents:
     """Digests of the pictures of each part of `folder_of`."""
 
-    def digests(data_root: Path | None) -> dict[Part, list[str]]:
+    def digests(data_root: Path | None) -> dict[str, list[str]]:
         found = _pictures(folder, size, colour=colour).digests
         split = pictures.split(found)
         return {part: [found[index] for index in getattr(split, part)] for part in ("train", "validation", "test")}
