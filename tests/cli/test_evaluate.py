@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -333,3 +334,68 @@ def test_images_are_of_the_size_asked_for(quickstudy, made_up_omniglot: None) ->
         for size in ((), ("--size", 14))
     ]
     assert sizes == [28, 14]
+
+
+def test_a_folder_is_read_at_the_size_that_the_learner_was_built_for(quickstudy, folder: Path) -> None:
+    for name in ("omniglot-mann-sequences", "omniglot-lstm", "omniglot-autoencoder"):
+        code, out, err = quickstudy("evaluate", name, "--data", folder, "--queries", 4, "--tasks", 3, "--json")
+        assert code == 0, err
+        assert json.loads(out)["size"] == 20
+    code, out, _ = quickstudy("evaluate", "omniglot-lstm", "--data", "glyphs", "--tasks", 3, "--json")
+    assert (code, json.loads(out)["size"]) == (0, 20)
+
+
+@pytest.mark.parametrize("data", ["folder", "glyphs"])
+def test_a_learner_of_strings_is_told_to_read_sequences(quickstudy, folder: Path, data: str) -> None:
+    given = folder if data == "folder" else data
+    code, _, err = quickstudy("evaluate", "omniglot-mann-strings", "--data", given, "--queries", 4)
+    assert code == 2
+    assert "only sequences of omniglot have. Add --instances, and leave --data out." in " ".join(err.split())
+
+
+def test_images_of_another_size_than_the_weights_read_are_refused(quickstudy, folder: Path) -> None:
+    for name, size, built_for in (("omniglot-protonet", 20, 28), ("omniglot-mann", 20, 28), ("omniglot-lstm", 28, 20)):
+        for data in ([], ["--data", folder]):
+            code, out, err = quickstudy("evaluate", name, "--size", size, *data)
+            assert (code, out) == (2, "")
+            assert f"these weights read images of {built_for}×{built_for} pixels" in " ".join(err.split())
+
+
+def test_without_weights_a_folder_is_read_at_any_size(quickstudy, folder: Path) -> None:
+    command = ("evaluate", "glyphs-nearest", "--data", folder, "--queries", 4, "--tasks", 5, "--size", 14, "--json")
+    code, out, _ = quickstudy(*command)
+    assert (code, json.loads(out)["size"]) == (0, 14)
+
+
+@pytest.fixture
+def uneven_folder(folder: Path, tmp_path: Path) -> Path:
+    """Six classes of which the first two have but two and three drawings."""
+    uneven = tmp_path / "uneven"
+    shutil.copytree(folder, uneven)
+    for name, count in (("class0", 2), ("class1", 3)):
+        for path in sorted((uneven / name).iterdir())[count:]:
+            path.unlink()
+    return uneven
+
+
+def test_classes_that_are_too_small_are_named_with_their_counts(quickstudy, uneven_folder: Path) -> None:
+    command = ("evaluate", "glyphs-nearest", "--data", uneven_folder, "--ways", 3, "--queries", 4, "--tasks", 5)
+    code, out, err = quickstudy(*command)
+    assert (code, out) == (2, "")
+    assert "need 5 images of every class" in " ".join(err.split())
+    assert "fewer of: class0 (2), class1 (3)." in " ".join(err.split())
+    assert "--skip-small" in err
+
+
+def test_classes_that_are_too_small_can_be_left_out(quickstudy, uneven_folder: Path) -> None:
+    command = ("evaluate", "glyphs-nearest", "--data", uneven_folder, "--queries", 4, "--tasks", 5, "--skip-small")
+    code, out, err = quickstudy(*command, "--ways", 4, "--json")
+    assert code == 0
+    assert json.loads(out)["ways"] == 4
+    assert "left out, having too few images: class0 (2), class1 (3)" in err
+    code, _, err = quickstudy(*command, "--ways", 5)
+    assert code == 2
+    assert "5 ways need 5 classes, but there are 4" in err
+    code, _, err = quickstudy("evaluate", "glyphs-nearest", "--skip-small")
+    assert code == 2
+    assert "it is for a folder of images" in " ".join(err.split())

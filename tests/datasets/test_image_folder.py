@@ -8,7 +8,6 @@ from PIL import Image
 
 from quickstudy.datasets import image_folder
 from quickstudy.datasets.download import DataError
-from quickstudy.datasets.image_folder import area_average
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -95,6 +94,10 @@ def test_the_aspect_stays_and_the_padding_is_background(tmp_path: Path, shape: t
     save(tmp_path / "a" / "1.png", pixels)
     ink = image_folder.load(tmp_path, size=60).images[0, 0]
     assert ink[30, 30] == 255
+    ink[30, 30] = 0
+    assert (ink == 0).all()
+    ink = image_folder.load(tmp_path, size=60, invert=True).images[0, 0]
+    assert ink[30, 30] == 255
     ink[30, 30] = 15
     assert (ink == 15).all()
 
@@ -168,15 +171,66 @@ def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
         image_folder.load(tmp_path, invert="yes")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("length", "size"), [(105, 28), (105, 20), (28, 28), (7, 28), (105, 1)])
-def test_area_averages_keep_the_mean(length: int, size: int) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, length, length)).astype(np.uint8)
-    averaged = area_average(images, size)
-    assert averaged.shape == (3, size, size)
-    np.testing.assert_allclose(averaged.mean(axis=(1, 2)), images.mean(axis=(1, 2)), atol=0.5)
+@pytest.fixture
+def tiny_digits() -> np.ndarray:
+    """Five bars of 8×8 pixels from edge to edge, black on white, and one that is shorter."""
+    bars = np.full((6, 8, 8), 255, dtype=np.uint8)
+    for index, bar in enumerate(bars):
+        bar[:, index + 1] = 0
+    bars[5, 7] = 255
+    return bars
 
 
-def test_a_pixel_on_an_edge_is_shared_by_area() -> None:
-    images = np.array([[0, 240, 0], [0, 240, 0], [0, 240, 0]], dtype=np.uint8)
-    np.testing.assert_array_equal(area_average(images, 2), np.full((2, 2), 80))
-    np.testing.assert_array_equal(area_average(images, 3), images)
+def test_a_folder_is_reframed_as_a_whole_where_most_ink_goes_from_edge_to_edge(tmp_path: Path, tiny_digits) -> None:
+    for index, bar in enumerate(tiny_digits):
+        save(tmp_path / "bars" / f"{index}.png", bar)
+    images = image_folder.load(tmp_path).images[0]
+    heights = [np.ptp(np.flatnonzero(image.max(axis=1) > 127)) + 1 for image in images]
+    assert heights == pytest.approx([18] * 6, abs=1.5)
+    assert image_folder.load(tmp_path, reframe=False).images[0, 0, 0].max() > 127
+
+
+def test_in_a_folder_of_drawings_with_margins_one_that_goes_to_the_edge_stays_as_it_is(tmp_path: Path) -> None:
+    for index, (top, bottom) in enumerate([(8, 20), (5, 24), (0, 28)]):
+        pixels = paper()
+        pixels[top:bottom, 13:15] = 0
+        save(tmp_path / "bars" / f"{index}.png", pixels)
+    images = image_folder.load(tmp_path).images[0]
+    assert [int((image[:, 13] > 127).sum()) for image in images] == [12, 19, 28]
+
+
+def test_white_ink_on_nothing_and_dark_ink_on_mid_grey_are_ink(tmp_path: Path) -> None:
+    nothing = np.full((28, 28, 4), 255, dtype=np.uint8)
+    nothing[..., 3] = 255 - paper_with_a_dot()
+    save(tmp_path / "a" / "white.png", nothing)
+    save(tmp_path / "a" / "mid.png", paper_with_a_dot() // 2)
+    for ink in image_folder.load(tmp_path).images[0]:
+        np.testing.assert_array_equal(ink, 255 - paper_with_a_dot())
+
+
+def test_twelve_bits_in_a_file_of_sixteen_are_scaled_by_their_own_white(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "1.png", np.full((8, 8), 1365, dtype=np.uint16))
+    assert (image_folder.load(tmp_path, invert=False).images == 85).all()
+
+
+def test_one_long_line_of_pixels_is_refused_by_name(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "line.png", paper(1, 65_000))
+    with pytest.raises(DataError, match=r"line\.png: it is 65000×1 pixels.*crop it"):
+        image_folder.load(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["{}/{}", "{}/alphabet/{}"])
+def test_classes_that_lie_deeper_are_found_and_named(tmp_path: Path, path: str) -> None:
+    for part, names in (("train", ("cat", "dog", "cow")), ("test", ("owl", "hen"))):
+        for name in names:
+            save(tmp_path / path.format(part, name) / "1.png", paper())
+    inner = path.format("train", "").rstrip("/")
+    with pytest.raises(DataError, match=rf"folders of images lie deeper.*{inner} \(3 classes\)"):
+        image_folder.load(tmp_path)
+
+
+def test_given_one_class_the_message_names_the_folder_above(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        save(tmp_path / name / "1.png", paper())
+    with pytest.raises(DataError, match=rf"2?1 images of its own.*give {tmp_path}\."):
+        image_folder.load(tmp_path / "cat")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from quickstudy.datasets import omniglot
 from quickstudy.datasets.download import DataError, checksum
-from quickstudy.datasets.image_folder import area_average
+from quickstudy.datasets.resampling import area_average
 
 BACKGROUND, EVALUATION = "images_background.zip", "images_evaluation.zip"
 SMALL_WORLD = {BACKGROUND: {"Greek": 2, "Hebrew": 1}, EVALUATION: {"Tengwar": 2}}

@@ -64,3 +64,123 @@ def test_what_is_missing_or_damaged_is_named(tmp_path):
         pictures.load(tmp_path)
     with pytest.raises(ValueError, match="size"):
         pictures.load(tmp_path, 0)
+
+
+def test_hidden_folders_are_passed_over(tmp_path):
+    save(tmp_path / "a.png", np.full((4, 4), 30))
+    save(tmp_path / ".thumbnails" / "a.png", np.full((4, 4), 99))
+    assert len(pictures.load(tmp_path, 4)) == 1
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("white", [65535, 4095])
+def test_sixteen_bits_are_scaled_by_their_brightest_possible_value(tmp_path, white, colour):
+    pixels = np.full((4, 4), white, dtype=np.uint16)
+    pixels[:2] = white // 3
+    Image.fromarray(pixels).save(tmp_path / "deep.png")
+    found = pictures.load(tmp_path, 4, colour=colour)[0]
+    assert (found[..., :2, :] == 85).all()
+    assert (found[..., 2:, :] == 255).all()
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_what_is_drawn_on_nothing_can_be_seen(tmp_path, colour):
+    for name, ink in (("a white", 255), ("b black", 0)):
+        pixels = np.full((4, 4, 4), ink)
+        pixels[..., 3] = 0
+        pixels[1, 1, 3] = 255
+        save(tmp_path / f"{name}.png", pixels)
+    white, black = pictures.load(tmp_path, 4, colour=colour)[..., 1:, 1:]
+    assert white[..., 0, 0].min() == 255
+    assert white[..., 1, 1].max() == 0
+    assert black[..., 0, 0].max() == 0
+    assert black[..., 1, 1].min() == 255
+
+
+def test_small_pictures_are_enlarged_smoothly_up_to_their_edges(tmp_path):
+    save(tmp_path / "slope.png", np.tile(np.arange(0, 160, 20), (8, 1)))
+    found = pictures.load(tmp_path, 28)[0].astype(int)
+    assert len(np.unique(found)) > 20
+    assert (np.diff(found, axis=1) >= 0).all()
+    assert np.ptp(found, axis=0).max() <= 1
+    save(tmp_path / "slope.png", np.full((8, 8), 77))
+    assert (pictures.load(tmp_path, 28) == 77).all()
+
+
+def test_a_folder_that_has_changed_is_read_anew(tmp_path):
+    save(tmp_path / "a.png", np.full((4, 4), 30))
+    assert pictures.load(tmp_path, 4).max() == 30
+    save(tmp_path / "a.png", np.full((6, 4), 40))
+    assert pictures.load(tmp_path, 4).max() == 40
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (packed(np.zeros((2, 4, 4), dtype=np.uint8))[:-1], "does not hold the images"),
+        (packed(np.zeros((2, 4, 4), dtype=np.uint8))[:9], "first bytes say otherwise"),
+        (b"", "first bytes say otherwise"),
+        (b"\x00\x00\x08\x01" + 20 * b"\x00", "first bytes say otherwise"),
+        (packed(np.zeros((0, 4, 4), dtype=np.uint8)), "holds 0 images of 4×4 pixels"),
+        (packed(np.zeros((2, 0, 4), dtype=np.uint8)), "holds 2 images of 0×4 pixels"),
+    ],
+)
+def test_truncated_and_empty_files_of_mnist_have_one_message(tmp_path, data, complaint):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(data)
+    with pytest.raises(DataError, match=rf"train-images-idx3-ubyte.*{complaint}"):
+        pictures.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data[:20] + b"\x55" * 30, lambda data: b"no"])
+def test_a_damaged_packed_file_has_one_message(tmp_path, damage):
+    whole = gzip.compress(packed(np.random.default_rng(0).integers(0, 255, (9, 4, 4)).astype(np.uint8)))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(damage(whole))
+    with pytest.raises(DataError, match=r"Cannot read .*ubyte\.gz: .*Fetch it again"):
+        pictures.load(tmp_path)
+
+
+def test_one_long_line_of_pixels_is_refused_by_name(tmp_path):
+    save(tmp_path / "line.png", np.zeros((1, 65_000)))
+    with pytest.raises(DataError, match=r"line\.png: it is 65000×1 pixels"):
+        pictures.load(tmp_path)
+
+
+# What a picture shows.
+
+
+def test_the_digest_is_of_what_is_shown_in_whatever_format_and_size(tmp_path):
+    grey = np.random.default_rng(0).integers(0, 255, (9, 12)).astype(np.uint8)
+    save(tmp_path / "a.png", grey)
+    save(tmp_path / "b.bmp", np.repeat(grey[..., None], 3, axis=2))
+    save(tmp_path / "c.png", grey.T)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(packed(grey[None]))
+    digests = pictures.read(tmp_path, 4).digests
+    assert len(digests) == 4
+    assert len(set(digests)) == 2, "only the turned one differs"
+    assert digests == pictures.read(tmp_path, 7, colour=True).digests
+    assert all(len(digest) == 16 and int(digest, 16) >= 0 for digest in digests)
+
+
+def digests(count, seed=0):
+    numbers = np.random.default_rng(seed).integers(0, 1 << 63, count, dtype=np.uint64)
+    return [f"{2 * int(number):016x}" for number in numbers]
+
+
+def test_the_split_has_eight_tenths_one_tenth_and_one_tenth():
+    sizes = [len(part) for part in pictures.split(digests(20_000))]
+    assert sizes == pytest.approx([16_000, 2_000, 2_000], abs=200)
+
+
+def test_copies_are_in_one_part():
+    some = digests(200)
+    for part in pictures.split(some + some):
+        assert set(part[part < 200] + 200) == set(part[part >= 200])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_part_is_empty_as_long_as_three_pictures_differ(seed):
+    split = pictures.split(digests(3, seed))
+    assert sorted(index for part in split for index in part) == [0, 1, 2]
+    assert all(len(part) == 1 for part in split)
+    with pytest.raises(DataError, match="Only 2 of 4 pictures differ"):
+        pictures.split(2 * digests(2, seed))

@@ -6,9 +6,10 @@ import torch
 from PIL import Image
 
 from quickstudy.cli import main
-from quickstudy.core import UserError
+from quickstudy.core import Experiment, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES
+from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
 
 
 def sample(source, data_root=None, count=4, seed=0):
@@ -52,13 +53,84 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_parted_into_training_validation_and_test(folder: Path) -> None:
+def parts_of(folder: Path) -> list[set[int]]:
+    """Which of the pictures, by their red, are in training, validation and test."""
     experiment = RECIPES["folder-completion-conv-cnp"](folder=str(folder), size=8, colour=True, support=(1, 9))
     sources = (experiment.train, experiment.validation, next(iter(experiment.test.values())))
-    parts = [source(None).images for source in sources]
-    assert [tuple(part.shape) for part in parts] == [(16, 3, 8, 8), (2, 3, 8, 8), (2, 3, 8, 8)]
-    assert sorted(int(image[0, 0, 0]) for part in parts for image in part) == [10 * number for number in range(20)]
+    return [{int(image[0, 0, 0]) for image in source(None).images} for source in sources]
+
+
+def test_a_folder_is_parted_into_training_validation_and_test(folder: Path) -> None:
+    experiment = RECIPES["folder-completion-conv-cnp"](folder=str(folder), size=8, colour=True, support=(1, 9))
+    assert experiment.train(None).images.shape[1:] == (3, 8, 8)
+    train, validation, test = parts_of(folder)
+    assert train | validation | test == {10 * number for number in range(20)}
+    assert len(train) + len(validation) + len(test) == 20
+    assert len(train) > 10
+    assert validation
+    assert test
     assert experiment.test.keys() == {"10 random pixels", "50 random pixels"}, "of 64"
+
+
+def test_pictures_that_come_go_or_are_renamed_move_no_other_to_another_part(tmp_path: Path) -> None:
+    for number in range(60):
+        Image.new("RGB", (12, 9), (number, 0, 255)).save(tmp_path / f"{number}.png")
+    before = parts_of(tmp_path)
+    for number in range(30):
+        (tmp_path / f"{number}.png").rename(tmp_path / f"renamed {60 - number}.png")
+    for number in range(30, 36):
+        (tmp_path / f"{number}.png").unlink()
+    for number in range(60, 90):
+        Image.new("RGB", (12, 9), (number, 0, 255)).save(tmp_path / f"{number}.png")
+    gone, new = set(range(30, 36)), set(range(60, 90))
+    assert [part - new for part in parts_of(tmp_path)] == [part - gone for part in before]
+
+
+def test_weights_are_not_tested_on_pictures_that_they_were_trained_on(folder: Path) -> None:
+    def experiment(of: Path) -> Experiment:
+        return RECIPES["folder-completion-conv-cnp"](folder=str(of))
+
+    header: dict[str, object] = {}
+    note_seen(header, experiment(folder), None)
+    train, validation, test = parts_of(folder)
+    assert len(header["trained_on"]) == len(train)
+    refuse_seen(header, experiment(folder), None)
+    for red in test | validation:  # So few pictures are left that others take the place of these.
+        (folder / f"{red // 10}.png").unlink()
+    with pytest.raises(UserError, match=r"1 of the 1 test pictures are among those .* trained on: the folder has"):
+        refuse_seen(header, experiment(folder), None, parts=("test",))
+    heir: dict[str, object] = {}
+    inherit_seen(heir, header)
+    with pytest.raises(UserError, match="1 of the 1 validation pictures"):
+        refuse_seen(heir, experiment(folder), None)
+    refuse_seen({}, experiment(folder), None)
+
+
+@pytest.mark.parametrize("how", ["evaluate", "--resume", "--start-from"])
+def test_every_command_refuses_pictures_that_were_trained_on(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    runs = tmp_path_factory.mktemp("runs")
+    sizes = ["--folder", folder, "--size", 8, "--support", 1, 5, "--channels", 4, "--blocks", 1]
+    training = ["train", "folder-completion-conv-cnp", *sizes, "--tasks-per-step", 1, "--steps", 2, "--test-tasks", 0]
+
+    def run(*words: object) -> int:
+        return main([str(word) for word in words])
+
+    assert run(*training, "--out", runs / "one") == 0
+    assert run("evaluate", runs / "one", "--tasks", 2) == 0
+    _, validation, test = parts_of(folder)
+    for red in test | validation:
+        (folder / f"{red // 10}.png").unlink()
+    capsys.readouterr()
+    commands = {
+        "evaluate": ["evaluate", runs / "one", "--tasks", 2],
+        "--resume": [*training, "--resume", runs / "one"],
+        "--start-from": [*training, "--start-from", runs / "one", "--out", runs / "two"],
+    }
+    assert run(*commands[how]) == 2
+    assert "the folder has changed since" in capsys.readouterr().err
+    assert not (runs / "two").exists()
 
 
 def test_pictures_that_are_missing_or_too_few_are_named(folder: Path) -> None:

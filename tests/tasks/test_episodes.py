@@ -6,6 +6,7 @@ from quickstudy.core import UserError
 from quickstudy.tasks import Episodes, GeneratedEpisodes, Jitter, Layout, mirrored_classes, rotated_classes
 
 SMALL = Layout(ways=3, shots=2, queries=4)
+UNIT = 2.0**-13
 
 
 def seeded(seed=0) -> torch.Generator:
@@ -13,8 +14,8 @@ def seeded(seed=0) -> torch.Generator:
 
 
 def coded(num_classes=12, num_examples=8, shape=(2, 2)) -> torch.Tensor:
-    """Images whose every pixel says 100 · class + example, as floats."""
-    code = 100.0 * torch.arange(num_classes)[:, None] + torch.arange(num_examples)
+    """Images whose every pixel says 100 · class + example, in units so small that all lie between 0 and 1."""
+    code = (100.0 * torch.arange(num_classes)[:, None] + torch.arange(num_examples)) * UNIT
     return code.view(num_classes, num_examples, *[1] * len(shape)).expand(-1, -1, *shape).clone()
 
 
@@ -22,7 +23,7 @@ def decoded(x) -> tuple[torch.Tensor, torch.Tensor]:
     """Class and example of coded inputs (T, S, …)."""
     flat = x.flatten(2)
     assert (flat == flat[..., :1]).all()
-    code = flat[..., 0].long()
+    code = (flat[..., 0] / UNIT).long()
     return code // 100, code % 100
 
 
@@ -40,7 +41,7 @@ def fresh_classes():
         asked.append((num_classes, num_examples))
         first = made[0]
         made[0] += num_classes
-        return coded(num_classes, num_examples) + 100 * first
+        return coded(num_classes, num_examples) + 100 * first * UNIT
 
     return draw, asked
 
@@ -210,10 +211,10 @@ def test_a_range_of_ways_uses_only_groups_large_enough_for_all_of_it():
 def test_only_real_examples_are_drawn_and_all_of_them(as_array):
     real = torch.arange(12) % 3 + 6
     images = coded()
-    images[torch.arange(8) >= real[:, None]] = -1.0
+    images[torch.arange(8) >= real[:, None]] = 0.99
     drawn = Episodes(images, SMALL, num_examples=as_array(real)).sample(1000, seeded())
     x = torch.cat([drawn.support_x, drawn.query_x], dim=1)
-    assert x.min() >= 0
+    assert x.max() < 0.99
     assert len(x[..., 0, 0, 0].unique()) == int(real.sum())
 
 

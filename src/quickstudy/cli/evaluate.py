@@ -19,6 +19,7 @@ from quickstudy.evaluation import evaluate, evaluate_instances, provenance
 from quickstudy.evaluation.answering import refuse_seed
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
+from quickstudy.recipes.seen import refuse_seen
 from quickstudy.recipes.sources import (
     Part,
     Split,
@@ -59,7 +60,9 @@ class EvaluateOptions:
     """Read sequences of as many classes as there are ways, ten drawings of each, and ask at every step: the accuracy
     at the 1st, 2nd, … 10th drawing of a class. For learners that read sequences."""
     size: int | None = None
-    """Side of Omniglot's images in pixels; by default that of the training."""
+    """Side of the images in pixels; by default that of the training. Only what has no weights reads other sizes."""
+    skip_small: bool = False
+    """Leave out the classes of a folder that have too few images, and say which."""
     shuffled_labels: bool = False
     """The control: support labels that say nothing; the accuracy must be chance."""
     inductive: bool = False
@@ -136,6 +139,7 @@ def _evaluate_functions(
             f"{', '.join(out_of_place)}: '{name}' predicts the values of functions, on which its recipe decides. "
             "Leave that out; at which points is for --support, --range and --query-range to say."
         )
+    refuse_seen(describe(name), experiment, options.data_root, parts=("test",))
     learner = learner.to(options.device)
     rows = settings(experiment, points, options.data_root, options.device)
     measured = evaluated(learner, rows, options.tasks, options.seed)
@@ -196,6 +200,13 @@ def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> Task
     layout = Layout(options.ways, options.shots, options.queries, shuffled_labels=options.shuffled_labels)
     if options.instances and data != "omniglot":
         raise UserError(f"--instances was given, but sequences are of omniglot, not of '{data}'. Leave it out.")
+    if header["arguments"].get("labels") == "strings" and not options.instances:
+        raise UserError(
+            "These weights name classes by strings, which only sequences of omniglot have. Add --instances"
+            + ("." if data == "omniglot" else ", and leave --data out.")
+        )
+    if options.skip_small and not Path(data).is_dir():
+        raise UserError(f"--skip-small was given, but it is for a folder of images, not for '{data}'. Leave it out.")
     if data == "omniglot":
         size, labels = _size(options, header), header["arguments"].get("labels", "one-hot")
         if options.part != "train":
@@ -204,26 +215,37 @@ def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> Task
             _refuse_beside_instances(options)
             sequences = SequenceLayout(options.ways, labels=sequence_labels(labels))
             return omniglot_sequences(options.split, options.part, sequences, size=size)
-        if labels == "strings":
-            raise UserError("These weights name classes by strings, which sequences have. Add --instances.")
         return omniglot_episodes(
             options.split, options.part, layout, within_alphabet=options.within_alphabet, size=size
         )
     if options.within_alphabet:
         raise UserError(f"--within-alphabet was given, but '{data}' has no alphabets. Leave it out.")
-    if options.size is not None:
-        raise UserError(f"--size was given, but it is for omniglot, and '{data}' comes in one size. Leave it out.")
     if data == "glyphs":
-        return glyph_episodes(options.part, layout)
+        if options.size is not None:
+            raise UserError(f"--size was given, but '{data}' comes in one size for these weights. Leave it out.")
+        return glyph_episodes(options.part, layout, _size(options, header))
     if Path(data).is_dir():
-        return folder_episodes(Path(data), layout)
+        size = _size(options, header)
+        return folder_episodes(Path(data), layout, size, skip_small=options.skip_small, say=_say)
     raise UserError(f"'{data}' is neither omniglot nor glyphs nor a folder. Give one of them as --data.")
 
 
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
 def _size(options: EvaluateOptions, header: dict[str, Any]) -> int:
-    size: int = header["arguments"].get("size", 28) if options.size is None else options.size
-    refuse_size(size)
-    return size
+    """The side of the images that weights read: only a learner without weights, such as Nearest, reads any."""
+    built_for: int = header["arguments"].get("size", 28)
+    if options.size is None:
+        return built_for
+    refuse_size(options.size)
+    if options.size != built_for and header["arguments"]:
+        raise UserError(
+            f"--size {options.size} was given, but these weights read images of {built_for}×{built_for} pixels. "
+            "Leave --size out."
+        )
+    return options.size
 
 
 def _refuse_beside_instances(options: EvaluateOptions) -> None:
@@ -243,7 +265,7 @@ def _protocol(data: str, options: EvaluateOptions, header: dict[str, Any]) -> di
         "data": data,
         "split": options.split if is_omniglot else None,
         "part": options.part,
-        "size": _size(options, header) if is_omniglot else None,
+        "size": _size(options, header),
         "device": str(torch.device(options.device)),
     }
     if options.instances:

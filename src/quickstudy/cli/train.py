@@ -22,6 +22,7 @@ from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, describe
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
+from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
 from quickstudy.recipes.sources import refuse_leaking_start
 from quickstudy.training import NonFiniteLossError, Run, train
 from quickstudy.training.loop import share_of_step
@@ -104,8 +105,11 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
         torch.manual_seed(header["seed"])
         experiment = build(name, header["arguments"])
         _refuse_pointless(name, experiment, header)
+        if folder.resumes:
+            refuse_seen(header, experiment, options.data_root)
         if header["start_from"] is not None and not folder.resumes:
-            _start_from(header, experiment, quiet=not fabric.is_global_zero)
+            _start_from(header, experiment, options.data_root, quiet=not fabric.is_global_zero)
+        note_seen(header, experiment, options.data_root)
         if options.test_tasks > 0:
             _agreed(fabric, lambda: _refuse_untestable(name, experiment, options))
         with _told_how_to_go_on(name, folder.path, options, fabric):
@@ -224,12 +228,14 @@ def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str,
     return stored
 
 
-def _start_from(header: dict[str, Any], experiment: Experiment, *, quiet: bool) -> None:
+def _start_from(header: dict[str, Any], experiment: Experiment, data_root: Path | None, *, quiet: bool) -> None:
     """Take over weights, and note in the header what they had seen."""
     header["before"] = []
     for name in header["start_from"].split(","):
         theirs = describe(name)
         refuse_leaking_start(theirs, header["arguments"])
+        refuse_seen(theirs, experiment, data_root)
+        inherit_seen(header, theirs)
         header["before"] += [theirs["arguments"], *theirs.get("before", ())]
         taken, total = adopt(experiment.learner, name), len(experiment.learner.state_dict())
         if not quiet:

@@ -1,7 +1,7 @@
 """All that a training needs to know: what a recipe returns."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -33,6 +33,10 @@ class Experiment:
     validation: TaskSource
     test: Mapping[str, TaskSource]
     """By title: the rows of the table printed at the end of a training."""
+
+    contents: Callable[[Path | None], Mapping[str, Sequence[str]]] | None = None
+    """For a user's own pictures: digests of what each part, "train", "validation" and "test", shows. The header of a
+    training keeps those it trained on."""
 
     steps: int
     """Optimiser steps."""

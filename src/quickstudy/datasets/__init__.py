@@ -2,5 +2,6 @@
 
 from quickstudy.datasets import glyphs, image_folder, omniglot, pictures
 from quickstudy.datasets.download import DataError
+from quickstudy.datasets.drawings import prepare_drawing
 
-__all__ = ["DataError", "glyphs", "image_folder", "omniglot", "pictures"]
+__all__ = ["DataError", "glyphs", "image_folder", "omniglot", "pictures", "prepare_drawing"]

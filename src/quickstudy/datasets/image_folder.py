@@ -3,13 +3,16 @@
 import os
 import re
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from quickstudy.datasets.download import DataError
+from quickstudy.datasets.drawings import LARGEST_SIDE, Invert, find_ink, framed, refuse_options
+from quickstudy.datasets.shades import read_file
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+_SHOWN = 5  # Folders named in a message.
 
 
 class ImageFolder(NamedTuple):
@@ -23,83 +26,95 @@ class ImageFolder(NamedTuple):
     names: tuple[str, ...]
 
 
-def load(
-    folder: Path | str,
-    size: int = 28,
-    invert: Literal["auto"] | bool = "auto",
-) -> ImageFolder:
-    """Return all images in grey, padded to a square with their background, averaged to size × size.
+def load(folder: Path | str, size: int = 28, invert: Invert = "auto", reframe: Invert = "auto") -> ImageFolder:
+    """Return all images as `prepare_drawing` prepares them, padded to a square with their background.
 
     Classes and images come in natural order ("2.png" before "10.png"); hidden files are passed over.
-    What is transparent counts as white.
 
     Args:
         folder: holds one sub-folder per class.
         size: pixels on a side.
-        invert: whether paper is brighter than ink, and so has to be turned around. "auto" decides for
-            each image: it is inverted if its border is bright.
+        invert: whether paper is brighter than ink, and so has to be turned around. "auto" finds the ink of each image
+            by its contrast with the border.
+        reframe: whether to put the ink into the middle, at the size of the training data. "auto" does so in
+            photographs, and in all images if in more than half of them the ink reaches from edge to edge.
 
     Raises:
-        ValueError: the size is not positive, or `invert` is none of the three.
+        ValueError: the size is not positive, or an option is none of its three.
         DataError: the folder or its images are missing, or an image cannot be read.
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1 pixel, not {size}.")
-    if invert not in ("auto", True, False):
-        raise ValueError(f'invert must be "auto", True or False, not {invert!r}.')
+    refuse_options(size, invert, reframe)
     classes = _find_images(Path(os.path.expanduser(folder)))
     num_drawings = np.array([len(paths) for paths in classes.values()], dtype=np.int64)
-    images = np.zeros((len(classes), int(num_drawings.max()), size, size), dtype=np.uint8)
-    for class_index, paths in enumerate(classes.values()):
-        for image_index, path in enumerate(paths):
-            images[class_index, image_index] = _read_ink(path, size, invert)
+    is_drawing = np.arange(num_drawings.max()) < num_drawings[:, None]
+    read = [_read(path, size, invert, reframe) for paths in classes.values() for path in paths]
+    as_they_are, reframed, wanted, longer_sides = (np.array(each) for each in zip(*read, strict=True))
+    # Decided together, so that drawings of one class do not differ in size by how near the edge their ink comes.
+    if reframe == invert == "auto" and np.median(longer_sides) > LARGEST_SIDE:
+        wanted[:] = True
+    images = np.zeros((*is_drawing.shape, size, size), dtype=np.uint8)
+    images[is_drawing] = np.where(wanted[:, None, None], reframed, as_they_are)
     return ImageFolder(images, num_drawings, tuple(classes))
 
 
-def area_average(images: np.ndarray, size: int) -> np.ndarray:
-    """Return uint8 images (..., size, size) whose pixels are the means of the areas that they cover.
-
-    Pixels on the edge of an area count by the part inside it. (Pillow's box filter counts them wholly
-    or not at all, which makes the strokes uneven.)
-
-    Args:
-        images: uint8, of shape (..., height, width).
-        size: pixels on a side.
-    """
-    height, width = images.shape[-2:]
-    averaged = _overlaps(height, size) @ images.astype(np.float32) @ _overlaps(width, size).T
-    return np.rint(averaged).astype(np.uint8)
-
-
-def _overlaps(length: int, size: int) -> np.ndarray:
-    """Return weights (size, length): what share of each new pixel's span each old pixel fills."""
-    edges = np.arange(size + 1)[:, None] * (length / size)
-    starts = np.arange(length)
-    shared = np.minimum(edges[1:], starts + 1) - np.maximum(edges[:-1], starts)
-    return (np.maximum(shared, 0) * (size / length)).astype(np.float32)
+def _read(path: Path, size: int, invert: Invert, reframe: Invert) -> tuple[np.ndarray, np.ndarray, bool, float]:
+    """An image as it is and with its ink reframed, whether the latter is wanted, and the longer side of its ink."""
+    ink = find_ink(read_file(path), invert)
+    both = [np.rint(255 * framed(ink, size, reframe=each)).astype(np.uint8) for each in (False, True)]
+    return both[0], both[1], ink.is_photo if reframe == "auto" else reframe, ink.longer_side
 
 
 def _find_images(folder: Path) -> dict[str, list[Path]]:
     try:
-        images = {
-            path.name: [file for file in _visible(path) if file.suffix.lower() in SUFFIXES and file.is_file()]
-            for path in _visible(folder)
-            if path.is_dir()
-        }
+        classes = {path.name: _pictures_in(path) for path in _visible(folder) if path.is_dir()}
+        empty = [name for name, paths in classes.items() if not paths]
+        if not classes or empty:
+            raise DataError(_what_is_there(folder, classes, empty))
     except OSError as error:
         raise DataError(
             f"Cannot list {error.filename or folder}: {error.strerror or error}. "
             "Expected a folder with one sub-folder of images per class."
         ) from error
-    if not images:
-        raise DataError(f"{folder} has no sub-folders: expected one per class, holding its images.")
-    for name, paths in images.items():
-        if not paths:
-            raise DataError(
-                f"{folder / name} has no images: expected files ending in {', '.join(sorted(SUFFIXES))}. "
-                "Add some or remove the folder."
-            )
-    return images
+    return classes
+
+
+def _what_is_there(folder: Path, classes: dict[str, list[Path]], empty: list[str]) -> str:
+    """Why a folder cannot be read, and which one could be."""
+    if not classes:
+        own = len(_pictures_in(folder))
+        found = f"has no sub-folders, but {own} images of its own" if own else "has no sub-folders"
+        beside = [path for path in folder.absolute().parent.iterdir() if path.is_dir() and _pictures_in(path)]
+        hint = f" If it is one class of several, give {folder.absolute().parent}." if own and len(beside) > 1 else ""
+        return f"{folder} {found}: expected one per class, holding its images.{hint}"
+    deeper = _with_classes(folder)
+    if deeper:
+        several = [f"{path} ({count} classes)" for path, count in deeper.items()]
+        return (
+            f"{folder / empty[0]} has no images of its own, but folders of images lie deeper. "
+            f"Give a folder whose sub-folders are the classes: {_few(several)}."
+        )
+    return (
+        f"{folder / empty[0]} has no images: expected files ending in {', '.join(sorted(SUFFIXES))}. "
+        "Add some or remove the folder."
+    )
+
+
+def _with_classes(folder: Path) -> dict[Path, int]:
+    """The folders below this one whose sub-folders hold images, with how many these are."""
+    found: dict[Path, int] = {}
+    for path in (path for path in _visible(folder) if path.is_dir()):
+        count = sum(1 for inner in _visible(path) if inner.is_dir() and _pictures_in(inner))
+        found |= {path: count} if count else _with_classes(path)
+    return found
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    return [file for file in _visible(folder) if file.suffix.lower() in SUFFIXES and file.is_file()]
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -110,41 +125,3 @@ def _natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
     # The name itself comes last, so that "1.png" and "01.png" have a fixed order too.
     parts = re.split(r"([0-9]+)", path.name.casefold())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
-
-
-def _read_ink(path: Path, size: int, invert: Literal["auto"] | bool) -> np.ndarray:
-    grey = _read_grey(path)
-    background = int(np.median(_border(grey)))
-    if invert is True or (invert == "auto" and background > 127):
-        grey, background = 255 - grey, 255 - background
-    height, width = grey.shape
-    side = max(height, width)
-    square = np.full((side, side), background, dtype=np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = grey
-    return area_average(square, size)
-
-
-def _read_grey(path: Path) -> np.ndarray:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I;16"):
-                return (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
-            if upright.mode in ("I", "F"):
-                # Their range is anybody's guess, and Pillow would clip it to 0..255.
-                raise ValueError("it has 32 bits per pixel; save it with 8 or 16")
-            if upright.has_transparency_data:
-                # Transparent parts show the paper behind them, whatever colour they hide.
-                paper = Image.new("RGBA", upright.size, "white")
-                upright = Image.alpha_composite(paper, upright.convert("RGBA"))
-            return np.array(upright.convert("L"))
-    # Damaged files make the decoders raise errors of many kinds.
-    except Exception as error:
-        raise DataError(f"Cannot read the image {path}: {error}. Replace or remove it.") from error
-
-
-def _border(image: np.ndarray) -> np.ndarray:
-    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])

@@ -24,7 +24,7 @@ from quickstudy.datasets.download import (
     download,
     storage_error,
 )
-from quickstudy.datasets.image_folder import area_average
+from quickstudy.datasets.resampling import area_average
 
 DRAWINGS_PER_CHARACTER = 20
 ORIGINAL_SIZE = 105

@@ -2,23 +2,54 @@
 
 import functools
 import gzip
+import hashlib
 import os
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from quickstudy.datasets.download import DataError
-from quickstudy.datasets.image_folder import SUFFIXES, area_average
+from quickstudy.datasets.image_folder import SUFFIXES
+from quickstudy.datasets.resampling import resample
+from quickstudy.datasets.shades import GREY, read_file
 
 _IDX_OF_IMAGES = b"\x00\x00\x08\x03"  # Bytes, in three dimensions.
+_HEADER = 16
+_FIRST_VALIDATION, _FIRST_TEST = 0.8, 0.9
+
+
+class Pictures(NamedTuple):
+    """Pictures (N, size, size) uint8, or (N, 3, size, size) in colour, and a digest of what each one shows.
+
+    A digest is 16 hexadecimal digits of the picture's own pixels, in whatever format and size they are asked for.
+    """
+
+    images: np.ndarray
+    digests: tuple[str, ...]
+
+
+class Split(NamedTuple):
+    """Disjoint ascending indices (int64) of pictures."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
 
 
 def load(folder: Path | str, size: int = 28, *, colour: bool = False) -> np.ndarray:
-    """Return all pictures in a folder and the folders in it, (N, size, size) uint8, or (N, 3, size, size) in colour.
+    """Return all pictures in a folder, as `read` does, without their digests."""
+    return read(folder, size, colour=colour).images
 
-    A picture is cut to the square in its middle and averaged by area. Beside image files, those of the MNIST family
-    are read (`train-images-idx3-ubyte`, packed by gzip or not). Files come in the order of their paths; hidden ones
-    are passed over.
+
+def read(folder: Path | str, size: int = 28, *, colour: bool = False) -> Pictures:
+    """Return all pictures in a folder and the folders in it.
+
+    A picture is cut to the square in its middle and averaged by area, or enlarged smoothly. Beside image files, those
+    of the MNIST family are read (`train-images-idx3-ubyte`, packed by gzip or not). Files come in the order of their
+    paths; hidden ones are passed over.
 
     Args:
         folder: holds the files.
@@ -31,58 +62,117 @@ def load(folder: Path | str, size: int = 28, *, colour: bool = False) -> np.ndar
     """
     if size < 1:
         raise ValueError(f"size must be at least 1 pixel, not {size}.")
-    return _load(Path(os.path.expanduser(folder)), size, colour)
+    found = _files(Path(os.path.expanduser(folder)))
+    return _read(tuple((path, *_stamp(path)) for path in found), size, colour)
 
 
-@functools.lru_cache(maxsize=4)  # A training asks for its parts one by one, and CelebA takes minutes to read.
-def _load(folder: Path, size: int, colour: bool) -> np.ndarray:
+def split(digests: Sequence[str]) -> Split:
+    """Divide pictures by what they show: about eight tenths to train on, a tenth to look at, a tenth to test on.
+
+    Other pictures that come or go move none from part to part, and copies of one picture are in one part. Where few
+    pictures would leave a part empty, those of the largest digest in the first part go there.
+
+    Raises:
+        DataError: fewer than three pictures differ.
+    """
+    if len(set(digests)) < 3:
+        raise DataError(
+            f"Only {len(set(digests))} of {len(digests)} pictures differ, but each of three parts needs one."
+        )
+    places = np.array([int(digest, 16) / 16 ** len(digest) for digest in digests])
+    parts = np.digitize(places, (_FIRST_VALIDATION, _FIRST_TEST))
+    for part in (0, 1, 2):
+        if not (parts == part).any():
+            # From the part with most to give; in it the largest, so that it is the same one every time.
+            giver = max((0, 1, 2), key=lambda each: len(set(places[parts == each])))
+            parts[places == places[parts == giver].max()] = part
+    return Split(*(np.flatnonzero(parts == part).astype(np.int64) for part in (0, 1, 2)))
+
+
+def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}. Expected one that holds pictures.")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    packed = [path for path in files if "idx3-ubyte" in path.name]
-    images = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if not packed and not images:
+    below = (path for path in folder.rglob("*") if not _is_hidden(path.relative_to(folder)) and path.is_file())
+    files = sorted(path for path in below if _is_packed(path) or path.suffix.lower() in SUFFIXES)
+    if not files:
         raise DataError(
             f"{folder} has no pictures: expected files ending in {', '.join(sorted(SUFFIXES))}, or MNIST's "
             "*-images-idx3-ubyte[.gz]."
         )
-    blocks = [_read_packed(path, size, colour) for path in packed]
-    if images:
-        blocks.append(np.stack([_read_picture(path, size, colour) for path in images]))
+    return sorted(files, key=lambda path: not _is_packed(path))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_packed(path: Path) -> bool:
+    return "idx3-ubyte" in path.name
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=4)  # A training asks for its parts one by one, and CelebA takes minutes to read.
+def _read(files: tuple[tuple[Path, int, int], ...], size: int, colour: bool) -> Pictures:
+    """Read files, each with its stamp, so that a changed one is read anew."""
+    blocks, digests = [], []
+    for path, *_ in files:
+        levels = _unpacked(path) if _is_packed(path) else _levels(path)[None]
+        digests += [_digest(picture) for picture in levels]
+        blocks.append(np.rint(_square(_shown(levels, colour=colour), size)).astype(np.uint8))
     found = np.concatenate(blocks)
     found.flags.writeable = False  # It is shared by all who ask.
-    return found
+    return Pictures(found, tuple(digests))
 
 
-def _read_picture(path: Path, size: int, colour: bool) -> np.ndarray:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            pixels = np.array(ImageOps.exif_transpose(image).convert("RGB" if colour else "L"))
-    # Damaged files make the decoders raise errors of many kinds.
-    except Exception as error:
-        raise DataError(f"Cannot read the image {path}: {error}. Replace or remove it.") from error
-    return _square(pixels.transpose(2, 0, 1) if colour else pixels, size)
+def _shown(levels: np.ndarray, *, colour: bool) -> np.ndarray:
+    """Pictures (N, H, W, 3) or grey ones (N, H, W) as (N, 3, H, W) or, without colour, (N, H, W)."""
+    if levels.ndim == 3:
+        return np.repeat(levels[:, None], 3, axis=1) if colour else levels
+    return np.moveaxis(levels, -1, 1) if colour else np.asarray(levels @ GREY)
 
 
-def _read_packed(path: Path, size: int, colour: bool) -> np.ndarray:
-    """MNIST's own format: four numbers of four bytes (kind, count, rows, columns), then the pixels."""
+def _levels(path: Path) -> np.ndarray:
+    """A picture's red, green and blue, (H, W, 3) uint8."""
+    return np.rint(255 * read_file(path, colour=True)).astype(np.uint8)
+
+
+def _unpacked(path: Path) -> np.ndarray:
+    """MNIST's own format, (N, H, W) of bytes: four numbers of four bytes (kind, count, rows, columns), then pixels."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"Cannot read {path}: {error}. Fetch it again.") from error
-    count, rows, columns = (int(number) for number in np.frombuffer(data[4:16], dtype=">u4"))
-    if data[:4] != _IDX_OF_IMAGES or len(data) != 16 + count * rows * columns:
+    if data[:4] != _IDX_OF_IMAGES or len(data) < _HEADER:
+        raise DataError(f"{path} is damaged, or no file of images: its first bytes say otherwise. Fetch it again.")
+    count, rows, columns = (int(number) for number in np.frombuffer(data[4:_HEADER], dtype=">u4"))
+    if len(data) != _HEADER + count * rows * columns:
         raise DataError(f"{path} is damaged: it does not hold the images that it says it does. Fetch it again.")
-    grey = _square(np.frombuffer(data, dtype=np.uint8, offset=16).reshape(count, rows, columns), size)
-    return np.repeat(grey[:, None], 3, axis=1) if colour else grey
+    if len(data) == _HEADER:
+        raise DataError(f"{path} holds {count} images of {rows}×{columns} pixels, so nothing to see. Remove it.")
+    return np.frombuffer(data, dtype=np.uint8, offset=_HEADER).reshape(count, rows, columns)
+
+
+def _digest(levels: np.ndarray) -> str:
+    height, width = levels.shape[:2]
+    if levels.ndim == 2:
+        levels = np.repeat(levels[..., None], 3, axis=2)
+    content = hashlib.blake2b(f"{height}x{width}:".encode(), digest_size=8)
+    content.update(levels.tobytes())
+    return content.hexdigest()
 
 
 def _square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """The middle square of pictures (..., H, W), averaged to size × size."""
+    """The middle square of pictures (..., H, W) of bytes, as size × size."""
     height, width = pixels.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = pixels[..., top : top + side, left : left + side]
-    return square if side == size else area_average(square, size)
+    if side >= size:
+        return resample(square, size, 0, 0, side)
+    # Of what is enlarged the edge goes on outside, where else there would be black.
+    padding = [(0, 0)] * (square.ndim - 2) + [(2, 2)] * 2
+    return np.clip(resample(np.pad(square, padding, mode="edge"), size, 2, 2, side), 0, 255)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,12 +15,14 @@ from quickstudy.tasks.dealing import highest
 Images = Callable[[Path | None, Part], Completion]
 """From the data root and the part that is wanted to the images of that part."""
 
+Contents = Callable[[Path | None], dict[str, list[str]]]
+"""From the data root to digests of the pictures of each part."""
+
 TESTS = {
     **{f"{count} random pixels": CompletionLayout(count) for count in (10, 50, 100, 300)},
     **{f"{count} pixels from the top": CompletionLayout(count, order="from the top") for count in (100, 300)},
 }
 _GLYPH_SEEDS = {"validation": 1, "test": 2}
-_SHARES = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
 
 
 def completion_experiment(
@@ -35,6 +36,7 @@ def completion_experiment(
     tasks_per_step: int,
     learning_rate: float,
     steps: int,
+    contents: Contents | None = None,
 ) -> Experiment:
     """Train on images of so many pixels a side, of which some are given, as many as are drawn for the step.
 
@@ -50,6 +52,7 @@ def completion_experiment(
         train=source("train", layout),
         validation=source("validation", CompletionLayout(min(100, size**2 // 2))),
         test={title: source("test", layout) for title, layout in TESTS.items() if highest(layout.support) < size**2},
+        contents=contents,
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
@@ -81,19 +84,35 @@ def made_up(data_root: Path | None, part: Part) -> Completion:
 
 
 def folder_of(folder: str, size: int, *, colour: bool) -> Images:
-    """Pictures from the user's own folder, of which eight tenths are for training, the rest for a look and a test."""
+    """Pictures from the user's own folder: which part each belongs to hangs on what it shows, and on nothing else."""
 
     def images(data_root: Path | None, part: Part) -> Completion:
-        if not folder:
-            raise UserError("No pictures were named. Give a folder that holds some: --folder DIR.")
-        found = pictures.load(folder, size, colour=colour)
-        if len(found) < 10:
-            raise UserError(f"{folder} holds {len(found)} pictures, but ten at least are needed to train and to test.")
-        order = np.random.default_rng(0).permutation(len(found))
-        first, last = (round(share * len(found)) for share in _SHARES[part])
-        return Completion(found[order[first:last]])
+        found = _pictures(folder, size, colour=colour)
+        return Completion(found.images[getattr(pictures.split(found.digests), part)])
 
     return images
+
+
+def contents_of(folder: str, size: int, *, colour: bool) -> Contents:
+    """Digests of the pictures of each part of `folder_of`."""
+
+    def digests(data_root: Path | None) -> dict[str, list[str]]:
+        found = _pictures(folder, size, colour=colour).digests
+        split = pictures.split(found)
+        return {part: [found[index] for index in getattr(split, part)] for part in ("train", "validation", "test")}
+
+    return digests
+
+
+def _pictures(folder: str, size: int, *, colour: bool) -> pictures.Pictures:
+    if not folder:
+        raise UserError("No pictures were named. Give a folder that holds some: --folder DIR.")
+    found = pictures.read(folder, size, colour=colour)
+    if len(found.digests) < 10:
+        raise UserError(
+            f"{folder} holds {len(found.digests)} pictures, but ten at least are needed to train and to test."
+        )
+    return found
 
 
 def _drawn(num_images: int, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 from quickstudy.core import Experiment
 from quickstudy.learners import ConvCNP, GridConvCNP
 from quickstudy.networks.heads import Likelihood
-from quickstudy.recipes._completion import characters, completion_experiment, folder_of, made_up
+from quickstudy.recipes._completion import characters, completion_experiment, contents_of, folder_of, made_up
 from quickstudy.recipes._functions import curves_experiment
 from quickstudy.recipes.sources import Split
 from quickstudy.tasks import Count
@@ -163,6 +163,7 @@ def folder_completion_conv_cnp(
             3 if colour else 1, grid=(size, size), channels=channels, blocks=blocks, kernel=kernel, floor=floor
         ),
         folder_of(folder, size, colour=colour),
+        contents=contents_of(folder, size, colour=colour),
         size=size,
         support=support,
         queries=None,

@@ -29,6 +29,7 @@ from quickstudy.tasks import (
     mirrored_classes,
     rotated_classes,
 )
+from quickstudy.tasks.dealing import highest
 
 Split = Literal["lake", "vinyals"]
 Part = Literal["train", "validation", "test"]
@@ -197,13 +198,13 @@ def _sharing(episodes: Callable[[Layout], TaskSource], layout: Layout, pool: Poo
     return source
 
 
-def glyph_episodes(part: Part, layout: Layout) -> TaskSource:
+def glyph_episodes(part: Part, layout: Layout, size: int = 28) -> TaskSource:
     """Episodes over generated characters: new ones all the time to train on, else a fixed thousand classes."""
 
     def source(data_root: Path | None) -> Episodes | GeneratedEpisodes:
         if part == "train":
-            return GeneratedEpisodes(_turned_glyphs, layout)
-        return Episodes(_fixed_glyphs(_GLYPH_SEEDS[part]), layout)
+            return GeneratedEpisodes(functools.partial(_turned_glyphs, size=size), layout)
+        return Episodes(_fixed_glyphs(_GLYPH_SEEDS[part], size), layout)
 
     return source
 
@@ -221,12 +222,29 @@ def _turned_glyphs(num_classes: int, num_drawings: int, generator: torch.Generat
     return turned[quarters, torch.arange(num_classes, device=images.device)]
 
 
-def folder_episodes(folder: Path, layout: Layout) -> TaskSource:
-    """Episodes over a folder of images, one sub-folder a class."""
+def folder_episodes(
+    folder: Path, layout: Layout, size: int = 28, *, skip_small: bool = False, say: Callable[[str], object] = print
+) -> TaskSource:
+    """Episodes over a folder of images, one sub-folder a class, read at this size.
+
+    Classes with too few images are refused by name, or left out and told of by `say`.
+    """
 
     def source(data_root: Path | None) -> Episodes:
-        images, num_drawings, _ = image_folder.load(folder)
-        return Episodes(images, layout, num_examples=num_drawings)
+        images, num_drawings, names = image_folder.load(folder, size)
+        needed = highest(layout.shots) + layout.queries
+        is_small = num_drawings < needed
+        small = ", ".join(f"{names[index]} ({num_drawings[index]})" for index in np.flatnonzero(is_small))
+        if small and not skip_small:
+            raise UserError(
+                f"{layout.shots} shots and {layout.queries} queries need {needed} images of every class, but {folder} "
+                f"has fewer of: {small}. Lower --shots or --queries, add images, or leave these classes out with "
+                "--skip-small."
+            )
+        if small:
+            say(f"left out, having too few images: {small}")
+        kept = ~is_small
+        return Episodes(images[kept], layout, num_examples=num_drawings[kept])
 
     return source
 

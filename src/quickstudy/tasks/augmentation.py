@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from quickstudy.core import UserError
+from quickstudy.tasks.scale import read_images
 
 
 class Augmentation(NamedTuple):
@@ -60,17 +61,25 @@ def bent_classes(images: Tensor, copies: int, augmentation: Augmentation, genera
     """Every class as it is, then `copies` times with all its drawings changed alike: another character, drawn by the
     same hands, and a class of its own.
 
-    Bytes (C, E, H, W) of classes and examples become ((1 + copies) C, E, H, W).
+    Images (C, E, H, W) of classes and examples become ((1 + copies) C, E, H, W), of the same type; booleans and
+    integers that are only 0 and 1 become bytes, since what is bent has shades.
 
     Raises:
-        UserError: if there are fewer copies than none, or a bound of the augmentation is none.
+        UserError: if there are fewer copies than none, or a bound of the augmentation is none, or the images' numbers
+            do not say how bright white is.
     """
     if copies < 0:
         raise UserError(f"{copies} bent copies of every class were asked for, but 0 or more were expected.")
     refuse_augmentation(augmentation)
-    ink = images.float() / 255  # A class's examples are as the channels of one image: what changes one changes all.
-    bent = [augment_images(ink, augmentation, generator).mul(255).round().to(images.dtype) for _ in range(copies)]
-    return torch.cat([images, *bent])
+    if copies == 0:
+        return images
+    numbers, scale = read_images(images)
+    if numbers.is_floating_point():
+        return torch.cat([numbers, *(augment_images(numbers, augmentation, generator) for _ in range(copies))])
+    whole = numbers if scale != 1 else numbers.byte() * 255
+    ink = whole.float() / 255  # A class's examples are as the channels of one image: what changes one changes all.
+    bent = [augment_images(ink, augmentation, generator).mul(255).round().byte() for _ in range(copies)]
+    return torch.cat([whole, *bent])
 
 
 def _matrices(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:

@@ -16,6 +16,7 @@ from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation
 from quickstudy.tasks.dealing import Count, draw_count, gather_images, highest, lowest
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.scale import Scaled, read_batch, read_images
 
 
 class CompletionLayout(NamedTuple):
@@ -34,17 +35,19 @@ class CompletionLayout(NamedTuple):
 
 
 class Completion:
-    """Every task is an image, drawn from (N, H, W) or (N, C, H, W); bytes are read as 0 to 1.
+    """Every task is an image, drawn from (N, H, W) or (N, C, H, W); bytes are read as 0 to 1, other types as
+    `quickstudy.tasks.scale` says.
 
     Places are (row, column) of a pixel's middle, the image's sides being one long; values are its C intensities.
     Without a layout, one pixel is given to half of them.
 
     Raises:
-        UserError: if the images are none, or have too few pixels for the layout.
+        UserError: if the images are none, or have too few pixels for the layout, or their numbers do not say how bright
+            white is.
     """
 
     def __init__(self, images: Tensor | np.ndarray, layout: CompletionLayout | None = None) -> None:
-        self.images = torch.as_tensor(images)
+        self.images, self.scale = read_images(images)
         if self.images.ndim not in (3, 4) or len(self.images) == 0:
             raise UserError(
                 f"images has shape {tuple(self.images.shape)}, but (images, H, W) or (images, channels, H, W) was "
@@ -94,7 +97,7 @@ class Completion:
     def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
         """(T, C, H, W)."""
         index_T1 = torch.randint(len(self.images), (num_tasks, 1), generator=generator, device=self.device)
-        return gather_images(self.images, index_T1, self.layout.jitter, generator).squeeze(1)
+        return gather_images(Scaled(self.images, self.scale), index_T1, self.layout.jitter, generator).squeeze(1)
 
     def _order(self, num_tasks: int, generator: torch.Generator) -> Tensor:
         """(T, P): the pixels of each image, those that are given first, those that are not asked for last."""
@@ -119,7 +122,7 @@ class GeneratedCompletion(Completion):
         device: torch.device | str = "cpu",
     ) -> None:
         self.draw = draw
-        super().__init__(torch.empty(1, *grid, device=device), layout)
+        super().__init__(torch.zeros(1, *grid, device=device), layout)
 
     def to(self, device: torch.device | str) -> Self:
         """The same, made on another device."""
@@ -131,7 +134,8 @@ class GeneratedCompletion(Completion):
 
     def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
         index_T1 = torch.arange(num_tasks, device=generator.device)[:, None]
-        return gather_images(self.draw(num_tasks, generator), index_T1, self.layout.jitter, generator).squeeze(1)
+        drawn = read_batch(self.draw(num_tasks, generator))
+        return gather_images(drawn, index_T1, self.layout.jitter, generator).squeeze(1)
 
 
 def pixel_places(grid: tuple[int, int], like: Tensor) -> Tensor:

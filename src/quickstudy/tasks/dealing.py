@@ -8,6 +8,7 @@ from torch import Tensor
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, augment_images
 from quickstudy.tasks.jitter import Jitter, jitter_images
+from quickstudy.tasks.scale import Scaled
 
 Count = int | tuple[int, int]
 """A number, or the lowest and highest of a number that is drawn for each batch."""
@@ -138,13 +139,14 @@ def _random_order(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def gather_images(
-    images: Tensor, index_TE: Tensor, jitter: Jitter | Augmentation | None, generator: torch.Generator
+    scaled: Scaled, index_TE: Tensor, jitter: Jitter | Augmentation | None, generator: torch.Generator
 ) -> Tensor:
     """The images (B, *image) that an index (T, E) names, as floats (T, E, *image), changed at random if so asked."""
+    images, scale = scaled
     # Gathered as rows of bytes: three times as fast as images, and a quarter of the traffic of floats.
     gathered = images.flatten(1).index_select(0, index_TE.flatten())
     if not gathered.is_floating_point():
-        gathered = gathered.float().mul_(1 / 255)
+        gathered = gathered.float().mul_(scale)
     one_channel = (1, *images.shape[1:]) if images.ndim == 3 else images.shape[1:]
     gathered = gathered.view(-1, *one_channel)
     if isinstance(jitter, Augmentation):
@@ -154,7 +156,7 @@ def gather_images(
     return gathered.view(*index_TE.shape, *gathered.shape[1:])
 
 
-def gather_tasks(images: Tensor, hand: Hand, jitter: Jitter | Augmentation | None, generator: torch.Generator) -> Tasks:
+def gather_tasks(images: Scaled, hand: Hand, jitter: Jitter | Augmentation | None, generator: torch.Generator) -> Tasks:
     """The tasks of a hand, with the images (B, *image) it names."""
     return Tasks(
         gather_images(images, hand.support_index, jitter, generator),

@@ -23,18 +23,20 @@ from quickstudy.tasks.dealing import (
     highest,
     refuse_layout,
 )
+from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images, turnable
 
 
 class Episodes:
     """Tasks over a fixed set of classes.
 
     `images` is (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples.
-    Bytes are read as 0 to 1. `groups` (C,) gives each class a group, such as its alphabet; then all classes
-    of a task come from one group. `num_examples` (C,) says how many of the E examples are real where
-    classes differ.
+    Bytes are read as 0 to 1, other numbers as `quickstudy.tasks.scale` says. `groups` (C,) gives each class a
+    group, such as its alphabet; then all classes of a task come from one group. `num_examples` (C,) says how
+    many of the E examples are real where classes differ.
 
     Raises:
-        UserError: if the classes or their examples are too few for the episodes asked for.
+        UserError: if the classes or their examples are too few for the episodes asked for, or the images' numbers do
+            not say how bright white is.
     """
 
     def __init__(
@@ -45,7 +47,8 @@ class Episodes:
         groups: Tensor | np.ndarray | None = None,
         num_examples: Tensor | np.ndarray | None = None,
     ) -> None:
-        self.images = torch.as_tensor(images)
+        given = as_tensor(images)
+        self.images, self.scale = read_images(given, are_vectors=given.ndim == 3)
         self.layout = layout or Layout()
         self.num_examples = None if num_examples is None else torch.as_tensor(num_examples)
         refuse_layout(self.layout)
@@ -70,7 +73,7 @@ class Episodes:
         Within each task the examples come in random order.
         """
         hand = self._hand(num_tasks, generator)
-        return gather_tasks(self.images.flatten(0, 1), hand, self.layout.jitter, generator)
+        return gather_tasks(Scaled(self.images.flatten(0, 1), self.scale), hand, self.layout.jitter, generator)
 
     def sample_in_parts(self, num_tasks: int, generator: torch.Generator, most_bytes: int) -> Iterator[Tasks]:
         """The tasks that `sample` would draw, as many at a time as have images of so many bytes, one at least.
@@ -83,8 +86,9 @@ class Episodes:
         hand = self._hand(num_tasks, generator)
         bytes_each = 4 * self.images.shape[2:].numel() * (hand.support_y.shape[1] + hand.query_y.shape[1])
         at_once = max(1, most_bytes // bytes_each) if self.layout.jitter is None else num_tasks
+        images = Scaled(self.images.flatten(0, 1), self.scale)
         for fields in zip(*(field.split(at_once) for field in hand), strict=True):
-            yield gather_tasks(self.images.flatten(0, 1), Hand(*fields), self.layout.jitter, generator)
+            yield gather_tasks(images, Hand(*fields), self.layout.jitter, generator)
 
     def _hand(self, num_tasks: int, generator: torch.Generator) -> Hand:
         """Which examples the tasks are made of."""
@@ -162,10 +166,10 @@ class GeneratedEpisodes:
         ways = draw_count(self.layout.ways, generator)
         shots = draw_shots(self.layout.shots, ways, generator)
         each = max(shots) + self.layout.queries
-        images = self.draw(num_tasks * ways, each, generator)
+        images, scale = read_batch(self.draw(num_tasks * ways, each, generator))
         index_TNE = torch.arange(num_tasks * ways * each, device=images.device).view(num_tasks, ways, each)
         hand = deal(index_TNE, shots, self.layout, generator)
-        return gather_tasks(images.flatten(0, 1), hand, self.layout.jitter, generator)
+        return gather_tasks(Scaled(images.flatten(0, 1), scale), hand, self.layout.jitter, generator)
 
 
 def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
@@ -174,7 +178,7 @@ def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
     Raises:
         UserError: if the images are not square.
     """
-    upright = torch.as_tensor(images)
+    upright = turnable(images)
     if upright.shape[-2] != upright.shape[-1]:
         raise UserError(f"Images are {tuple(upright.shape[-2:])}, but only square ones fit their frame when turned.")
     return torch.cat([upright.rot90(turns, dims=(-2, -1)) for turns in range(4)])
@@ -182,7 +186,7 @@ def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
 
 def mirrored_classes(images: Tensor | np.ndarray) -> Tensor:
     """Every class and its mirror image, as classes of their own: (2 C, E, …, H, W)."""
-    upright = torch.as_tensor(images)
+    upright = turnable(images)
     return torch.cat([upright, upright.flip(-1)])
 
 

@@ -14,22 +14,24 @@ from torch import Tensor
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, augment_images, refuse_augmentation
 from quickstudy.tasks.dealing import draw_distinct, gather_images
+from quickstudy.tasks.scale import Scaled, read_images
 
 
 class AugmentedPairs:
     """Tasks of `pairs` drawings, each changed at random once for the support and once for the queries.
 
-    `drawings` is (D, H, W) or (D, channels, H, W), of whatever classes. Bytes are read as 0 to 1.
+    `drawings` is (D, H, W) or (D, channels, H, W), of whatever classes. Numbers are read as `quickstudy.tasks.scale`
+    says: bytes as 0 to 1.
 
     Raises:
         UserError: if a task could not have two drawings to tell apart, or there are too few for it, or a bound of the
-            augmentation is none.
+            augmentation is none, or the drawings' numbers do not say how bright white is.
     """
 
     def __init__(
         self, drawings: Tensor | np.ndarray, pairs: int = 256, augmentation: Augmentation | None = None
     ) -> None:
-        self.drawings = torch.as_tensor(drawings)
+        self.drawings, self.scale = read_images(drawings, "drawings")
         self.pairs = pairs
         self.augmentation = augmentation or Augmentation()
         self._refuse()
@@ -49,7 +51,7 @@ class AugmentedPairs:
         A label is a drawing's place in its task, from 0 to B − 1: it says which views belong together and no more.
         """
         index_TB = draw_distinct(num_tasks, self.pairs, len(self.drawings), generator)
-        drawn = gather_images(self.drawings, index_TB, None, generator)
+        drawn = gather_images(Scaled(self.drawings, self.scale), index_TB, None, generator)
         first, second = (self._changed(drawn, generator) for _ in range(2))
         place_TB = torch.arange(self.pairs, device=self.device).repeat(num_tasks, 1)
         return Tasks(first, place_TB, second, place_TB)

@@ -16,6 +16,7 @@ from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, refuse_augmentation
 from quickstudy.tasks.dealing import Count, draw_count, draw_distinct, gather_images, highest
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images
 
 STRING_LENGTH = 5
 """Characters in a string."""
@@ -44,14 +45,16 @@ class InstanceSequences:
     """Sequences over a fixed set of classes.
 
     `images` is (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples.
-    Bytes are read as 0 to 1.
+    Numbers are read as `quickstudy.tasks.scale` says: bytes as 0 to 1.
 
     Raises:
-        UserError: if the classes or their examples are too few for the sequences asked for.
+        UserError: if the classes or their examples are too few for the sequences asked for, or the images' numbers do
+            not say how bright white is.
     """
 
     def __init__(self, images: Tensor | np.ndarray, layout: SequenceLayout | None = None) -> None:
-        self.images = torch.as_tensor(images)
+        given = as_tensor(images)
+        self.images, self.scale = read_images(given, are_vectors=given.ndim == 3)
         self.layout = layout or SequenceLayout()
         self._refuse()
 
@@ -73,7 +76,7 @@ class InstanceSequences:
         classes_TC = draw_distinct(num_tasks, num_classes, self.images.shape[0], generator)
         place_TL, example_TL = self._draw_items(num_tasks, num_classes, generator)
         index_TL = classes_TC.gather(1, place_TL) * self.images.shape[1] + example_TL
-        x = gather_images(self.images.flatten(0, 1), index_TL, self.layout.jitter, generator)
+        x = gather_images(Scaled(self.images.flatten(0, 1), self.scale), index_TL, self.layout.jitter, generator)
         # Classes come in random order, so the place of a class is a label thrown at random.
         y = place_TL if self.layout.labels == "indices" else self._strings(place_TL, num_classes, generator)
         return Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:])
@@ -157,7 +160,7 @@ class GeneratedSequences:
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw sequences, as `InstanceSequences.sample` does."""
         images = self.draw(num_tasks * highest(self.layout.classes), highest(self.layout.instances), generator)
-        return InstanceSequences(images, self.layout).sample(num_tasks, generator)
+        return InstanceSequences(read_batch(images).images, self.layout).sample(num_tasks, generator)
 
 
 def _bounds(count: Count) -> tuple[int, int]:
