@@ -252,6 +252,35 @@ def test_bent_copies_are_further_training_classes_the_same_in_every_run(name: st
     assert _share_changed(few_characters, some_tested(experiment)) == 0
 
 
+# What the optimiser is told, by the name that a recipe's option and the experiment's field share.
+OPTIMISER = {
+    "learning_rate": 0.0123,
+    "weight_decay": 0.07,
+    "average_decay": 0.875,
+    "optimiser": "rmsprop",
+    "tasks_per_step": 3,
+    "steps": 17,
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_options_of_the_optimiser_reach_the_experiment(name: str) -> None:
+    given = {key: value for key, value in OPTIMISER.items() if key in default_arguments(name)}
+    experiment = build(name, given)
+    assert {key: getattr(experiment, key) for key in given} == given
+
+
+def test_reptiles_outer_rate_is_the_optimisers_and_it_goes_all_the_way_there() -> None:
+    experiment = build("omniglot-reptile", {"outer_rate": 0.5})
+    assert (experiment.learning_rate, experiment.optimiser, experiment.weight_decay) == (0.5, "sgd", 0.0)
+
+
+@pytest.mark.parametrize("name", having("frozen_encoder"))
+def test_a_frozen_encoder_is_one_only_where_asked_for(name: str) -> None:
+    assert build(name, {}).frozen == ()
+    assert build(name, {"frozen_encoder": True}).frozen == ("encoder",)
+
+
 def test_all_drawings_of_a_bent_copy_are_bent_alike(few_characters) -> None:
     tasks = made("omniglot-protonet", bent=2, queries=5).train(None).sample(20, torch.Generator().manual_seed(0))
     for support_x, support_y, query_x, query_y in zip(*tasks, strict=True):
