@@ -1,4 +1,5 @@
 import random
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -29,6 +30,10 @@ def same_start() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
     torch.set_grad_enabled(True)
     torch.set_num_threads(1)
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is not None and dynamo.utils.counters["frames"]:  # Something was compiled, and is kept by its code.
+        dynamo.reset()
+        dynamo.utils.counters.clear()
 
 
 @pytest.fixture
