@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import quickstudy
+from quickstudy.recipes import RECIPES
 
 SOURCE = Path(quickstudy.__file__).parent
 ROOT = Path(__file__).parent.parent
@@ -87,6 +88,33 @@ def test_importing_the_package_does_not_wait_for_torch() -> None:
 def test_no_file_is_longer_than_can_be_read_in_one_sitting() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
     assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+# What has no test file of its own, and where its tests are.
+TESTED_ELSEWHERE = {
+    "__main__.py": "tests/cli/test_train.py",
+    "core/checks.py": "tests/core/test_tasks.py",
+}
+
+
+def _is_table_of_recipes(path: Path) -> bool:
+    """Whether a module's functions are recipes and nothing else: all of them are held to one contract."""
+    functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    return path.parent.name == "recipes" and all(node.name.replace("_", "-") in RECIPES for node in functions)
+
+
+def test_every_module_that_decides_anything_has_its_test_file() -> None:
+    missing = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        module = path.relative_to(SOURCE)
+        decides = any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(path.read_text())))
+        if path.stem == "__init__" or not decides or _is_table_of_recipes(path):
+            continue
+        own = ROOT / "tests" / module.parent / f"test_{module.stem.removeprefix('_')}.py"
+        elsewhere = TESTED_ELSEWHERE.get(str(module))
+        if not own.exists() and (elsewhere is None or not (ROOT / elsewhere).exists()):
+            missing.append(str(module))
+    assert missing == []
 
 
 def test_torchvision_is_not_depended_on() -> None:

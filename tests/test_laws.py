@@ -17,6 +17,7 @@ from quickstudy.learners import (
     MANN,
     SNAIL,
     TNP,
+    AmortisedGP,
     AttentiveCNP,
     AutoencoderNearest,
     CNPClassifier,
@@ -118,6 +119,7 @@ LEARNERS = {
 
 
 LEARNERS_OF_FUNCTIONS = {
+    "amortised gaussian processes": lambda: AmortisedGP(hidden=32),
     "cnp": lambda: CNP(hidden=32),
     "maml": lambda: MAML(FunctionalPerceptron(1, (16, 16), 1, normalises=False), answers="values", inner_rate=0.01),
     "attentive cnp": lambda: AttentiveCNP(channels=32, num_heads=4),
@@ -344,7 +346,8 @@ def test_every_learner_obeys_the_laws(name: str, small_tasks: Tasks) -> None:
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_every_classifiers_prediction_refuses_answers_of_another_shape(name: str, tasks: Tasks) -> None:
+def test_every_classifiers_prediction_refuses_answers_of_another_shape(name: str, small_tasks: Tasks) -> None:
+    tasks = small_tasks
     learner: Learner = LEARNERS[name]().eval()
     prediction = learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)
     assert prediction.log_prob(tasks.query_y).shape == tasks.query_y.shape

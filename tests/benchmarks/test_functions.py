@@ -71,10 +71,13 @@ def test_a_refusal_is_recorded_and_the_rest_is_measured(tmp_path: Path) -> None:
     assert "| `sinusoid-maml` |" in function_tables.function_section(found)
 
 
-def test_classifiers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_classifiers_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert functions.main(["glyphs-nearest"], functions.Options(out=tmp_path)) == 2
     assert "not trained on functions" in capsys.readouterr().err
-    assert "glyphs-nearest" not in functions.default_names()
+    monkeypatch.setattr(functions.quickstudy, "available", lambda: ["glyphs-nearest", "gp-cnp"])
+    assert functions.default_names() == ["gp-cnp"]
 
 
 def figures(setting: str, support: object, mean: float, oracle: float = 0.5, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,575 @@
+"""Which faults the tests would let pass: `python tests/mutations.py [WORDS OF A FAULT...]`.
+
+Each fault of the list is put into a copy of the source, alone, and the tests that should notice run on it. Whatever
+survives is printed at the end, and the exit code is then 1. Not part of CI, for it takes minutes: run it after changes
+to recipes, training, evaluation or the command line, and add a fault wherever a mistake went unnoticed.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("src", "tests", "benchmarks", "pyproject.toml", "README.md")
+
+CONTRACT, WIRING = "tests/recipes/test_contract.py", "tests/cli/test_wiring.py"
+OPTIMISATION, LOOP = "tests/training/test_optimisation.py", "tests/training/test_loop.py"
+
+
+class Fault(NamedTuple):
+    """A mistake somebody could make."""
+
+    name: str
+    file: str
+    """Below src/quickstudy."""
+    old: str
+    """Found exactly once in the file."""
+    new: str
+    tests: str
+    """What pytest is to run."""
+
+
+FAULTS = [
+    # Which images reach which tasks.
+    Fault(
+        "ProtoNet's test episodes are jittered",
+        "recipes/protonet.py",
+        'omniglot_episodes(split, "test", layout)',
+        'omniglot_episodes(split, "test", layout._replace(jitter=training_change(True, 0.0)))',
+        f"{CONTRACT} -k jitter",
+    ),
+    Fault(
+        "ProtoNet's validation episodes are jittered",
+        "recipes/protonet.py",
+        "omniglot_validation(split, final, Layout(20, 1, 5))",
+        "omniglot_validation(split, final, Layout(20, 1, 5, jitter=layout.jitter))",
+        f"{CONTRACT} -k jitter",
+    ),
+    Fault(
+        "jitter moves nothing",
+        "recipes/sources.py",
+        "Jitter() if jitter else None",
+        "None",
+        f"{CONTRACT} -k jitter",
+    ),
+    Fault(
+        "sequences are never jittered",
+        "recipes/_label_sequences.py",
+        "Jitter(shift=1.5) if jitter else None",
+        "None",
+        f"{CONTRACT} -k jitter",
+    ),
+    Fault(
+        "the jitter of completed images is left out",
+        "recipes/_completion.py",
+        "jitter=Jitter() if jitter else None",
+        "jitter=None",
+        f"{CONTRACT} -k jitter",
+    ),
+    Fault(
+        "evaluate jitters test images",
+        "cli/evaluate.py",
+        "options.queries, shuffled_labels=",
+        'options.queries, __import__("quickstudy.tasks").tasks.Jitter(), shuffled_labels=',
+        f"{WIRING} -k upright",
+    ),
+    Fault(
+        "test classes are rotated",
+        "recipes/protonet.py",
+        'omniglot_episodes(split, "test", layout)',
+        'omniglot_episodes(split, "test", layout, rotations=True)',
+        f"{CONTRACT} -k training_alone_is_turned",
+    ),
+    Fault(
+        "classes are rotated whatever was asked",
+        "recipes/sources.py",
+        "return rotated_classes(classes) if rotations else classes",
+        "return rotated_classes(classes)",
+        f"{CONTRACT} -k training_alone_is_turned",
+    ),
+    Fault(
+        "test images to complete are rotated",
+        "recipes/_completion.py",
+        'if rotations and part == "train"',
+        "if rotations",
+        f"{CONTRACT} -k training_alone_is_turned",
+    ),
+    Fault(
+        "training classes are not rotated",
+        "recipes/sources.py",
+        "omniglot_episodes(split, part, inner, rotations=True, bent=bent)",
+        "omniglot_episodes(split, part, inner, bent=bent)",
+        f"{CONTRACT} -k training_alone_is_turned",
+    ),
+    Fault(
+        "training classes of sequences are not rotated",
+        "recipes/sources.py",
+        "omniglot_sequences(split, part, layout, rotations=True,",
+        "omniglot_sequences(split, part, layout,",
+        f"{CONTRACT} -k training_alone_is_turned",
+    ),
+    Fault(
+        "pooled training has no jitter",
+        "recipes/sources.py",
+        "Layout(classes, 1, drawings - 1, jitter=layout.jitter)",
+        "Layout(classes, 1, drawings - 1)",
+        f"{CONTRACT} -k jitter",
+    ),
+    Fault(
+        "--distortion ignores its strength",
+        "recipes/sources.py",
+        "Augmentation().times(distortion)",
+        "Augmentation()",
+        f"{CONTRACT} -k distortion",
+    ),
+    Fault(
+        "the distortion of sequences ignores its strength",
+        "recipes/_label_sequences.py",
+        ".times(distortion)",
+        "",
+        f"{CONTRACT} -k distortion",
+    ),
+    Fault(
+        "the strength of views is ignored",
+        "recipes/contrastive.py",
+        "Augmentation().times(strength)",
+        "Augmentation()",
+        f"{CONTRACT} -k views",
+    ),
+    Fault(
+        "bent copies differ from run to run",
+        "recipes/sources.py",
+        "bent_classes(upright, bent, change, torch.Generator().manual_seed(0))",
+        "bent_classes(upright, bent, change, torch.Generator().manual_seed(int(torch.randint(1 << 30, ()))))",
+        f"{CONTRACT} -k bent",
+    ),
+    Fault(
+        "bent copies are left out",
+        "recipes/sources.py",
+        "classes = bent_classes(upright, bent,",
+        "classes = bent_classes(upright, 0 * bent,",
+        f"{CONTRACT} -k bent",
+    ),
+    Fault(
+        "mirror images are left out",
+        "recipes/sources.py",
+        "mirrored_classes(images) if mirrored else torch.as_tensor(images)",
+        "torch.as_tensor(images)",
+        f"{CONTRACT} -k mirror",
+    ),
+    Fault(
+        "a final training is validated on classes that it trains on",
+        "recipes/sources.py",
+        'glyph_episodes("validation", layout) if final else omniglot_episodes(split, "validation", layout)',
+        'omniglot_episodes(split, "validation", layout)',
+        f"{CONTRACT} -k final",
+    ),
+    Fault(
+        "a final training on sequences is validated on classes that it trains on",
+        "recipes/sources.py",
+        'if not final:\n        return omniglot_sequences(split, "validation"',
+        'if True:\n        return omniglot_sequences(split, "validation"',
+        f"{CONTRACT} -k final",
+    ),
+    Fault(
+        "a final training leaves the validation classes out",
+        "recipes/sources.py",
+        'return "train and validation" if final else "train"',
+        'return "train"',
+        f"{CONTRACT} -k final",
+    ),
+    Fault(
+        "every training has the validation classes",
+        "recipes/sources.py",
+        'return "train and validation" if final else "train"',
+        'return "train and validation"',
+        f"{CONTRACT} -k own_tasks",
+    ),
+    Fault(
+        "generated and drawn characters change their shares",
+        "recipes/sources.py",
+        "[1 - share, share]",
+        "[share, 1 - share]",
+        f"{CONTRACT} -k generated",
+    ),
+    Fault(
+        "generated characters are not jittered",
+        "recipes/sources.py",
+        "_with_generated(drawn, glyph_training(layout, pool), generated)",
+        "_with_generated(drawn, glyph_training(layout._replace(jitter=None), pool), generated)",
+        f"{CONTRACT} -k generated",
+    ),
+    Fault(
+        "glyphs of the test are those of the validation",
+        "recipes/sources.py",
+        '_GLYPH_SEEDS = {"validation": 1, "test": 2}',
+        '_GLYPH_SEEDS = {"validation": 1, "test": 1}',
+        f"{CONTRACT} -k glyphs",
+    ),
+    Fault(
+        "glyphs to train on are those of the test",
+        "recipes/sources.py",
+        "return GeneratedEpisodes(_turned_glyphs, layout)",
+        'return Episodes(_fixed_glyphs(_GLYPH_SEEDS["test"]), layout)',
+        f"{CONTRACT} -k glyphs",
+    ),
+    # How a training goes.
+    Fault(
+        "a training resumes without the random state",
+        "training/run.py",
+        'torch.set_rng_state(tensors["random.cpu"])',
+        "pass",
+        OPTIMISATION,
+    ),
+    Fault(
+        "a training resumes without the optimiser's memory",
+        "training/run.py",
+        'load_state_dict({"state": state,',
+        'load_state_dict({"state": {},',
+        f"{LOOP} -k resumed",
+    ),
+    Fault(
+        "a training resumes with its weights in place of their average",
+        "training/run.py",
+        '_below("average", tensors)',
+        '_below("average", {name.replace("learner.", "average.module."): tensors[name] for name in tensors}'
+        ' | {"average.n_averaged": tensors["average.n_averaged"]})',
+        f"{LOOP} -k resumed",
+    ),
+    Fault(
+        "the decay of the average is inverted",
+        "training/run.py",
+        "lerp(current, 1 - min(",
+        "lerp(current, min(",
+        OPTIMISATION,
+    ),
+    Fault(
+        "the average has no short early memory",
+        "training/run.py",
+        "min(decay, (1 + count) / (10 + count))",
+        "decay",
+        OPTIMISATION,
+    ),
+    Fault(
+        "the best weights are not the average",
+        "training/loop.py",
+        "self.learner if self.average is None else self.average.module",
+        "self.learner",
+        f"{OPTIMISATION} {LOOP}",
+    ),
+    Fault(
+        "the gradient is never clipped",
+        "training/loop.py",
+        "if experiment.gradient_clip is not None:",
+        "if False:",
+        OPTIMISATION,
+    ),
+    Fault(
+        "Adam ignores the weight decay",
+        "training/loop.py",
+        "AdamW(parameters, lr=rate, weight_decay=decay)",
+        "AdamW(parameters, lr=rate, weight_decay=0.0)",
+        OPTIMISATION,
+    ),
+    Fault(
+        "SGD ignores the weight decay",
+        "training/loop.py",
+        "SGD(parameters, lr=rate, weight_decay=decay)",
+        "SGD(parameters, lr=rate)",
+        OPTIMISATION,
+    ),
+    Fault(
+        "RMSProp ignores the weight decay",
+        "training/loop.py",
+        "momentum=0.9, weight_decay=decay)",
+        "momentum=0.9)",
+        OPTIMISATION,
+    ),
+    Fault(
+        "the learning rate does not warm up",
+        "training/loop.py",
+        "rise = min(1.0, (step + 1) / max(1, experiment.warmup_steps))",
+        "rise = 1.0",
+        OPTIMISATION,
+    ),
+    Fault(
+        "the learning rate does not fall",
+        "training/loop.py",
+        "rise * 0.5 * (1 + math.cos(math.pi * fraction))",
+        "rise",
+        OPTIMISATION,
+    ),
+    Fault(
+        "each process draws the whole batch",
+        "training/loop.py",
+        "self.tasks.sample(self.own_tasks, generator)",
+        "self.tasks.sample(experiment.tasks_per_step, generator)",
+        OPTIMISATION,
+    ),
+    Fault(
+        "all processes draw the same tasks",
+        "training/loop.py",
+        "self.fabric.global_rank, step)",
+        "0, step)",
+        OPTIMISATION,
+    ),
+    Fault(
+        "a frozen part is trained",
+        "training/loop.py",
+        "self.learner.get_submodule(part).requires_grad_(False)",
+        "pass",
+        f"{LOOP} -k frozen",
+    ),
+    Fault(
+        "a frozen part goes on with its statistics",
+        "training/loop.py",
+        "self.learner.get_submodule(part).eval()",
+        "pass",
+        f"{LOOP} -k frozen",
+    ),
+    Fault(
+        "the weight decay asked for does not reach the training",
+        "recipes/_label_sequences.py",
+        "weight_decay=weight_decay,",
+        "weight_decay=0.0,",
+        f"{CONTRACT} -k optimiser",
+    ),
+    Fault(
+        "the decay of the average asked for does not reach the training",
+        "recipes/maml.py",
+        "average_decay=average_decay,\n        validation_tasks=200,",
+        "average_decay=0.999,\n        validation_tasks=200,",
+        f"{CONTRACT} -k optimiser",
+    ),
+    # What the commands do.
+    Fault(
+        "--seed does not decide the first weights",
+        "cli/train.py",
+        'torch.manual_seed(header["seed"])',
+        "torch.manual_seed(0)",
+        f"{WIRING} -k seed",
+    ),
+    Fault("--seed does not decide the tasks", "cli/train.py", 'seed=header["seed"],', "seed=0,", f"{WIRING} -k seed"),
+    Fault(
+        "evaluate never refuses a leak",
+        "cli/evaluate.py",
+        "refuse_leak(header, options.split, options.part)",
+        "pass",
+        f"{WIRING} -k refused",
+    ),
+    Fault(
+        "--start-from never refuses a leak",
+        "cli/train.py",
+        'refuse_leaking_start(theirs, header["arguments"])',
+        "pass",
+        f"{WIRING} -k start",
+    ),
+    Fault(
+        "ancestors of ancestors are forgotten in the header",
+        "cli/train.py",
+        '[theirs["arguments"], *theirs.get("before", ())]',
+        '[theirs["arguments"]]',
+        f"{WIRING} -k ancestors",
+    ),
+    Fault(
+        "what weights started from does not count as seen",
+        "recipes/sources.py",
+        'for arguments in (header["arguments"], *header.get("before", ())):',
+        'for arguments in (header["arguments"],):',
+        f"{WIRING} -k ancestors",
+    ),
+    Fault(
+        "the validation classes of a final training do not count as seen",
+        "recipes/sources.py",
+        '_training_part(arguments.get("final", False))',
+        "_training_part(False)",
+        f"{WIRING} -k refused",
+    ),
+    Fault(
+        "a start may have seen the validation classes",
+        "recipes/sources.py",
+        '("test",) if arguments.get("final") else ("validation", "test")',
+        '("test",)',
+        f"{WIRING} -k start",
+    ),
+    Fault(
+        "--within-alphabet does nothing",
+        "cli/evaluate.py",
+        "within_alphabet=options.within_alphabet",
+        "within_alphabet=False",
+        f"{WIRING} -k alphabet",
+    ),
+    Fault(
+        "the alphabets of classes are left out",
+        "recipes/sources.py",
+        "if within_alphabet else None",
+        "if False else None",
+        f"{WIRING} -k alphabet",
+    ),
+    Fault(
+        "--part does nothing",
+        "cli/evaluate.py",
+        "options.split, options.part, layout, within",
+        'options.split, "test", layout, within',
+        f"{WIRING} -k upright",
+    ),
+    Fault(
+        "evaluate's --seed does nothing",
+        "cli/evaluate.py",
+        "evaluate(*asked, options.seed, bar.show)",
+        "evaluate(*asked, 0, bar.show)",
+        f"{WIRING} -k seed",
+    ),
+    # What an evaluation says.
+    Fault(
+        "shuffled labels are true",
+        "tasks/dealing.py",
+        "if layout.shuffled_labels:",
+        "if False:",
+        "tests/tasks/test_episodes.py tests/cli/test_evaluate.py -k shuffled",
+    ),
+    Fault(
+        "over- and underconfidence make up for each other",
+        "evaluation/calibration.py",
+        "gap.abs().sum()",
+        "gap.sum().abs()",
+        "tests/evaluation/test_calibration.py",
+    ),
+    Fault(
+        "all confidence is taken together",
+        "evaluation/calibration.py",
+        "num_bins: int = 15",
+        "num_bins: int = 1",
+        "tests/evaluation/test_calibration.py",
+    ),
+    Fault(
+        "the first drawing of a class counts among those after it",
+        "evaluation/instances.py",
+        "[:, 1:]",
+        "[:, 0:]",
+        "tests/evaluation/test_instances.py tests/training/test_loop.py -k first",
+    ),
+    Fault(
+        "queries are of the support",
+        "tasks/dealing.py",
+        "_shuffled(index_TNE[..., shots:], generator)",
+        "_shuffled(index_TNE[..., :-shots], generator)",
+        "tests/tasks/test_episodes.py",
+    ),
+]
+
+
+class Outcome(NamedTuple):
+    """What became of a fault."""
+
+    fault: Fault
+    word: str
+    """caught, survived, timed out, or what else went wrong."""
+    output: str
+
+
+def copied(folder: Path) -> Path:
+    """What the tests need, in a folder of its own."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+        else:
+            shutil.copy(ROOT / part, folder / part)
+    return folder
+
+
+def applied(fault: Fault, tree: Path) -> tuple[Path, str]:
+    """Put the fault in; returns the file and what it said before.
+
+    Raises:
+        SystemExit: if its place is not there exactly once, for then the list is out of date.
+    """
+    path = tree / "src" / "quickstudy" / fault.file
+    sound = path.read_text() if path.exists() else ""
+    if sound.count(fault.old) != 1:
+        raise SystemExit(f"'{fault.name}': {fault.file} holds {fault.old!r} {sound.count(fault.old)} times, not once.")
+    path.write_text(sound.replace(fault.old, fault.new))
+    return path, sound
+
+
+def tested(tree: Path, tests: str, seconds: float) -> tuple[str, str]:
+    """How the tests end on that copy: passed, failed, timed out or broken; and what they printed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-n", "0", *shlex.split(tests)]
+    # Without byte code: a file that changes twice in a second could be taken for the one before.
+    settings = {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env={**os.environ, **settings}, capture_output=True, text=True, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return "timed out", ""
+    return {0: "passed", 1: "failed"}.get(done.returncode, "broken"), done.stdout + done.stderr
+
+
+def tried(fault: Fault, trees: "SimpleQueue[Path]", seconds: float) -> Outcome:
+    """Test one fault in one of the copies, and mend the copy."""
+    tree = trees.get()
+    try:
+        path, sound = applied(fault, tree)
+        try:
+            ending, output = tested(tree, fault.tests, seconds)
+        finally:
+            path.write_text(sound)
+    finally:
+        trees.put(tree)
+    outcome = Outcome(fault, {"failed": "caught", "passed": "survived"}.get(ending, ending), output)
+    print(f"{outcome.word:>9}  {fault.name}", flush=True)
+    return outcome
+
+
+def refuse_out_of_date(faults: Iterable[Fault], tree: Path) -> None:
+    """Raise SystemExit where a fault has no place to be put, before the first one runs."""
+    for fault in faults:
+        path, sound = applied(fault, tree)
+        path.write_text(sound)
+
+
+def test_files(faults: Iterable[Fault]) -> list[str]:
+    """All files that hold the tests of these faults."""
+    return sorted({word for fault in faults for word in shlex.split(fault.tests) if word.startswith("tests/")})
+
+
+def main() -> int:
+    """Try the faults, and say which survive."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only faults whose names hold one of these; by default all")
+    parser.add_argument("--workers", type=int, default=2, help="copies that are tested at once")
+    parser.add_argument("--seconds", type=float, default=600, help="for the tests of one fault")
+    options = parser.parse_args()
+    chosen = [fault for fault in FAULTS if not options.words or any(word in fault.name for word in options.words)]
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [copied(Path(folder, str(number))) for number in range(options.workers)]
+        refuse_out_of_date(chosen, copies[0])
+        trees: SimpleQueue[Path] = SimpleQueue()
+        for tree in copies:
+            trees.put(tree)
+        ending, output = tested(copies[0], " ".join(test_files(chosen)), len(chosen) * options.seconds)
+        if ending != "passed":
+            print(f"{output}\nWithout any fault the tests {ending}. Mend that first.")
+            return 1
+        with ThreadPoolExecutor(options.workers) as pool:
+            outcomes = list(pool.map(lambda fault: tried(fault, trees, options.seconds), chosen))
+    missed = [outcome for outcome in outcomes if outcome.word != "caught"]
+    for outcome in missed:
+        print(f"\n{outcome.fault.name}: {outcome.word}\n{outcome.output[-2000:]}")
+    print(f"\n{len(chosen)} faults, {len(missed)} not caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,43 @@
+import pytest
+
+from quickstudy.recipes import build
+
+ANY_WAY = ("omniglot-mann", "omniglot-snail", "omniglot-transformer")
+
+
+@pytest.mark.parametrize("name", ANY_WAY)
+def test_an_any_way_recipe_is_tested_at_the_ways_it_can_read(name: str) -> None:
+    settings = {"5-way 1-shot", "5-way 5-shot", "20-way 1-shot", "20-way 5-shot"}
+    assert set(build(name, {}).test) == settings
+    assert set(build(name, {"max_ways": 10, "ways": [5, 10]}).test) == {"5-way 1-shot", "5-way 5-shot"}
+
+
+@pytest.mark.parametrize(("ways", "highest"), [(5, 5), (20, 20)])
+def test_snail_as_in_its_paper_is_tested_up_to_its_ways(ways: int, highest: int) -> None:
+    experiment = build("omniglot-snail-paper", {"ways": ways})
+    assert {int(name.split("-")[0]) for name in experiment.test} == {5, highest}
+
+
+@pytest.mark.parametrize("name", ANY_WAY)
+def test_an_any_way_recipe_can_begin_with_all_of_protonets_encoder(name: str) -> None:
+    own, theirs = (
+        {key: value.shape for key, value in build(recipe, {}).learner.state_dict().items() if "encoder." in key}
+        for recipe in (name, "omniglot-protonet")
+    )
+    assert own == theirs
+
+
+@pytest.mark.parametrize("shots", [1, (1, 1)])
+def test_settings_of_more_shots_than_were_trained_on_are_no_tests(shots) -> None:
+    assert set(build("omniglot-snail", {"shots": shots}).test) == {"5-way 1-shot", "20-way 1-shot"}
+
+
+def test_where_none_of_the_usual_settings_can_be_read_the_largest_that_can_is_the_test() -> None:
+    assert set(build("omniglot-snail", {"max_ways": 3, "ways": 3, "shots": (1, 2)}).test) == {"3-way 2-shot"}
+
+
+@pytest.mark.parametrize("name", ANY_WAY)
+def test_it_is_validated_at_as_many_ways_as_it_has_slots_up_to_twenty(name: str, few_characters) -> None:
+    for max_ways, expected in ((4, 4), (20, 20), (24, 20)):
+        layout = build(name, {"max_ways": max_ways, "ways": 3, "final": False}).validation(None).layout
+        assert (layout.ways, layout.shots, layout.jitter) == (expected, 1, None)

@@ -1,0 +1,32 @@
+import torch
+
+from quickstudy.learners import CNP
+from quickstudy.recipes import build
+from quickstudy.recipes.general import general_experiment
+
+
+def _drawn(source, count: int = 40) -> list[int]:
+    tasks, generator = source(None), torch.Generator().manual_seed(0)
+    return [tasks.sample(1, generator).support_x.shape[1] for _ in range(count)]
+
+
+def test_the_tests_are_titled_by_how_many_points_they_give() -> None:
+    experiment = general_experiment(CNP(hidden=8), tasks_per_step=1, learning_rate=1e-3, steps=1)
+    for title, source in experiment.test.items():
+        least, most = (int(word) for word in title.split(" points")[0].split(" to "))
+        counts = _drawn(source)
+        assert least <= min(counts) <= max(counts) <= most, title
+
+
+def test_training_gives_few_points_and_many() -> None:
+    counts = _drawn(build("gp-general", {}).train)
+    assert min(counts) < 20
+    assert max(counts) > 60
+
+
+def test_curves_are_of_many_kinds_and_noises() -> None:
+    tasks = build("gp-general", {}).train(None)
+    generator = torch.Generator().manual_seed(0)
+    values = tasks.sample(200, generator).query_y.squeeze(-1)
+    rough = (values[:, 1:] - values[:, :-1]).abs().mean(dim=1)
+    assert float(rough.max()) > 2 * float(rough.min())
