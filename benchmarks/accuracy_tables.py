@@ -11,7 +11,7 @@ _HEADINGS = ("learner", "trained on", "test classes")
 
 def accuracy_section(records: Sequence[Record], published: Sequence[Record]) -> str:
     """Accuracy on tasks whose support says what the classes are; nothing where there is none."""
-    plain = [record for record in records if not _is_control(record)]
+    plain = [record for record in records if not _is_control(record) and not _is_uneven(record)]
     if not plain:
         return ""
     rows: dict[tuple[str, ...], dict[tuple[int, int], str]] = {}
@@ -35,6 +35,35 @@ def control_section(records: Sequence[Record]) -> str:
         "Controls: all classes of a task from one alphabet, which is harder; and support labels that say nothing, "
         f"where the accuracy must be chance.\n\n{table([*_HEADINGS, *controls], cells, 3)}"
     )
+
+
+def uneven_section(records: Sequence[Record]) -> str:
+    """Accuracy where classes differ in their shots, by how many they have; nothing where there is none."""
+    measured = [record for record in records if _is_uneven(record) and record["result"] is not None]
+    if not measured:
+        return ""
+    shots = sorted({int(count) for record in measured for count in record["result"]["accuracy_by_shots"]})
+    headings = [*_HEADINGS, *(f"classes of {count} shot{'s' if count > 1 else ''}" for count in shots)]
+    rows = [
+        [
+            *_row(record, measured),
+            *(_percent(record["result"]["accuracy_by_shots"].get(str(count))) for count in shots),
+        ]
+        for record in measured
+    ]
+    layouts = " or ".join(sorted({"+".join(map(str, record["shots"])) for record in measured}))
+    return (
+        f"Classes with unequal numbers of examples, {layouts} in a task: the accuracy on the queries of classes with "
+        f"as many shots.\n\n{table(headings, rows, 3)}"
+    )
+
+
+def _is_uneven(record: Record) -> bool:
+    return isinstance(record["shots"], list)
+
+
+def _percent(interval: dict[str, float] | None) -> str:
+    return "" if interval is None else interval_text(interval, 2, times=100)
 
 
 def _legend(records: Sequence[Record]) -> str:

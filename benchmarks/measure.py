@@ -33,6 +33,8 @@ from timing import write_json
 
 WAYS_AND_SHOTS = ((5, 1), (5, 5), (20, 1), (20, 5))
 QUERIES = 15
+UNEVEN, UNEVEN_QUERIES = (15, 1, 1, 1, 1), 5
+"""One class of many examples among classes of one; a character has twenty drawings."""
 
 
 class Setting(NamedTuple):
@@ -41,7 +43,8 @@ class Setting(NamedTuple):
     data: str
     split: str | None
     ways: int
-    shots: int
+    shots: int | tuple[int, ...]
+    """Of all classes, or of each."""
     within_alphabet: bool = False
     shuffled_labels: bool = False
     inductive: bool = False
@@ -49,8 +52,10 @@ class Setting(NamedTuple):
     def arguments(self, name: str, tasks: int) -> list[str]:
         """The arguments of the command, from `evaluate` on."""
         split = [] if self.split is None else ["--split", self.split]
-        counts = {"ways": self.ways, "shots": self.shots, "queries": QUERIES, "tasks": tasks}
+        uneven = isinstance(self.shots, tuple)
+        counts = {"ways": self.ways, "queries": UNEVEN_QUERIES if uneven else QUERIES, "tasks": tasks}
         numbers = [part for key, value in counts.items() for part in (f"--{key}", str(value))]
+        numbers += ["--shots", *map(str, self.shots if isinstance(self.shots, tuple) else (self.shots,))]
         chosen = {name: getattr(self, name) for name in ("within_alphabet", "shuffled_labels", "inductive")}
         flags = [f"--{name.replace('_', '-')}" for name, is_chosen in chosen.items() if is_chosen]
         return ["evaluate", name, "--data", self.data, *split, *numbers, *flags, "--json"]
@@ -58,7 +63,8 @@ class Setting(NamedTuple):
     def __str__(self) -> str:
         where = self.data if self.split is None else f"{self.data} {self.split}"
         control = ", within alphabet" * self.within_alphabet + ", shuffled labels" * self.shuffled_labels
-        return f"{where} {self.ways}-way {self.shots}-shot{control}{', inductive' * self.inductive}"
+        shots = "+".join(map(str, self.shots)) if isinstance(self.shots, tuple) else str(self.shots)
+        return f"{where} {self.ways}-way {shots}-shot{control}{', inductive' * self.inductive}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,8 @@ class Options:
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     tasks: int = 1000
     """Tasks in each setting."""
+    missing: bool = False
+    """Keep the figures that are there, and measure the settings that are not."""
 
 
 def grid(header: dict[str, Any], *, is_transductive: bool = False) -> list[Setting]:
@@ -84,6 +92,7 @@ def _plain_grid(header: dict[str, Any]) -> list[Setting]:
     omniglot = [Setting("omniglot", split, *counts) for split in ("lake", "vinyals") for counts in WAYS_AND_SHOTS]
     omniglot.append(Setting("omniglot", "lake", 20, 1, within_alphabet=True))
     omniglot.append(Setting("omniglot", "lake", 5, 1, shuffled_labels=True))
+    omniglot.append(Setting("omniglot", "vinyals", 5, UNEVEN))
     if not header["recipe"].startswith("glyphs-"):
         return omniglot
     glyphs = [Setting("glyphs", None, *counts) for counts in WAYS_AND_SHOTS]
@@ -138,9 +147,15 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
     is_transductive = load(name).is_transductive
     settings = grid(header, is_transductive=is_transductive)
     task = progress.add_task(name, total=len(settings), setting="")
+    kept = json.loads(path.read_text(encoding="utf-8")) if options.missing and path.exists() else []
     records = []
     for setting in settings:
         progress.update(task, setting=str(setting))
+        before = [record for record in kept if _is_of(record, setting)]
+        if before:
+            records += before
+            progress.advance(task)
+            continue
         if progress.disable:
             print(f"{name}: {setting}", file=sys.stderr, flush=True)
         record = measure(name, setting, options.tasks, options.data_root)
@@ -150,6 +165,11 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
         progress.advance(task)
     progress.update(task, setting="done")
     return path
+
+
+def _is_of(record: dict[str, Any], setting: Setting) -> bool:
+    """Whether a stored record is of this setting; JSON has no tuples."""
+    return all(record.get(key) == value for key, value in json.loads(json.dumps(setting._asdict())).items())
 
 
 def stem(name: str) -> str:

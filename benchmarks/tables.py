@@ -18,7 +18,7 @@ import tyro
 
 import function_tables
 import instance_tables
-from accuracy_tables import accuracy_section, control_section
+from accuracy_tables import accuracy_section, control_section, uneven_section
 from completion_tables import completion_section
 from speed_tables import HEADINGS, cache_rows, machines, sampler_rows, step_rows, throughput_rows
 from table_layout import Record, page_of, table
@@ -115,6 +115,7 @@ def render(results: Results) -> str:
     parts = [
         accuracy_section(results.accuracies, results.published),
         control_section(results.accuracies),
+        uneven_section(results.accuracies),
         _instance_section(results),
         function_tables.function_section(results.functions),
         function_tables.regression_section(results.gp_regression),

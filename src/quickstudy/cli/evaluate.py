@@ -31,7 +31,7 @@ from quickstudy.recipes.sources import (
     refuse_size,
     sequence_labels,
 )
-from quickstudy.tasks import Layout, SequenceLayout
+from quickstudy.tasks import Layout, SequenceLayout, ShotsOfEach
 
 _NAME_HELP = "Name of trained weights (see quickstudy list), or a run folder."
 
@@ -48,8 +48,8 @@ class EvaluateOptions:
     """Which part of the split; tune on validation, report on test."""
     ways: int = 5
     """Classes in a task."""
-    shots: int = 1
-    """Support examples of each class."""
+    shots: tuple[int, ...] = (1,)
+    """Support examples: one number for all classes, or one for each, such as 15 1 1 1 1."""
     queries: int = 15
     """Queries of each class."""
     tasks: int = 1000
@@ -108,7 +108,7 @@ def _evaluate(name: str, options: EvaluateOptions, points: FunctionOptions) -> N
     tasks: Any = _source(data, options, header)(options.data_root).to(options.device)
     where = f"{data} {options.split}" if data == "omniglot" else data
     title = f"{name} on {where}, {options.part} classes"
-    setting = f"{options.ways} classes" if options.instances else f"{options.ways}-way {options.shots}-shot"
+    setting = f"{options.ways} classes" if options.instances else _setting(options)
     with EvaluationBar(setting, options.tasks) as bar:
         asked = (learner, tasks, options.tasks)
         if options.instances:
@@ -163,9 +163,14 @@ _FOR_FUNCTIONS = ("tasks", "seed", "data_root", "device", "json")
 
 def _refuse_nonsense(options: EvaluateOptions) -> None:
     """Before anything is loaded."""
-    for name in ("ways", "shots", "queries", "tasks"):
+    for name in ("ways", "queries", "tasks"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name} {getattr(options, name)} was given, but a whole number from 1 was expected.")
+    if min(options.shots, default=0) < 1 or len(options.shots) not in (1, options.ways):
+        raise UserError(
+            f"--shots {' '.join(map(str, options.shots))} was given, but a whole number from 1 was expected, or one "
+            f"for each of the {options.ways} classes."
+        )
     refuse_seed(options.seed)
     try:
         torch.zeros(1, device=options.device).cpu()
@@ -197,7 +202,8 @@ def _loaded(name: str, options: EvaluateOptions) -> Learner:
 
 
 def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> TaskSource:
-    layout = Layout(options.ways, options.shots, options.queries, shuffled_labels=options.shuffled_labels)
+    shots = options.shots[0] if len(options.shots) == 1 else ShotsOfEach(options.shots)
+    layout = Layout(options.ways, shots, options.queries, shuffled_labels=options.shuffled_labels)
     if options.instances and data != "omniglot":
         raise UserError(f"--instances was given, but sequences are of omniglot, not of '{data}'. Leave it out.")
     if header["arguments"].get("labels") == "strings" and not options.instances:
@@ -274,7 +280,11 @@ def _protocol(data: str, options: EvaluateOptions, header: dict[str, Any]) -> di
         **where,
         "sampling": "within one alphabet" if options.within_alphabet else "across all classes",
         "ways": options.ways,
-        "shots": options.shots,
+        "shots": options.shots[0] if len(options.shots) == 1 else list(options.shots),
         "queries": options.queries,
         "shuffled_labels": options.shuffled_labels,
     }
+
+
+def _setting(options: EvaluateOptions) -> str:
+    return f"{options.ways}-way {'+'.join(map(str, options.shots))}-shot"

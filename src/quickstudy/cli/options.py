@@ -55,7 +55,7 @@ def print_evaluations(title: str, rows: Mapping[str, Evaluation]) -> None:
     Console().print(title, soft_wrap=True, highlight=False)
     table = Table()
     for heading in ("setting", "accuracy", "neg. log-likelihood", "calibration error", "tasks"):
-        table.add_column(heading, justify="left" if heading == "setting" else "right")
+        table.add_column(heading, justify="left" if heading == "setting" else "right", no_wrap=heading == "setting")
     for name, row in rows.items():
         table.add_row(
             name,
@@ -64,6 +64,8 @@ def print_evaluations(title: str, rows: Mapping[str, Evaluation]) -> None:
             f"{100 * row.calibration_error:.2f} %",
             f"{row.tasks:,}",
         )
+        for shots, accuracy in row.by_shots.items():
+            table.add_row(f"  of {shots} {'shots' if shots > 1 else 'shot'}", str(accuracy), "", "", "")
     Console().print(table)
 
 

@@ -27,6 +27,7 @@ def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed:
     return {
         "learner": name,
         "accuracy": evaluation.accuracy.record(),
+        "accuracy_by_shots": {str(shots): each.record() for shots, each in evaluation.by_shots.items()} or None,
         "negative_log_likelihood": evaluation.negative_log_likelihood,
         "calibration_error": evaluation.calibration_error,
         "tasks": evaluation.tasks,

@@ -1,6 +1,6 @@
 """Honest evaluation: a mean and its 95 % interval over tasks, the same tasks for every learner."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +26,8 @@ class Evaluation:
     tasks: int
     accuracies: Tensor
     """(T,): one a task, in the order drawn, so that two learners can be compared task by task."""
+    by_shots: Mapping[int, Interval]
+    """Accuracy on the queries of classes with as many support examples, where classes differ in that."""
 
     def minus(self, other: "Evaluation") -> Interval:
         """By how much this is better than another evaluation of the same tasks, paired task by task."""
@@ -67,7 +69,25 @@ def evaluate(
         calibration_error=expected_calibration_error(confidence_B, is_correct_B),
         tasks=num_tasks,
         accuracies=accuracy_T,
+        by_shots=_by_shots(noted),
     )
+
+
+def _by_shots(noted: Sequence[dict[str, Tensor]]) -> dict[int, Interval]:
+    """Over the tasks that have a class with as many shots; empty if all classes of all tasks have the same number."""
+    numbers = torch.cat([each["shots"].flatten() for each in noted]).unique().tolist()
+    if len(numbers) < 2:
+        return {}
+    found = {}
+    for number in numbers:
+        shares = []
+        for each in noted:
+            counts_TQ = each["shots"] == number
+            has_any_T = counts_TQ.any(dim=1)
+            rights_T = (each["is correct"] & counts_TQ).sum(dim=1)[has_any_T].double()
+            shares.append(rights_T / counts_TQ.sum(dim=1)[has_any_T])
+        found[number] = Interval.over(torch.cat(shares))
+    return found
 
 
 def _figures(prediction: Distribution, tasks: Tasks) -> dict[str, Tensor]:
@@ -85,6 +105,14 @@ def _figures(prediction: Distribution, tasks: Tasks) -> dict[str, Tensor]:
     highest_TQ, answer_TQ = prediction.probs.max(dim=-1)
     return {
         "is correct": answer_TQ == tasks.query_y,
+        "shots": _shots(tasks, num_classes),
         "confidence": highest_TQ,
         "log-likelihood": prediction.log_prob(tasks.query_y),
     }
+
+
+def _shots(tasks: Tasks, num_classes: int) -> Tensor:
+    """How many support examples the class of each query has, (T, Q)."""
+    labels_TS = tasks.support_y.long()
+    none_TN = labels_TS.new_zeros(len(labels_TS), num_classes)
+    return none_TN.scatter_add(1, labels_TS, torch.ones_like(labels_TS)).gather(1, tasks.query_y.long())

@@ -39,7 +39,10 @@ class Periodogram(nn.Module):
     def refined_peaks(
         self, evidence_TF: Tensor, count: int, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The highest peaks (T, P): their frequencies, sought again around each with more harmonics, and evidence."""
+        """The highest peaks (T, P): their frequencies, sought again around each with more harmonics, and evidence.
+
+        They come in the order of `peaks`: with more harmonics another may be the highest.
+        """
         frequency_TP, _ = self.peaks(evidence_TF, count)
         steps_K = torch.linspace(-0.75, 0.75, _FINE + 1, dtype=x_TS.dtype, device=x_TS.device)
         near_TPK = (frequency_TP[..., None] + self.spacing * steps_K).clamp(min=self.spacing)
