@@ -80,13 +80,13 @@ def posterior(kernel: Kernel, noise_T: Tensor, tasks: Tasks) -> Independent:
     whitened_TSQ = torch.linalg.solve_triangular(factor_TSS, across_TSQ, upper=False)  # L⁻¹ k*
     answers_TS1 = torch.linalg.solve_triangular(factor_TSS, tasks.support_y.double(), upper=False)  # L⁻¹ y
     mean_TQ1 = whitened_TSQ.transpose(1, 2) @ answers_TS1
-    prior_TQ = _variances(kernel, query_TQD)
+    prior_TQ = variances(kernel, query_TQD)
     variance_TQ = (prior_TQ - whitened_TSQ.square().sum(dim=1)).clamp(min=0) + noise_T[:, None].square()
     deviation_TQ1 = (variance_TQ + _NEVER_SINGULAR).sqrt()[..., None]
     return independent(Normal(mean_TQ1.to(tasks.query_x), deviation_TQ1.to(tasks.query_x)))
 
 
-def _variances(kernel: Kernel, x_TQD: Tensor) -> Tensor:
+def variances(kernel: Kernel, x_TQD: Tensor) -> Tensor:
     """k(x, x) of each point by itself, (T, Q)."""
     num_queries = x_TQD.shape[1]
     alone_BID = x_TQD.flatten(0, 1)[:, None]
