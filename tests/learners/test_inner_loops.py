@@ -14,7 +14,7 @@ class ShiftsTheHead(InnerLoopLearner):
     def adapted_names(self):
         return ("head_bias",)
 
-    def adapted(self, support_x, support_y, is_present):
+    def adapted(self, support_x, support_y, is_present, most_examples):
         if self.answers == "classes":
             shift = F.one_hot(support_y.long(), self.network.num_outputs).double().mean(dim=1)
         else:

@@ -173,18 +173,21 @@ class MetaNet(Learner):
     def _answer(self, state: MetaNetState, lower_TQD: Tensor) -> Categorical:
         embedding_maps, base_maps = self._maps(lower_TQD)
         r_TQD = self.embedding(embedding_maps, *_task_branch(state.embedding_weights))  # step 15
-        attention_TQS = self._attention(state, r_TQD)  # step 16
+        attention_TQS = self._attention(state.keys, r_TQD, state.crowding, state.is_real)  # step 16
         branches = mixed(state.memory, attention_TQS), *_task_branch(state.base_weights)  # step 17
         logits_TQN = self.base(base_maps, *branches)  # step 18
         wide = torch.promote_types(logits_TQN.dtype, torch.float32)
         return categorical(mask_absent(logits_TQN.to(wide), state.is_present))
 
-    def _attention(self, state: MetaNetState, r_TQD: Tensor) -> Tensor:
-        cosines_TQS = F.normalize(r_TQD, dim=-1) @ F.normalize(state.keys, dim=-1).transpose(1, 2)
+    def _attention(
+        self, keys_TSD: Tensor, r_TQD: Tensor, crowding_TS: Tensor | None = None, is_real: tuple[Tensor, ...] = ()
+    ) -> Tensor:
+        cosines_TQS = F.normalize(r_TQD, dim=-1) @ F.normalize(keys_TSD, dim=-1).transpose(1, 2)
         sharpness = 1.0 if self.log_sharpness is None else self.log_sharpness.exp()
-        # Less the logarithm: no class is read more because it has more examples.
-        logits_TQS = sharpness * cosines_TQS - state.crowding.clamp(min=1).log()[:, None]
-        return mask_padding(logits_TQS, state.is_real).softmax(dim=-1)
+        logits_TQS = sharpness * cosines_TQS
+        if crowding_TS is not None:  # Less the logarithm: no class is read more because it has more examples.
+            logits_TQS = logits_TQS - crowding_TS.clamp(min=1).log()[:, None]
+        return mask_padding(logits_TQS, is_real).softmax(dim=-1)
 
     def _base_gradients(self, maps: Tensor, labels_TS: Tensor, is_present_TN: Tensor) -> list[Tensor]:
         """Of each example's cross-entropy, for the slow weights W of b."""

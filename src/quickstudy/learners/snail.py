@@ -32,7 +32,7 @@ from quickstudy.core import (
     select_tasks,
 )
 from quickstudy.networks.attention import CausalAttention, KeysValues, full_precision, which_are_real
-from quickstudy.networks.class_means import mask_absent
+from quickstudy.networks.class_means import crowding, mask_absent
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
 
 KeyValueSizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -159,8 +159,7 @@ class SNAIL(OnlineLearner):
     def predict_naively(self, support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Categorical:
         """What `adapt` and `predict` give, the usual way: each query ends a sequence of its own, embedded anew.
 
-        Costs Q times the support; kept for tests and benchmarks, with as many examples of every class: nothing is
-        balanced here.
+        Costs Q times the support; kept for tests and benchmarks.
         """
         support_x, support_y, _ = read_support(self, support_x, support_y, max_ways=self.max_ways)
         self._refuse_too_many(support_y.shape[1])
@@ -169,7 +168,9 @@ class SNAIL(OnlineLearner):
         z_BLD = self._embed(torch.cat([repeated_x, query_x[:, :, None]], dim=2).flatten(0, 1))
         labels_TLN = F.pad(self._slots(support_y, z_BLD), (0, 0, 0, 1))  # The query's label is zero.
         items_BLC = torch.cat([z_BLD, labels_TLN.repeat_interleave(num_queries, dim=0)], dim=-1)
-        logits_TQN = self.classify(self.blocks(items_BLC)[:, -1]).unflatten(0, (num_tasks, num_queries))
+        crowding_TL = F.pad(crowding(support_y, self.max_ways), (0, 1), value=1)  # The query itself is one.
+        read_BLC = self.blocks(items_BLC, crowding_TL.repeat_interleave(num_queries, dim=0))
+        logits_TQN = self.classify(read_BLC[:, -1]).unflatten(0, (num_tasks, num_queries))
         return categorical(mask_absent(logits_TQN, labels_TLN.any(dim=1)))
 
     def _embed(self, x: Tensor) -> Tensor:

@@ -51,10 +51,10 @@ class CausalAttention(CausalBlock):
             like.new_empty(num_tasks, 0, self.keys.out_features), like.new_empty(num_tasks, 0, self.values.out_features)
         )
 
-    def extend(self, cache: KeysValues, x_TLC: Tensor) -> tuple[Tensor, KeysValues]:
+    def extend(self, cache: KeysValues, x_TLC: Tensor, crowding: Tensor | None = None) -> tuple[Tensor, KeysValues]:
         """The block at the next L positions, and all keys and values."""
         seen = self.remember(cache, x_TLC)
-        weights_TLP = self.weights(seen.keys, x_TLC, seen.is_real)
+        weights_TLP = self.weights(seen.keys, x_TLC, seen.is_real, crowding)
         with full_precision(x_TLC):
             read_TLV = weights_TLP @ seen.values.to(weights_TLP.dtype)
         return torch.cat([x_TLC, read_TLV], dim=-1), seen
@@ -75,16 +75,21 @@ class CausalAttention(CausalBlock):
             read_TQV = weights_TQL[..., :-1] @ cache.values.to(q_TQK.dtype) + weights_TQL[..., -1:] * own_values_TQV
         return torch.cat([x_TQC, read_TQV], dim=-1)
 
-    def weights(self, keys: Tensor, x_TLC: Tensor, is_real: tuple[Tensor, ...] = ()) -> Tensor:
+    def weights(
+        self, keys: Tensor, x_TLC: Tensor, is_real: tuple[Tensor, ...] = (), crowding: Tensor | None = None
+    ) -> Tensor:
         """How much each of the last L positions reads of every position, given all keys (T, P, K): (T, L, P).
 
-        `is_real` is that of `KeysValues`.
+        `is_real` is that of `KeysValues`, `crowding` (T, P) that of `extend`.
         """
         num_new, num_all = x_TLC.shape[1], keys.shape[1]
         is_later_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=keys.device).triu(num_all - num_new + 1)
         q_TLK = self._scaled_queries(x_TLC)
         with full_precision(x_TLC):
             logits_TLP = mask_padding(q_TLK @ keys.to(q_TLK.dtype).transpose(1, 2), is_real)
+            if crowding is not None:
+                last_T1P = logits_TLP[:, -1:] - crowding.log()[:, None]
+                logits_TLP = torch.cat([logits_TLP[:, :-1], last_T1P], dim=1)
             return logits_TLP.masked_fill(is_later_LP, -torch.inf).softmax(dim=-1)
 
     def _scaled_queries(self, x_TLC: Tensor) -> Tensor:

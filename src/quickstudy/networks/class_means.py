@@ -33,22 +33,26 @@ def crowding(labels_TS: Tensor, num_ways: int) -> Tensor:
 def balanced_index(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
     """Which examples to read so that every class has as many as the task's largest, the others in turn again.
 
-    The index (T, L) and which of it counts, (T, L) booleans; None where the classes of every task are as large.
+    The index (T, L) and which of it counts, (T, L) booleans; None where the classes of every task are as large. A task
+    whose classes are as large is read as it is.
     """
-    members_TSN = members(labels_TS, num_ways, mask_TS)
-    counts_TN = members_TSN.sum(dim=1)
+    counts_TN = members(labels_TS, num_ways, mask_TS).sum(dim=1)
     largest_T1 = counts_TN.amax(dim=1, keepdim=True)
-    if not bool(((counts_TN > 0) & (counts_TN < largest_T1)).any()):
+    is_uneven_T = ((counts_TN > 0) & (counts_TN < largest_T1)).any(dim=1)
+    if not bool(is_uneven_T.any()):
         return None
-    # Examples in order of their classes, those of none last; then of each class as many, going round.
-    kind_TS = labels_TS.long() if mask_TS is None else labels_TS.long().masked_fill(~mask_TS, num_ways)
+    # Real examples first; in uneven tasks in order of their classes, and then of each class as many, going round.
+    kind_TS = torch.where(is_uneven_T[:, None], labels_TS.long(), 0)
+    kind_TS = kind_TS if mask_TS is None else kind_TS.masked_fill(~mask_TS, num_ways)
     order_TS = kind_TS.argsort(dim=1, stable=True)
-    start_TN = counts_TN.cumsum(dim=1) - counts_TN
     turn_K = torch.arange(int(largest_T1.max()), device=labels_TS.device)
-    place_TNK = start_TN[..., None] + turn_K % counts_TN.clamp(min=1)[..., None]
-    counts_TNK = (turn_K < largest_T1[..., None]) & (counts_TN > 0)[..., None]
-    place_TL = place_TNK.flatten(1).clamp(max=labels_TS.shape[1] - 1)
-    return order_TS.gather(1, place_TL), counts_TNK.flatten(1)
+    start_TN = counts_TN.cumsum(dim=1) - counts_TN
+    round_TNK = start_TN[..., None] + turn_K % counts_TN.clamp(min=1)[..., None]
+    is_round_TNK = (turn_K < largest_T1[..., None]) & (counts_TN > 0)[..., None]
+    as_is_L = torch.arange(num_ways * len(turn_K), device=labels_TS.device)
+    place_TL = torch.where(is_uneven_T[:, None], round_TNK.flatten(1), as_is_L).clamp(max=labels_TS.shape[1] - 1)
+    is_as_is_TL = as_is_L < counts_TN.sum(dim=1, keepdim=True)
+    return order_TS.gather(1, place_TL), torch.where(is_uneven_T[:, None], is_round_TNK.flatten(1), is_as_is_TL)
 
 
 def mask_absent(logits_TQN: Tensor, is_present_TN: Tensor) -> Tensor:

@@ -33,8 +33,11 @@ class CausalBlock(nn.Module, ABC):
         """The cache before any item was read."""
 
     @abstractmethod
-    def extend(self, cache: Any, x_TLC: Tensor) -> tuple[Tensor, Any]:
-        """What comes out at the next L positions, and the cache after them."""
+    def extend(self, cache: Any, x_TLC: Tensor, crowding: Tensor | None = None) -> tuple[Tensor, Any]:
+        """What comes out at the next L positions, and the cache after them.
+
+        `crowding` is that of `query`, (T, L) for all positions so far; the last position alone reads by it.
+        """
 
     @abstractmethod
     def query(self, cache: Any, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
@@ -47,9 +50,9 @@ class CausalBlock(nn.Module, ABC):
         """The cache after the next L positions, where nobody asks what comes out at them."""
         return self.extend(cache, x_TLC)[1]
 
-    def forward(self, x_TLC: Tensor) -> Tensor:
-        """What comes out at every position of a whole sequence."""
-        return self.extend(self.empty(x_TLC.shape[0]), x_TLC)[0]
+    def forward(self, x_TLC: Tensor, crowding: Tensor | None = None) -> Tensor:
+        """What comes out at every position of a whole sequence; the last one reads as by `query`."""
+        return self.extend(self.empty(x_TLC.shape[0]), x_TLC, crowding)[0]
 
 
 class CausalConvolution(CausalBlock):
@@ -68,7 +71,7 @@ class CausalConvolution(CausalBlock):
         """Of no inputs."""
         return self.taps.weight.new_empty(num_tasks, 0, self.out_channels)
 
-    def extend(self, cache: Tensor, x_TLC: Tensor) -> tuple[Tensor, Tensor]:
+    def extend(self, cache: Tensor, x_TLC: Tensor, crowding: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The convolution at the next L positions, and the A x of the last d inputs."""
         both_TLF2 = F.linear(x_TLC, self.taps.weight.view(-1, self.in_channels)).unflatten(-1, (-1, 2))
         later_TLF, now_TLF = both_TLF2.unbind(dim=-1)
@@ -103,7 +106,7 @@ class DenseBlock(CausalBlock):
         """No inputs."""
         return self.convolutions.empty(num_tasks)
 
-    def extend(self, cache: Tensor, x_TLC: Tensor) -> tuple[Tensor, Tensor]:
+    def extend(self, cache: Tensor, x_TLC: Tensor, crowding: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The block at the next L positions, and the last d inputs."""
         convolved_TLF, cache = self.convolutions.extend(cache, x_TLC)
         return _gated(x_TLC, convolved_TLF), cache
@@ -125,9 +128,11 @@ class CausalChain(CausalBlock):
         """The empty cache of each block."""
         return tuple(block.empty(num_tasks) for block in self._all())
 
-    def extend(self, cache: tuple[Any, ...], x_TLC: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
+    def extend(
+        self, cache: tuple[Any, ...], x_TLC: Tensor, crowding: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Any, ...]]:
         """What the last block gives at the next L positions, and every block's cache."""
-        return _extended(self._all(), cache, x_TLC)
+        return _extended(self._all(), cache, x_TLC, crowding)
 
     def remember(self, cache: tuple[Any, ...], x_TLC: Tensor) -> tuple[Any, ...]:
         """Every block's cache; what the last block gives at these positions is left out, as none of them holds it."""
@@ -168,11 +173,13 @@ class TCBlock(CausalChain):
         )
 
 
-def _extended(blocks: Iterable[CausalBlock], caches: tuple[Any, ...], x_TLC: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
+def _extended(
+    blocks: Iterable[CausalBlock], caches: tuple[Any, ...], x_TLC: Tensor, crowding: Tensor | None = None
+) -> tuple[Tensor, tuple[Any, ...]]:
     """What the last of the blocks gives at the next L positions, and every block's cache."""
     longer = []
     for block, cache in zip(blocks, caches, strict=True):
-        x_TLC, cache = block.extend(cache, x_TLC)
+        x_TLC, cache = block.extend(cache, x_TLC, crowding)
         longer.append(cache)
     return x_TLC, tuple(longer)
 
