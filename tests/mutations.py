@@ -218,8 +218,9 @@ FAULTS = [
     Fault(
         "glyphs to train on are those of the test",
         "recipes/sources.py",
-        "return GeneratedEpisodes(_turned_glyphs, layout)",
-        'return Episodes(_fixed_glyphs(_GLYPH_SEEDS["test"]), layout)',
+        'if part == "train":\n            return GeneratedEpisodes(',
+        'if part == "train":\n            return glyph_episodes("test", layout)(data_root)\n'
+        "            return GeneratedEpisodes(",
         f"{CONTRACT} -k glyphs",
     ),
     # How a training goes.
