@@ -7,21 +7,21 @@ from quickstudy.networks.kernel_proposals import NUM_PROPOSALS, NUM_WAVES, as_pr
 from quickstudy.tasks.kernels import Stationary
 
 
-def proposals(number: int = 5, **numbers: float):
-    first = first_numbers(2)[None].clone()
+def proposals(**numbers: float):
+    first = first_numbers()[None].clone()
     for index, value in numbers.items():
         first[..., int(index[1:])] = value
-    return as_proposals(first, torch.tensor([[0.1, 0.2, 0.3]]), torch.tensor([number]))
+    return as_proposals(first, torch.tensor([[0.1, 0.2, 0.3]]))
 
 
 def test_there_is_a_row_of_numbers_for_each_proposal() -> None:
-    assert first_numbers(2).shape == (NUM_PROPOSALS, 9)
+    assert first_numbers().shape == (NUM_PROPOSALS, 9)
     assert proposals().variances.shape == (1, NUM_PROPOSALS, 2)
 
 
 def test_waves_have_the_periods_given_and_the_rest_none() -> None:
     periods = proposals(n4=0.0).periods[0, -NUM_WAVES:]
-    assert torch.allclose(periods, torch.tensor([0.1, 0.1, 0.2, 0.2, 0.3, 0.3]).exp())
+    assert torch.allclose(periods, torch.tensor([0.1, 0.2, 0.3] * 3).exp())
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_kernels_of_one_term_are_the_textbooks(row: int, shape: str, generator: 
     found = proposals(n0=0.4, n2=math.log(0.7), n7=-30.0)
     a, b = torch.randn(1, 4, generator=generator), torch.randn(1, 3, generator=generator)
     kernel = Stationary(shape, 0.7, math.exp(0.2)).draw(1, generator)
-    expected = kernel(a[..., None].double(), b[..., None].double())[0].float()
+    expected = kernel(a[..., None].double(), b[..., None].double())[0]
     constant = float(found.constants[0, row])
     assert torch.allclose(covariances(found, a, b)[0, row] - constant, expected, atol=1e-5)
 
@@ -49,6 +49,6 @@ def test_a_wave_comes_again_after_its_period() -> None:
 def test_covariances_of_many_points_can_be_factorised(generator: torch.Generator) -> None:
     x = (4 * torch.rand(1, 400, generator=generator) - 2).sort(dim=1).values
     x[:, 1] = x[:, 0]
-    found = proposals(400, n0=9.0, n2=9.0, n6=-30.0, n7=9.0)  # As smooth, as varying and as free of noise as can be.
-    noisy = covariances(found, x, x).double() + torch.diag_embed(found.noises[..., None].expand(-1, -1, 400).double())
+    found = proposals(n0=9.0, n2=9.0, n6=-30.0, n7=9.0)  # As smooth, as varying and as free of noise as can be.
+    noisy = covariances(found, x, x) + torch.diag_embed(found.noises[..., None].expand(-1, -1, 400).double())
     assert torch.linalg.cholesky(noisy).isfinite().all()

@@ -23,6 +23,7 @@ from quickstudy.core import Learner, categorical, independent, mixture, read_que
 from quickstudy.networks.heads import perceptron
 from quickstudy.networks.kernel_proposals import (
     NUM_NUMBERS,
+    NUM_PEAKS,
     NUM_PROPOSALS,
     NUM_WAVES,
     Proposals,
@@ -34,7 +35,6 @@ from quickstudy.networks.periodogram import Periodogram
 from quickstudy.networks.standard_units import Units, units_of_places, units_of_values
 from quickstudy.networks.variogram import Variogram
 
-_PEAKS = 3  # Frequencies for which waves are proposed, several for each.
 _BANDS = 32  # Of frequencies, of which the network is told the highest evidence.
 
 
@@ -74,8 +74,8 @@ class AmortisedGP(Learner):
             perceptron(self.variogram.num_outputs + _BANDS + 1, hidden, hidden, hidden), nn.ReLU()
         )
         self.of_smooth = nn.Linear(hidden, (NUM_PROPOSALS - NUM_WAVES) * NUM_NUMBERS)
-        self.of_waves = perceptron(hidden + 3, hidden // 2, NUM_WAVES // _PEAKS * NUM_NUMBERS)
-        self.first = nn.Parameter(first_numbers(NUM_WAVES // _PEAKS))
+        self.of_waves = perceptron(hidden + 3, hidden // 2, NUM_WAVES // NUM_PEAKS * NUM_NUMBERS)
+        self.first = nn.Parameter(first_numbers())
         for layer in (self.of_smooth, self.of_waves[-1]):  # Proposals start near the first numbers.
             layer.weight.data.mul_(0.1)
             layer.bias.data.zero_()
@@ -89,7 +89,7 @@ class AmortisedGP(Learner):
         proposals = self.propose(x_TS, y_TS, is_real_TS)
         is_pair_T1SS = is_real_TS[:, None, :, None] * is_real_TS[:, None, None]
         own_TMS = proposals.noises[..., None] * is_real_TS[:, None] + (1 - is_real_TS[:, None])
-        noisy_TMSS = (covariances(proposals, x_TS, x_TS) * is_pair_T1SS).double() + torch.diag_embed(own_TMS.double())
+        noisy_TMSS = covariances(proposals, x_TS, x_TS) * is_pair_T1SS + torch.diag_embed(own_TMS.double())
         factors = torch.linalg.cholesky(noisy_TMSS)
         y_TMS1 = y_TS.double()[:, None, :, None].expand(-1, NUM_PROPOSALS, -1, -1)
         answers = torch.linalg.solve_triangular(factors, y_TMS1, upper=False).squeeze(-1)
@@ -103,7 +103,7 @@ class AmortisedGP(Learner):
         query_x = read_query(self, state, query_x, self.sizes[:1])
         x_TQ, proposals = state.places.measured(query_x[..., 0]), state.proposals
         across_TMSQ = covariances(proposals, state.support_x, x_TQ) * state.is_real[:, None, :, None]
-        whitened_TMSQ = torch.linalg.solve_triangular(state.factors, across_TMSQ.double(), upper=False)
+        whitened_TMSQ = torch.linalg.solve_triangular(state.factors, across_TMSQ, upper=False)
         mean_TMQ = (state.answers[:, :, None] @ whitened_TMSQ).squeeze(2)
         left_TMQ = (proposals.totals[..., None] - whitened_TMSQ.square().sum(dim=2)).clamp(min=0)
         deviation_TMQ = (left_TMQ + proposals.noises[..., None]).sqrt()
@@ -116,7 +116,7 @@ class AmortisedGP(Learner):
     def propose(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Proposals:
         """Kernels for points (T, S) with values (T, S), both in units of their own."""
         evidence_TF = self.periodogram(x_TS, y_TS, is_real_TS)
-        frequency_TP, height_TP = self.periodogram.refined_peaks(evidence_TF, _PEAKS, x_TS, y_TS, is_real_TS)
+        frequency_TP, height_TP = self.periodogram.refined_peaks(evidence_TF, NUM_PEAKS, x_TS, y_TS, is_real_TS)
         bands_TB = F.adaptive_max_pool1d(evidence_TF, _BANDS)
         log_number_T1 = is_real_TS.sum(dim=1, keepdim=True).clamp(min=1).log()
         told = [self.variogram(x_TS, y_TS, is_real_TS), _compressed(bands_TB), log_number_T1 / 3]
@@ -124,11 +124,11 @@ class AmortisedGP(Learner):
         smooth_TMN = self.of_smooth(features_TH).unflatten(1, (-1, NUM_NUMBERS))
         below_highest_TP = height_TP - height_TP[:, :1]
         peaks_TP3 = torch.stack([frequency_TP.log(), _compressed(height_TP), _compressed(below_highest_TP)], dim=2)
-        features_TPH = features_TH[:, None].expand(-1, _PEAKS, -1)
+        features_TPH = features_TH[:, None].expand(-1, NUM_PEAKS, -1)
         waves_TPN = self.of_waves(torch.cat([features_TPH, peaks_TP3], dim=2))
-        waves_TMN = waves_TPN.unflatten(2, (-1, NUM_NUMBERS)).flatten(1, 2)
+        waves_TMN = waves_TPN.unflatten(2, (-1, NUM_NUMBERS)).transpose(1, 2).flatten(1, 2)
         numbers_TMN = torch.cat([smooth_TMN, waves_TMN], dim=1) + self.first
-        return as_proposals(numbers_TMN, -frequency_TP.log(), is_real_TS.sum(dim=1))
+        return as_proposals(numbers_TMN, -frequency_TP.log())
 
 
 def _compressed(evidence: Tensor) -> Tensor:

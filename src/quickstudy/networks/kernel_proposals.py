@@ -13,10 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_LEAST_NOISE = 0.003
-"""Deviation of the noise at least, for variances of one: below, the covariances of close points are singular."""
-_ROUNDING = 6e-8
-"""Of a covariance in single precision; over all points of a task it may add up."""
+_LEAST_NOISE = 0.0005
+"""Deviation of the noise at least, for functions of variance one: below, covariances of close points are singular."""
 
 _TERMS = {
     "squared exponential": ("squared exponential",),
@@ -25,6 +23,7 @@ _TERMS = {
     "matern 1/2": ("matern 1/2",),
     "trend and roughness": ("squared exponential", "matern 3/2"),
     "trend and wave": ("squared exponential", "wave"),
+    "roughness and wave": ("matern 3/2", "wave"),
 }
 """What a kernel of each kind is the sum of. A wave is a periodic kernel that fades with the distance."""
 
@@ -35,10 +34,14 @@ _COUNTS = {
     "matern 1/2": 1,
     "trend and roughness": 2,
     "trend and wave": 6,
+    "roughness and wave": 3,
 }
 """How many of each kind are proposed."""
 
-NUM_PROPOSALS, NUM_WAVES = sum(_COUNTS.values()), _COUNTS["trend and wave"]
+NUM_PROPOSALS = sum(_COUNTS.values())
+NUM_WAVES = sum(count for kind, count in _COUNTS.items() if "wave" in _TERMS[kind])
+NUM_PEAKS = 3
+"""Frequencies for which waves are proposed."""
 NUM_NUMBERS = 9
 """Of a proposal: logarithms of two variances and two length-scales, a shift of the period, logarithms of how far waves
 reach, of the noise and of a constant's variance, and how much the proposal counts before the values are known."""
@@ -68,31 +71,28 @@ class Proposals(NamedTuple):
         return self.variances.sum(dim=2) + self.constants
 
 
-def as_proposals(numbers_TMN: Tensor, log_period_TP: Tensor, number_T: Tensor) -> Proposals:
-    """The kernels that the numbers stand for; waves have periods near those given, as many for each, in turn.
-
-    `number_T` says of how many points their covariances will be.
-    """
-    n = numbers_TMN.clamp(-8, 8)
+def as_proposals(numbers_TMN: Tensor, log_period_TP: Tensor) -> Proposals:
+    """The kernels that the numbers stand for; the waves, which come last, take turns of the periods given."""
+    n = numbers_TMN.clamp(-14, 8)
     has_two_M = torch.tensor([len(terms) > 1 for kind, terms in _TERMS.items() for _ in range(_COUNTS[kind])])
     variances = n[..., :2].exp().clamp(max=400) * F.pad(has_two_M.to(n)[:, None], (1, 0), value=1.0)
     constants = n[..., 7].exp().clamp(max=400)
     each = NUM_WAVES // log_period_TP.shape[1]
-    log_period_TM = F.pad(log_period_TP.repeat_interleave(each, dim=1), (NUM_PROPOSALS - NUM_WAVES, 0))
-    least = torch.clamp(_ROUNDING * number_T, min=_LEAST_NOISE**2)[:, None]
+    log_period_TM = F.pad(log_period_TP.repeat(1, each), (NUM_PROPOSALS - NUM_WAVES, 0))
     return Proposals(
         variances=variances,
         lengths=n[..., 2:4].clamp(-4.5, 4).exp(),
         periods=(log_period_TM + 0.003 * n[..., 4].tanh()).exp(),
         reaches=n[..., 5].clamp(-3, 5).exp(),
-        noises=n[..., 6].exp() + least * (variances.sum(dim=2) + constants).clamp(min=1),
+        noises=n[..., 6].exp() + _LEAST_NOISE**2 * (variances.sum(dim=2) + constants).clamp(min=1),
         constants=constants,
         log_priors=n[..., 8],
     )
 
 
 def covariances(proposals: Proposals, a_TA: Tensor, b_TB: Tensor) -> Tensor:
-    """Of a function's values at points, (T, M, A, B), without noise."""
+    """Of a function's values at points, (T, M, A, B), without noise; in double precision, as they may be singular."""
+    proposals, a_TA, b_TB = Proposals(*(each.double() for each in proposals)), a_TA.double(), b_TB.double()
     distance_T1AB = (a_TA[:, None, :, None] - b_TB[:, None, None]).abs()
     parts, end = [], 0
     for kind, terms in _TERMS.items():
@@ -111,17 +111,18 @@ def covariances(proposals: Proposals, a_TA: Tensor, b_TB: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def first_numbers(waves_each: int) -> Tensor:
-    """Where a network's proposals start, (M, N): those of a kind apart, and as many waves for each peak."""
+def first_numbers() -> Tensor:
+    """Where a network's proposals start, (M, N): those of a kind apart."""
     first = []
     for kind, terms in _TERMS.items():
         has_wave = terms[-1] == "wave"
-        count = waves_each if has_wave else _COUNTS[kind]
-        for spread in torch.linspace(-1, 1, count + 2)[1:-1].tolist() * (_COUNTS[kind] // count):
-            length = math.log(0.5) + spread if len(terms) == 1 else math.log(2.0)
+        apart = max(1, _COUNTS[kind] // NUM_PEAKS) if has_wave else _COUNTS[kind]
+        for spread in torch.linspace(-1, 1, apart + 2)[1:-1].tolist():
+            length = math.log(0.5) + spread if len(terms) == 1 or terms[0] == "matern 3/2" else math.log(2.0)
             second = spread if has_wave else math.log(0.3) + spread
             noise = math.log(0.03) - 2 * spread
-            first.append([-0.5, -0.5, length, second, 0.0, math.log(6.0), noise, -2.0, 0.0])
+            row = [-0.5, -0.5, length, second, 0.0, math.log(6.0), noise, -2.0, 0.0]
+            first += [row] * (NUM_PEAKS if has_wave else 1)
     return torch.tensor(first)
 
 

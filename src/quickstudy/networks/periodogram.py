@@ -41,7 +41,7 @@ class Periodogram(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The highest peaks (T, P): their frequencies, sought again around each with more harmonics, and evidence.
 
-        They come in the order of `peaks`: with more harmonics another may be the highest.
+        The highest comes first.
         """
         frequency_TP, _ = self.peaks(evidence_TF, count)
         steps_K = torch.linspace(-0.75, 0.75, _FINE + 1, dtype=x_TS.dtype, device=x_TS.device)
@@ -52,7 +52,9 @@ class Periodogram(nn.Module):
         low, middle, high = (fine_TPK.gather(2, best_TP1 + step).squeeze(2) for step in (-1, 0, 1))
         step_TP, top_TP = _parabola(low, middle, high)
         width = self.spacing * 1.5 / _FINE
-        return near_TPK.gather(2, best_TP1).squeeze(2) + step_TP * width, top_TP
+        refined_TP = near_TPK.gather(2, best_TP1).squeeze(2) + step_TP * width
+        top_TP, order_TP = top_TP.sort(dim=1, descending=True)
+        return refined_TP.gather(1, order_TP), top_TP
 
     def peaks(self, evidence_TF: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """The highest peaks, (T, P): their frequencies, between those of the grid, and their evidence."""
