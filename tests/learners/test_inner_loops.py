@@ -16,7 +16,8 @@ class ShiftsTheHead(InnerLoopLearner):
 
     def adapted(self, support_x, support_y, is_present, most_examples):
         if self.answers == "classes":
-            shift = F.one_hot(support_y.long(), self.network.num_outputs).double().mean(dim=1)
+            share = F.one_hot(support_y.long(), self.network.num_outputs).double().mean(dim=1)
+            shift = share * torch.arange(1, self.network.num_outputs + 1)  # Of each class something else.
         else:
             shift = support_y.double().mean(dim=1)
         weights = self.network.weights(len(support_x))
@@ -36,8 +37,9 @@ QUERIES = torch.rand(2, 3, 3)
 def test_what_was_trained_answers_with_the_untrained_rest_of_the_network() -> None:
     learner = _learner()
     prediction = learner.predict(learner.adapt(X, Y), QUERIES)
-    shares = torch.tensor([[4.0, 1.0, 1.0], [2.0, 2.0, 2.0]]) / 6
-    expected = shares.softmax(dim=1)[:, None].expand(2, 3, 3)
+    # Every class is a third of what is read, however many examples it has.
+    shifts = torch.tensor([1.0, 2.0, 3.0]) / 3
+    expected = shifts.softmax(dim=0).expand(2, 3, 3)
     assert torch.allclose(prediction.probs[..., :3], expected, atol=1e-6)
 
 
@@ -49,7 +51,7 @@ def test_a_class_that_the_support_has_no_example_of_is_ruled_out() -> None:
 def test_only_trained_weights_are_in_the_state() -> None:
     state = _learner().adapt(X, Y)
     assert [tuple(weight.shape) for weight in state.weights] == [(2, 4)]
-    assert state.num_support.tolist() == [6, 6]
+    assert state.num_support.tolist() == [12, 6], "examples of small classes are read again"
 
 
 def test_values_are_normal_with_a_deviation_that_is_learnt() -> None:
