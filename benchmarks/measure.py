@@ -77,14 +77,15 @@ class Options:
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     tasks: int = 1000
     """Tasks in each setting."""
-    missing: bool = False
-    """Keep the figures that are there, and measure the settings that are not."""
+    uneven: bool = False
+    """Measure tasks of uneven shots alone, and keep the other figures that are there."""
 
 
 def grid(header: dict[str, Any], *, is_transductive: bool = False) -> list[Setting]:
     """The settings for weights with this header: those of its data, and for transductive learners both ways."""
     plain = _plain_grid(header)
-    return plain + [setting._replace(inductive=True) for setting in plain] if is_transductive else plain
+    even = [setting for setting in plain if isinstance(setting.shots, int)]
+    return plain + [setting._replace(inductive=True) for setting in even] if is_transductive else plain
 
 
 def _plain_grid(header: dict[str, Any]) -> list[Setting]:
@@ -146,16 +147,14 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
     header, path = describe(name), options.out / f"accuracy-{stem(name)}.json"
     is_transductive = load(name).is_transductive
     settings = grid(header, is_transductive=is_transductive)
-    task = progress.add_task(name, total=len(settings), setting="")
-    kept = json.loads(path.read_text(encoding="utf-8")) if options.missing and path.exists() else []
     records = []
+    if options.uneven:
+        settings = [setting for setting in settings if isinstance(setting.shots, tuple)]
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        records = [record for record in before if not isinstance(record["shots"], list)]
+    task = progress.add_task(name, total=len(settings), setting="")
     for setting in settings:
         progress.update(task, setting=str(setting))
-        before = [record for record in kept if _is_of(record, setting)]
-        if before:
-            records += before
-            progress.advance(task)
-            continue
         if progress.disable:
             print(f"{name}: {setting}", file=sys.stderr, flush=True)
         record = measure(name, setting, options.tasks, options.data_root)
@@ -165,11 +164,6 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
         progress.advance(task)
     progress.update(task, setting="done")
     return path
-
-
-def _is_of(record: dict[str, Any], setting: Setting) -> bool:
-    """Whether a stored record is of this setting; JSON has no tuples."""
-    return all(record.get(key) == value for key, value in json.loads(json.dumps(setting._asdict())).items())
 
 
 def stem(name: str) -> str:

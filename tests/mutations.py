@@ -462,8 +462,8 @@ FAULTS = [
     Fault(
         "queries are of the support",
         "tasks/dealing.py",
-        "_shuffled(index_TNE[..., shots:], generator)",
-        "_shuffled(index_TNE[..., :-shots], generator)",
+        "index_TNE[..., -layout.queries :]",
+        "index_TNE[..., : layout.queries]",
         "tests/tasks/test_episodes.py",
     ),
 ]
