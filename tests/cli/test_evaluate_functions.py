@@ -72,7 +72,10 @@ def test_there_is_a_row_for_each_number_of_points_given(quickstudy, curves: Path
 def test_tests_that_differ_by_the_points_given_alone_become_one(quickstudy, weights) -> None:
     command = ("evaluate", weights("gp-general"), "--tasks", 10, "--support", 3, 7, "--json")
     records = json.loads(quickstudy(*command)[1])["test"]
-    assert [(each["setting"], each["support"]) for each in records] == [("3 given", 3), ("7 given", 7)]
+    assert [(each["setting"], each["support"]) for each in records] == [
+        (f"{kind}{count} given", count) for count in (3, 7) for kind in ("", "broader kinds, ")
+    ]
+    assert records[0]["oracle"] != records[1]["oracle"], "curves of other kinds"
 
 
 def test_points_can_lie_where_the_training_never_was(quickstudy, curves: Path) -> None:

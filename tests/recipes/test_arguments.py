@@ -160,6 +160,12 @@ def test_a_value_of_another_kind_is_refused_by_name(arguments: dict[str, Any], c
         check_arguments(_recipe, arguments)
 
 
+def test_a_strength_of_none_is_taken_and_one_below_it_refused() -> None:
+    assert build("omniglot-contrastive", {"strength": 0.0}).learner is not None
+    with pytest.raises(UserError, match=r"strength = -1\.0 was given, but a number from 0 was expected"):
+        build("omniglot-contrastive", {"strength": -1.0})
+
+
 def test_whatever_cannot_be_built_names_the_recipe_and_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (RuntimeError("too large"), TypeError("no such thing"), ZeroDivisionError("zero"), IndexError("far")):
 

@@ -13,9 +13,24 @@ def _drawn(source, count: int = 40) -> list[int]:
 def test_the_tests_are_titled_by_how_many_points_they_give() -> None:
     experiment = general_experiment(CNP(hidden=8), tasks_per_step=1, learning_rate=1e-3, steps=1)
     for title, source in experiment.test.items():
-        least, most = (int(word) for word in title.split(" points")[0].split(" to "))
+        numbers = title.removeprefix("broader kinds, ").removesuffix(" points")
+        least, most = (int(word) for word in numbers.split(" to "))
         counts = _drawn(source)
         assert least <= min(counts) <= max(counts) <= most, title
+
+
+def test_broader_kinds_reach_beyond_the_others_in_noise_and_in_roughness() -> None:
+    tests = build("gp-general", {}).test
+    steps = []
+    for title in ("10 to 50 points", "broader kinds, 10 to 50 points"):
+        tasks = tests[title](None).sample(300, torch.Generator().manual_seed(0))
+        place = tasks.query_x.squeeze(-1).argsort(dim=1)
+        values = tasks.query_y.squeeze(-1).gather(1, place)
+        rough = (values[:, 1:] - values[:, :-1]).abs().mean(dim=1)
+        steps.append(rough)
+    quiet, broad = steps
+    assert float((broad > quiet.max()).double().mean()) > 0.1
+    assert float(broad.min()) < float(quiet.min())
 
 
 def test_training_gives_few_points_and_many() -> None:

@@ -1,6 +1,7 @@
 """Learners of functions: at which points they are asked, their figures and their pictures."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -24,6 +25,8 @@ _DENSE = 200
 """Points of a drawn curve."""
 _CURVES = 4
 """As many can be told apart in a picture."""
+_POINTS = re.compile(r"(^|, )\d+ to \d+ points$")
+"""How titles end that say how many points are given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +108,9 @@ def _given(moved: Sequence[Setting], count: int) -> list[Setting]:
     """Every test with so many points given; tests that differed by that alone are one and the same now."""
     rows: list[Setting] = []
     for title, test, tasks in moved:
-        row = Setting(f"{title}, {count} given", test, _with(test, tasks, support=count))
+        # What the title says of the number of points is true no longer.
+        kind = _POINTS.sub("", title)
+        row = Setting(f"{kind}, {count} given" if kind else f"{count} given", test, _with(test, tasks, support=count))
         if not any(_are_alike(row.tasks, other.tasks) for other in rows):
             rows.append(row)
     return rows if len(rows) > 1 else [row._replace(title=f"{count} given") for row in rows]

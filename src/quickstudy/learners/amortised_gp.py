@@ -77,8 +77,9 @@ class AmortisedGP(Learner):
         self.of_waves = perceptron(hidden + 3, hidden // 2, NUM_WAVES // NUM_PEAKS * NUM_NUMBERS)
         self.first = nn.Parameter(first_numbers())
         for layer in (self.of_smooth, self.of_waves[-1]):  # Proposals start near the first numbers.
-            layer.weight.data.mul_(0.1)
-            layer.bias.data.zero_()
+            weight, bias = layer.parameters()
+            weight.data.mul_(0.1)
+            bias.data.zero_()
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> AmortisedGPState:
         """Proposed processes that have seen the points (T, S, 1) with values (T, S, 1)."""

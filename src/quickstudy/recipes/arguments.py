@@ -10,7 +10,7 @@ from quickstudy.core import UserError
 
 _LEAST = {"bent": 0, "self_attention": 0, "support": 0, "examples": 2, "pairs": 2}
 """Of counts; of all others there is one at least."""
-_ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "strength", "temperature"}
+_ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "temperature"}
 """Numbers that are divided by, or that nothing is left of at zero."""
 _BELOW_ONE = {"average_decay", "erased", "generated", "shuffled_channels"}
 """Shares, and decays, that leave something."""

@@ -180,15 +180,18 @@ class _Training:
 
     def _stop_if_blind(self, done: bool) -> None:
         """Stop if the looks stay no numbers, or if a training ends without a single one that was."""
-        stops = self.position.blind_looks >= _MOST_BLIND_LOOKS or (done and self.position.best_step == 0)
-        if self.fabric.world_size > 1:
-            stops = self.fabric.broadcast(stops)  # Only the first process looks.
-        if stops:
-            raise NonFiniteLossError(
+        complaint: str | None = None
+        is_blind = self.position.blind_looks >= _MOST_BLIND_LOOKS or (done and self.position.best_step == 0)
+        if self.fabric.is_global_zero and is_blind:
+            complaint = (
                 f"The last {self.position.blind_looks} looks at the validation tasks were no numbers, up to that at "
                 f"step {self.position.step}, though the training loss is {self.last_loss:.4g}. {self._left()} "
                 f"{self._advice()}"
             )
+        if self.fabric.world_size > 1:
+            complaint = self.fabric.broadcast(complaint)  # Only the first process looks, and all end together.
+        if complaint is not None:
+            raise NonFiniteLossError(complaint)
 
     def _left(self) -> str:
         """Which weights there are."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer, RMSprop
+from torch.optim import AdamW, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel
 
 from quickstudy.core import (
@@ -219,7 +219,7 @@ def _load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor], positio
             state.setdefault(int(index), {})[key] = kept
     except (ValueError, IndexError):
         raise UserError(_lacks(path, "the state of another optimiser")) from None
-    expected = _STATE.get(type(optimiser), set())
+    expected = _remembered(optimiser)
     if any(values.keys() != expected for values in state.values()) or bool(state) != bool(expected and position.step):
         raise UserError(_lacks(path, "not the state of its optimiser"))
     for place, values in state.items():
@@ -229,12 +229,13 @@ def _load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor], positio
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-_STATE: dict[type, set[str]] = {
-    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
-    RMSprop: {"step", "square_avg", "momentum_buffer"},
-    SGD: set(),
-}
-"""What an optimiser of ours remembers of each parameter."""
+def _remembered(optimiser: Optimizer) -> set[str]:
+    """What an optimiser remembers of each parameter, by the names that torch has for it."""
+    if isinstance(optimiser, AdamW):
+        return {"step", "exp_avg", "exp_avg_sq"}
+    # Without momentum there is nothing to remember of it.
+    momentum = {"momentum_buffer"} if optimiser.param_groups[0]["momentum"] else set()
+    return {"step", "square_avg"} | momentum if isinstance(optimiser, RMSprop) else momentum
 
 
 def _lacks(path: Path, found: str) -> str:
