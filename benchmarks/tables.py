@@ -20,6 +20,8 @@ import function_tables
 import instance_tables
 from accuracy_tables import accuracy_section, control_section, uneven_section
 from completion_tables import completion_section
+from quickstudy.pretrained import describe
+from regressor_tables import mixture_section, series_section
 from speed_tables import HEADINGS, cache_rows, machines, sampler_rows, step_rows, throughput_rows
 from table_layout import Record, page_of, table
 
@@ -55,6 +57,8 @@ class Results:
     snail_cache: Record | None
     functions: list[Record]
     gp_regression: Record | None
+    bayes_mixture: Record | None
+    series: Record | None
     completion: Record | None
     maml_step: Record | None
     metanet_step: Record | None
@@ -75,16 +79,18 @@ class Results:
             _json(folder / "snail_cache.json"),
             _all(folder, "functions-*.json"),
             _json(folder / "gp_regression.json"),
+            _json(folder / "bayes_mixture.json"),
+            _json(folder / "series.json"),
             _json(folder / "completion.json"),
             _json(folder / "maml_step.json"),
             _json(folder / "metanet_step.json"),
         )
 
     def in_short(self) -> "Results":
-        """For README.md: by instance the two learners that the paper is about, of functions the first test."""
+        """For README.md: by instance the two learners of the paper, of functions the first test, and no series."""
         ours, theirs = (instance_tables.in_short(records) for records in (self.instances, self.published_instances))
         functions = function_tables.in_short(self.functions)
-        return replace(self, instances=ours, published_instances=theirs, functions=functions)
+        return replace(self, instances=ours, published_instances=theirs, functions=functions, series=None)
 
     def of_learner(self, learner: str) -> "Results":
         """A learner's own figures, and of speed only what was measured of that learner alone.
@@ -103,11 +109,19 @@ class Results:
             snail_cache=self.snail_cache if learner == "snail" else None,
             functions=[record for record in self.functions if page_of(record) == learner],
             gp_regression=self.gp_regression if is_regressor else None,
+            bayes_mixture=_of_page(self.bayes_mixture, learner),
+            series=_of_page(self.series, learner),
             completion=self.completion,
             maml_step=self.maml_step if learner == "maml" else None,
             metanet_step=self.metanet_step if learner == "metanet" else None,
             page=learner,
         )
+
+
+def _of_page(record: Record | None, learner: str) -> Record | None:
+    return (
+        record if record is not None and page_of({"recipe": describe(record["learner"])["recipe"]}) == learner else None
+    )
 
 
 def render(results: Results) -> str:
@@ -119,6 +133,8 @@ def render(results: Results) -> str:
         _instance_section(results),
         function_tables.function_section(results.functions),
         function_tables.regression_section(results.gp_regression),
+        mixture_section(results.bayes_mixture),
+        series_section(results.series),
         completion_section(results.completion, results.page),
         _speed_section(results),
     ]
