@@ -149,19 +149,19 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
     task = progress.add_task(name, total=len(settings), setting="")
     kept = json.loads(path.read_text(encoding="utf-8")) if options.missing and path.exists() else []
     records = []
-    for setting in settings:
+    for index, setting in enumerate(settings):
         progress.update(task, setting=str(setting))
         before = [record for record in kept if _is_of(record, setting)]
-        if before:
-            records += before
-            progress.advance(task)
-            continue
-        if progress.disable:
-            print(f"{name}: {setting}", file=sys.stderr, flush=True)
-        record = measure(name, setting, options.tasks, options.data_root)
-        about = {"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header)}
-        records.append({**about, "transductive": is_transductive and not setting.inductive, **record})
-        write_json(path, records)
+        if not before:
+            if progress.disable:
+                print(f"{name}: {setting}", file=sys.stderr, flush=True)
+            record = measure(name, setting, options.tasks, options.data_root)
+            about = {"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header)}
+            before = [{**about, "transductive": is_transductive and not setting.inductive, **record}]
+        records += before
+        # What is kept of the settings to come must not be lost, wherever this ends.
+        later = [record for record in kept if any(_is_of(record, other) for other in settings[index + 1 :])]
+        write_json(path, [*records, *later])
         progress.advance(task)
     progress.update(task, setting="done")
     return path
