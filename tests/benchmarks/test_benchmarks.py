@@ -108,12 +108,14 @@ def test_steps_with_any_feeding_and_task_by_task_change_the_weights() -> None:
 
 def test_the_grid_covers_the_protocol() -> None:
     omniglot = measure.grid({"recipe": "omniglot-cnp", "arguments": {"split": "lake"}, "step": 1})
-    plain = {tuple(setting[:4]) for setting in omniglot if not (setting.within_alphabet or setting.shuffled_labels)}
+    even = [setting for setting in omniglot if isinstance(setting.shots, int)]
+    plain = {tuple(setting[:4]) for setting in even if not (setting.within_alphabet or setting.shuffled_labels)}
     counts = [(5, 1), (5, 5), (20, 1), (20, 5)]
     assert plain == {("omniglot", split, *count) for split in ("lake", "vinyals") for count in counts}
     assert measure.Setting("omniglot", "lake", 20, 1, within_alphabet=True) in omniglot
     assert measure.Setting("omniglot", "lake", 5, 1, shuffled_labels=True) in omniglot
-    assert len(omniglot) == len(set(omniglot)) == 10
+    assert measure.Setting("omniglot", "vinyals", 5, (15, 1, 1, 1, 1)) in omniglot
+    assert len(omniglot) == len(set(omniglot)) == 11
     glyphs = measure.grid({"recipe": "glyphs-protonet", "arguments": {}, "step": 1})
     assert glyphs == [measure.Setting("glyphs", None, *count) for count in counts] + omniglot
     assert measure.grid({"recipe": "glyphs-nearest", "arguments": {}}) == glyphs[:4]
@@ -123,7 +125,7 @@ def test_transductive_learners_are_asked_both_ways() -> None:
     header = {"recipe": "omniglot-maml", "arguments": {"split": "lake"}, "step": 1}
     plain, both = measure.grid(header), measure.grid(header, is_transductive=True)
     assert both == plain + [setting._replace(inductive=True) for setting in plain]
-    assert [("--inductive" in setting.arguments("x", 1)) for setting in both] == [False] * 10 + [True] * 10
+    assert [("--inductive" in setting.arguments("x", 1)) for setting in both] == [False] * 11 + [True] * 11
 
 
 def test_weights_of_functions_are_left_to_another_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,6 +172,35 @@ def test_all_settings_of_a_learner_are_left_in_one_file(
     (record,) = json.loads((tmp_path / "out" / "accuracy-omniglot-nearest.json").read_text())
     assert (record["weights"], record["trained_on"]) == ("omniglot-nearest", None)
     assert record["result"]["tasks"] == 2
+
+
+def test_uneven_shots_are_measured_by_the_command_that_says_so(folder_of_images: Path) -> None:
+    setting = measure.Setting(str(folder_of_images), None, 5, (9, 1, 1, 1, 1))
+    arguments = setting.arguments("omniglot-nearest", 7)
+    shots, queries = arguments.index("--shots"), arguments.index("--queries")
+    assert arguments[shots + 1 : shots + 6] == ["9", "1", "1", "1", "1"]
+    assert arguments[queries + 1] == "5"
+    assert str(setting).endswith("5-way 9+1+1+1+1-shot")
+    record = measure.measure("omniglot-nearest", setting, 3, None)
+    assert set(record["result"]["accuracy_by_shots"]) == {"1", "9"}
+    assert record["result"]["shots"] == [9, 1, 1, 1, 1]
+
+
+def test_uneven_shots_are_measured_alone_and_what_is_there_is_kept(
+    tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    even, uneven = (measure.Setting(str(folder_of_images), None, 5, shots) for shots in (1, (3, 1, 1, 1, 1)))
+    path = tmp_path / "accuracy-omniglot-nearest.json"
+
+    def measured(**options: bool | int) -> list[dict]:
+        assert measure.main(["omniglot-nearest"], measure.Options(out=tmp_path, **options)) == 0
+        records: list[dict] = json.loads(path.read_text())
+        return records
+
+    monkeypatch.setattr(measure, "_plain_grid", lambda header: [even, uneven])
+    assert [each["shots"] for each in measured(tasks=2)] == [1, [3, 1, 1, 1, 1]]
+    again = measured(tasks=3, uneven=True)
+    assert [(each["shots"], each["result"]["tasks"]) for each in again] == [(1, 2), ([3, 1, 1, 1, 1], 3)]
 
 
 def test_a_transductive_learner_leaves_records_of_both_ways(

@@ -102,6 +102,45 @@ def rows_of(results: Path, name: str, records: list[dict[str, Any]]) -> list[str
     return [line for line in lines if line.startswith(f"| `{name}`")]
 
 
+def uneven(recipe: str, by_shots: dict[str, float] | None, shots: tuple[int, ...] = (15, 1, 1, 1, 1)) -> dict[str, Any]:
+    record = {**figures(recipe, (5, 1), None if by_shots is None else 0.9), "shots": list(shots)}
+    if by_shots is not None:
+        of_each = {count: {"mean": mean, "interval95": 0.0022} for count, mean in by_shots.items()}
+        record["result"] = {**record["result"], "queries": 5, "accuracy_by_shots": of_each}
+    return record
+
+
+def test_uneven_shots_have_a_table_of_their_own_by_how_many_a_class_has(project: Path) -> None:
+    records = [accuracy((5, 1), 0.98514), uneven("omniglot-protonet", {"1": 0.98, "15": 0.995})]
+    even, by_shots = rows_of(project, "omniglot-protonet", records)
+    assert even.endswith("| 98.51 ± 0.11 (98.8) |  |  |  |")
+    assert by_shots.endswith("| omniglot lake | omniglot vinyals | 98.00 ± 0.22 | 99.50 ± 0.22 |")
+    readme = (project / "README.md").read_text()
+    assert "Classes with unequal numbers of examples, 15+1+1+1+1 in a task" in readme
+    assert "| learner | trained on | test classes | classes of 1 shot | classes of 15 shots |" in readme
+    assert "mean over 1,000 tasks, 15 queries a class" in readme
+
+
+def test_numbers_of_shots_that_a_learner_was_not_asked_at_are_left_empty(project: Path) -> None:
+    learners = {
+        "omniglot-protonet": uneven("omniglot-protonet", {"1": 0.98, "15": 0.995}),
+        "omniglot-cnp": uneven("omniglot-cnp", {"2": 0.7, "15": 0.8}, (15, 2, 2, 2, 2)),
+        "omniglot-cnp-paper": uneven("omniglot-cnp-paper", None),
+    }
+    (of_protonet,), (of_cnp,), of_the_refused = (rows_of(project, name, [each]) for name, each in learners.items())
+    assert of_protonet.endswith("| 98.00 ± 0.22 | 99.50 ± 0.22 |")
+    assert of_cnp.endswith("|  | 70.00 ± 0.22 | 80.00 ± 0.22 |")
+    assert of_the_refused == []
+    readme = (project / "README.md").read_text()
+    assert "15+1+1+1+1 or 15+2+2+2+2 in a task" in readme
+    assert "| classes of 1 shot | classes of 2 shots | classes of 15 shots |" in readme
+
+
+def test_without_uneven_shots_there_is_no_table_of_them(project: Path) -> None:
+    assert len(rows_of(project, "omniglot-protonet", [accuracy((5, 1), 0.98514)])) == 1
+    assert "unequal numbers" not in (project / "README.md").read_text()
+
+
 def test_answers_given_in_two_ways_have_two_rows_each_beside_what_the_paper_has_of_it(project: Path) -> None:
     records = [
         figures("omniglot-reptile", counts, mean, transductive=transductive)

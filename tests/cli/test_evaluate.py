@@ -52,6 +52,22 @@ def test_json_holds_the_public_face_and_the_protocol(quickstudy) -> None:
     assert record["commit"]
 
 
+def test_uneven_shots_are_told_by_the_number_of_each_class(quickstudy) -> None:
+    command = ("evaluate", "glyphs-nearest", "--shots", 15, 1, 1, 1, 1, "--queries", 5, "--tasks", 30)
+    code, out, _ = quickstudy(*command, "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert record["shots"] == [15, 1, 1, 1, 1]
+    few, many = (record["accuracy_by_shots"][count]["mean"] for count in ("1", "15"))
+    assert set(record["accuracy_by_shots"]) == {"1", "15"}
+    assert record["accuracy"]["mean"] == pytest.approx((4 * few + many) / 5)
+    assert many > few, "the nearest of many is nearer"
+    shown = quickstudy(*command)[1]
+    assert all(words in shown for words in ("5-way 15+1+1+1+1-shot", "of 1 shot ", "of 15 shots"))
+    even = json.loads(quickstudy("evaluate", "glyphs-nearest", "--shots", 2, "--tasks", 5, "--json")[1])
+    assert (even["shots"], even["accuracy_by_shots"]) == (2, None)
+
+
 def test_the_same_seed_gives_the_same_figures(quickstudy) -> None:
     runs = [json.loads(quickstudy("evaluate", "glyphs-nearest", "--tasks", 20, "--json")[1]) for _ in range(2)]
     assert runs[0] == runs[1]
@@ -96,6 +112,13 @@ def test_a_folder_of_images_can_be_evaluated_on(quickstudy, folder: Path) -> Non
         (["glyphs-nearest", "--ways", "0"], "--ways 0 was given, but a whole number from 1"),
         (["glyphs-nearest", "--shots", "0"], "--shots 0 was given, but a whole number from 1"),
         (["glyphs-nearest", "--shots", "-1"], "--shots -1 was given, but a whole number from 1"),
+        (
+            ["glyphs-nearest", "--shots", *"23"],
+            "--shots 2 3 was given, but a whole number from 1 was expected",
+        ),
+        (["glyphs-nearest", "--shots", *"11111", "--ways", "4"], "or one for each of the 4 classes"),
+        (["glyphs-nearest", "--shots", *"21011"], "--shots 2 1 0 1 1 was given"),
+        (["glyphs-nearest", "--shots", "15", *"1111", "--queries", "6"], "15 shots and 6 queries"),
         (["glyphs-nearest", "--queries", "0"], "--queries 0 was given, but a whole number from 1"),
         (["omniglot-nearest", "--instances", "--ways", "0"], "--ways 0 was given, but a whole number from 1"),
         (["glyphs-nearest", "--queries", "30"], "need 31 examples"),

@@ -10,7 +10,7 @@ from quickstudy.core import Learner, UserError, categorical
 from quickstudy.evaluation import Interval, evaluate, expected_calibration_error
 from quickstudy.evaluation.intervals import student
 from quickstudy.learners import Nearest
-from quickstudy.tasks import Episodes, Layout
+from quickstudy.tasks import Episodes, Layout, ShotsOfEach, UnevenShots
 
 LAYOUT = Layout(ways=3, shots=1, queries=4)
 
@@ -175,6 +175,50 @@ def test_tasks_of_varying_shots_can_be_evaluated(glyph_images):
     found = evaluate(Nearest(), Episodes(glyph_images, Layout(ways=3, shots=(1, 5), queries=4)), num_tasks=40)
     assert found.accuracies.shape == (40,)
     assert found.accuracy.mean > 0.4
+
+
+class Largest(Learner):
+    """Answers with the class that has the most examples, whatever the query, and notes the labels it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.labels = []
+
+    def adapt(self, support_x, support_y):
+        self.labels.append(support_y)
+        return support_y
+
+    def predict(self, state, query_x):
+        counts_TN = nn.functional.one_hot(state, 3).sum(dim=1)
+        logits_TN = (counts_TN == counts_TN.amax(dim=1, keepdim=True)).float() * 9
+        return categorical(logits_TN[:, None].expand(-1, query_x.shape[1], -1))
+
+
+def test_where_classes_differ_in_their_shots_the_accuracy_is_told_for_each_number(coded):
+    found = evaluate(Largest(), Episodes(coded.images, Layout(3, ShotsOfEach((4, 1, 1)), 2)), num_tasks=25)
+    assert found.by_shots == {1: Interval(0.0, 0.0), 4: Interval(1.0, 0.0)}
+    assert found.accuracy.mean == pytest.approx(1 / 3)
+
+
+def test_accuracy_by_shots_is_over_the_tasks_that_have_a_class_of_as_many(coded):
+    learner = Largest()
+    found = evaluate(learner, Episodes(coded.images, Layout(3, UnevenShots(1, 4), 2)), num_tasks=40)
+    shares: dict[int, list[float]] = {}
+    for labels in torch.cat([nn.functional.one_hot(each, 3).sum(dim=1) for each in learner.labels]).tolist():
+        answer = labels.index(max(labels))
+        for number in set(labels):
+            shares.setdefault(number, []).append((labels[answer] == number) / labels.count(number))
+    assert len(found.by_shots) > 2
+    assert found.by_shots.keys() == shares.keys()
+    for number, values in shares.items():
+        expected = Interval.over(torch.tensor(values, dtype=torch.float64))
+        assert found.by_shots[number].mean == pytest.approx(expected.mean)
+        assert found.by_shots[number].interval95 == pytest.approx(expected.interval95)
+
+
+def test_where_all_classes_have_as_many_shots_nothing_is_told_by_shots(coded, glyphs):
+    assert evaluate(Largest(), Episodes(coded.images, Layout(3, ShotsOfEach((2, 2, 2)), 2)), 10).by_shots == {}
+    assert evaluate(Nearest(), glyphs, 10).by_shots == {}
 
 
 def test_only_the_tasks_that_count_are_asked(coded):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from quickstudy.networks import class_means, mask_absent
-from quickstudy.networks.class_means import members
+from quickstudy.networks.class_means import balanced_index, crowding, members
 
 
 def test_means_are_those_of_a_loop_over_tasks_and_classes(generator):
@@ -79,3 +79,48 @@ def test_what_a_mask_leaves_out_is_of_no_class():
     assert means[..., 0].tolist() == [[2.0, 0.0]]
     assert is_present.tolist() == [[True, False]]
     assert members(labels, 2, mask)[0].tolist() == [[True, False], [False, False], [True, False], [False, False]]
+
+
+def test_crowding_counts_the_examples_of_each_ones_class():
+    labels = torch.tensor([[0, 0, 2, 0], [1, 2, 1, 0]])
+    assert crowding(labels, 3).tolist() == [[3, 3, 1, 3], [2, 1, 2, 1]]
+    assert crowding(labels.to(torch.uint8), 5).tolist() == [[3, 3, 1, 3], [2, 1, 2, 1]]
+
+
+@pytest.mark.parametrize("labels", [[[0, 1, 2, 0, 1, 2]], [[0, 0], [0, 1]], [[3, 1], [1, 3]]], ids=str)
+def test_where_the_classes_of_every_task_are_as_large_there_is_nothing_to_balance(labels):
+    assert balanced_index(torch.tensor(labels), 4) is None
+
+
+def test_smaller_classes_are_read_again_in_turn_until_all_are_as_large():
+    index, counts = balanced_index(torch.tensor([[1, 0, 0, 1, 0, 0, 0, 2]]), 3)
+    assert counts.all()
+    assert index.view(3, 5).tolist() == [[1, 2, 4, 5, 6], [0, 3, 0, 3, 0], [7, 7, 7, 7, 7]]
+
+
+def test_tasks_of_a_batch_are_balanced_each_up_to_its_own_largest_class():
+    labels = torch.tensor([[0, 0, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
+    index, counts = balanced_index(labels, 2)
+    read = [row[own].tolist() for row, own in zip(labels.gather(1, index), counts, strict=True)]
+    assert read == [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
+    assert index[1][counts[1]].tolist() == [0, 1, 2, 3]
+
+
+def test_every_example_is_read_and_of_one_class_none_much_more_often_than_another(generator):
+    labels = torch.randint(4, (5, 12), generator=generator)
+    index, counts = balanced_index(labels, 4)
+    for task in range(5):
+        times = index[task][counts[task]].bincount(minlength=12)
+        assert (times > 0).all()
+        for way in labels[task].unique():
+            own = times[labels[task] == way]
+            assert int(own.sum()) == int(labels[task].bincount().max())
+            assert int(own.max() - own.min()) <= 1
+
+
+def test_what_a_mask_leaves_out_is_not_read_again():
+    labels = torch.tensor([[0, 1, 0, 0, 1, 1]])
+    mask = torch.tensor([[True, True, False, True, False, False]])
+    index, counts = balanced_index(labels, 2, mask)
+    assert index[counts].tolist() == [0, 3, 1, 1]
+    assert balanced_index(labels, 2, torch.tensor([[True, True, False, False, False, False]])) is None

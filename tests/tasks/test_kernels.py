@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from quickstudy.core import UserError
-from quickstudy.tasks.kernels import OneOf, Stationary, Sum, Switching, draw_log_uniform
+from quickstudy.tasks.kernels import OneOf, Product, Stationary, Sum, Switching, draw_log_uniform
 
 X = torch.linspace(-1, 1, 5, dtype=torch.float64).view(1, 5, 1)
 
@@ -23,6 +23,7 @@ def _covariance(prior, x: torch.Tensor = X, seed: int = 0) -> torch.Tensor:
     ("shape", "formula"),
     [
         ("squared exponential", lambda r: math.exp(-(r**2) / 2)),
+        ("matern 1/2", lambda r: math.exp(-r)),
         ("matern 3/2", lambda r: (1 + math.sqrt(3) * r) * math.exp(-math.sqrt(3) * r)),
         ("matern 5/2", lambda r: (1 + math.sqrt(5) * r + 5 * r**2 / 3) * math.exp(-math.sqrt(5) * r)),
     ],
@@ -47,6 +48,34 @@ def test_a_sum_is_the_sum_of_what_its_parts_draw() -> None:
     generator = _seeded()
     expected = sum(part.draw(1, generator)(X, X) for part in parts)
     assert torch.allclose(_covariance(Sum(parts)), expected)
+
+
+def test_a_product_is_the_product_of_what_its_parts_draw() -> None:
+    parts = [Stationary(length=(0.2, 1.0)), Stationary("matern 1/2", scale=(0.5, 2.0)), Stationary(scale=3.0)]
+    generator = _seeded()
+    one, two, three = (part.draw(1, generator)(X, X) for part in parts)
+    assert torch.allclose(_covariance(Product(parts)), one * two * three)
+
+
+def test_a_wave_that_fades_is_after_a_period_as_far_from_itself_as_what_it_fades_by() -> None:
+    fading = Stationary("squared exponential", length=2.0)
+    found = _covariance(Product([Stationary("periodic", length=0.7, scale=2.0, period=0.5), fading]))
+    assert torch.allclose(found, 4 * _covariance(fading))
+
+
+def test_of_products_some_tasks_can_be_selected() -> None:
+    prior = Product([Stationary(length=(0.2, 1.0)), Stationary("matern 3/2", scale=(0.5, 2.0))])
+    kernel, x = prior.draw(4, _seeded()), X.expand(4, 5, 1)
+    chosen = torch.tensor([2, 0])
+    assert torch.equal(kernel.select(chosen)(x[:2], x[:2]), kernel(x, x)[chosen])
+
+
+def test_the_roughest_kernel_forgets_what_lies_before_the_nearest_point() -> None:
+    """That of shape 1/2 is a Markov process: given the middle one of three points the outer two know nothing more."""
+    covariance = _covariance(Stationary("matern 1/2", length=0.7))[0, :3, :3]
+    assert float(covariance.inverse()[0, 2]) == pytest.approx(0, abs=1e-12)
+    smoother = _covariance(Stationary("matern 3/2", length=0.7))[0, :3, :3]
+    assert abs(float(smoother.inverse()[0, 2])) > 0.01
 
 
 def test_on_both_sides_of_the_switch_values_know_nothing_of_each_other() -> None:
