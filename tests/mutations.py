@@ -218,8 +218,8 @@ FAULTS = [
     Fault(
         "glyphs to train on are those of the test",
         "recipes/sources.py",
-        "return GeneratedEpisodes(_turned_glyphs, layout)",
-        'return Episodes(_fixed_glyphs(_GLYPH_SEEDS["test"]), layout)',
+        "return GeneratedEpisodes(functools.partial(_turned_glyphs, size=size), layout)",
+        'return Episodes(_fixed_glyphs(_GLYPH_SEEDS["test"], size), layout)',
         f"{CONTRACT} -k glyphs",
     ),
     # How a training goes.
@@ -461,8 +461,8 @@ FAULTS = [
     Fault(
         "queries are of the support",
         "tasks/dealing.py",
-        "_shuffled(index_TNE[..., shots:], generator)",
-        "_shuffled(index_TNE[..., :-shots], generator)",
+        "asked = index_TNE[..., -layout.queries :]",
+        "asked = index_TNE[..., : layout.queries]",
         "tests/tasks/test_episodes.py",
     ),
 ]
