@@ -13,7 +13,7 @@ from torch.distributions import Independent, Normal
 
 from quickstudy.core import Experiment, Learner, Tasks, load_checkpoint
 from quickstudy.tasks import GaussianProcesses, PointLayout
-from quickstudy.training import Run, train
+from quickstudy.training import NonFiniteLossError, Run, train
 
 FIRST = (1.0, -2.0)
 GRADIENT = (3.0, 4.0)
@@ -231,6 +231,19 @@ def test_processes_share_a_step_and_each_draws_tasks_of_its_own(tmp_path: Path) 
     assert len({seed for _, seed in first + second}) == 6
     assert (tmp_path / "0/last.safetensors").exists()
     assert not list((tmp_path / "1").iterdir()), "the first process alone writes"
+
+
+class Told(OneOf):
+    """The second of two processes, whose first one has something to say of its looks."""
+
+    def broadcast(self, obj: Any, src: int = 0) -> Any:
+        return "The last 3 looks were no numbers." if obj is None else obj
+
+
+def test_a_process_that_never_looks_ends_with_the_words_of_the_one_that_does(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match="The last 3 looks were no numbers"):
+        _train(tmp_path, _experiment(steps=3), Told(1, 2))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_seed_decides_which_tasks_are_drawn(tmp_path: Path) -> None:
