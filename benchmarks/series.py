@@ -61,7 +61,7 @@ def load_series() -> dict[str, Series]:
     try:
         from statsmodels.datasets import co2, elnino, nile, sunspots
     except ImportError:
-        raise UserError("This benchmark needs statsmodels, which is not installed: pip install statsmodels.") from None
+        raise UserError("This benchmark needs statsmodels, which is not installed: pip install '.[dev]'.") from None
     rivers, spots = nile.load_pandas().data, sunspots.load_pandas().data
     carbon = co2.load_pandas().data["co2"].to_numpy(dtype=float)  # Weekly, some missing.
     months = elnino.load_pandas().data.to_numpy(dtype=float)[:, 1:].reshape(-1)

@@ -91,7 +91,7 @@ def test_without_statsmodels_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "statsmodels.datasets", None)
     run, out = _untrained(tmp_path), tmp_path / "series.json"
     assert series.main(str(run), series.Options(out=out)) == 2
-    assert "pip install statsmodels" in capsys.readouterr().err
+    assert "pip install '.[dev]'" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -129,7 +129,6 @@ def test_a_size_is_asked_about_where_a_fifth_of_the_series_is_left_and_fitted_wh
 
 
 def test_the_real_series_are_whole_and_in_order() -> None:
-    pytest.importorskip("statsmodels")
     found = series.load_series()
     assert {name: len(x) for name, (x, _) in found.items()} == {
         "nile": 100,
@@ -152,7 +151,6 @@ def _ends(x: Tensor) -> tuple[float, float]:
 
 
 def test_a_learner_is_measured_on_the_real_series(tmp_path: Path) -> None:
-    pytest.importorskip("statsmodels")
     out = tmp_path / "series.json"
     assert series.main(str(_untrained(tmp_path)), series.Options(sizes=(10,), repeats=1, out=out)) == 0
     records = json.loads(out.read_text(), parse_constant=pytest.fail)["records"]

@@ -84,6 +84,7 @@ class InnerLoopLearner(Learner):
 
         return adapted_by_size(adapted, mask)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _balanced(self, x: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """The support with as many examples of every class: losses and batch statistics are no large class's."""
         if self.answers == "values" or (self.training and x.device.type != "cpu"):  # There the host would wait.
