@@ -31,7 +31,11 @@ def test_each_proposal_predicts_as_its_gaussian_process(learner: AmortisedGP, ge
     solved = torch.linalg.solve(noisy, across)
     mean = (solved * y[:, None, :, None]).sum(dim=2)
     own = (state.proposals.totals + state.proposals.noises)[..., None].double()
-    variance = own - (solved * across).sum(dim=2)
+    # The scale is integrated out: 8 points' worth of the kernel's own, and of the values' the rest.
+    misfit = (
+        torch.linalg.solve(noisy, y[:, None, :, None].expand(-1, NUM_PROPOSALS, -1, -1))[..., 0] * y[:, None]
+    ).sum(2)
+    variance = (own - (solved * across).sum(dim=2)) * ((8 + misfit) / (8 + 7 - 2))[..., None]
     unit, origin = state.values.unit[:, None, None], state.values.origin[:, None, None]
     assert torch.allclose(said.mean[..., 0].transpose(1, 2), (mean.float() * unit + origin), atol=1e-4)
     assert torch.allclose(said.stddev[..., 0].transpose(1, 2), variance.sqrt().float() * unit, atol=1e-4)
@@ -45,10 +49,22 @@ def test_proposals_count_by_their_marginal_likelihood(learner: AmortisedGP, gene
     noisy = covariances(state.proposals, x, x).double() + torch.diag_embed(
         state.proposals.noises[..., None].expand(-1, -1, 6).double()
     )
-    evidence = torch.distributions.MultivariateNormal(torch.zeros(6).double(), noisy).log_prob(y[:, None])
+    # Student's t of 8 degrees of freedom: the marginal likelihood where the scale is unknown.
+    misfit = (
+        torch.linalg.solve(noisy, y[:, None, :, None].expand(-1, NUM_PROPOSALS, -1, -1))[..., 0] * y[:, None]
+    ).sum(2)
+    evidence = -(8 + 6) / 2 * (1 + misfit / 8).log() - torch.logdet(noisy) / 2
     expected = (evidence + state.proposals.log_priors).log_softmax(dim=1)
     assert expected.shape == (1, NUM_PROPOSALS)
     assert torch.allclose(state.log_weights, expected, atol=1e-5)
+
+
+def test_the_deviations_follow_how_far_values_are_from_what_a_kernel_expects(learner: AmortisedGP) -> None:
+    x = torch.linspace(-2, 2, 30)[None, :, None]
+    rough, smooth = (torch.randn(30, generator=torch.Generator().manual_seed(0)), (x[0, :, 0] / 2).sin())
+    with torch.no_grad():
+        surprised, content = (learner.adapt(x, y[None, :, None]).scales[0, 0] for y in (rough, smooth))
+    assert surprised > 1.5 * content  # The first proposal is of smooth curves.
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(288.0, 5.0), (5000.0, 0.1), (0.0, 1e-3), (-1e4, 300.0)])

@@ -2,7 +2,8 @@
 
 Liu, Sun, Ramadge and Adams, "Task-Agnostic Amortized Inference of Gaussian Process Hyperparameters" (NeurIPS 2020),
 for the idea: hyperparameters by one pass of a network, not by a search for every task. Equation numbers are those of
-Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006).
+Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006). The scale of each process is integrated out,
+as in Shah, Wilson and Ghahramani, "Student-t Processes as Alternatives to Gaussian Processes" (AISTATS 2014).
 
 What differs from Liu et al.: several kernels of several kinds are proposed, and their predictions are mixed by their
 marginal likelihoods; the network reads the points' variogram and periodogram; it is trained by the likelihood of
@@ -35,6 +36,7 @@ from quickstudy.networks.periodogram import Periodogram
 from quickstudy.networks.standard_units import Units, units_of_places, units_of_values
 from quickstudy.networks.variogram import Variogram
 
+_TRUST = 8.0  # In a proposal's variance, counted in points: ν of the inverse gamma distribution of its scale.
 _BANDS = 32  # Of frequencies, of which the network is told the highest evidence.
 
 
@@ -54,12 +56,17 @@ class AmortisedGPState(NamedTuple):
     """(T, M, S, S): lower triangles L with L Lᵀ = K + σ² I; of padding, those of the identity."""
     answers: Tensor
     """(T, M, S): L⁻¹ y."""
+    scales: Tensor
+    """(T, M): what the variances of each proposal are multiplied by, as the values ask for."""
     log_weights: Tensor
     """(T, M): how much each proposal counts."""
 
 
 class AmortisedGP(Learner):
     """Proposes kernels of several kinds, and predicts as the processes with these kernels do, mixed.
+
+    Each process has an unknown scale, which follows the values: its predictions are normals with the mean and the
+    variance of a Student-t process.
 
     Predictions move and stretch with the data: units are the support's middle and range, its mean and deviation. One
     point tells where it is and not how far values vary: they are then taken to vary by one. Costs the cube of the
@@ -94,10 +101,13 @@ class AmortisedGP(Learner):
         factors = torch.linalg.cholesky(noisy_TMSS)
         y_TMS1 = y_TS.double()[:, None, :, None].expand(-1, NUM_PROPOSALS, -1, -1)
         answers = torch.linalg.solve_triangular(factors, y_TMS1, upper=False).squeeze(-1)
-        # eq. 5.8, less what is the same for all proposals.
-        log_marginal_TM = -answers.square().sum(dim=2) / 2 - factors.diagonal(dim1=2, dim2=3).log().sum(dim=2)
+        number_T1, misfit_TM = is_real_TS.sum(dim=1, keepdim=True).double(), answers.square().sum(dim=2)
+        # The marginal likelihood, an unknown scale integrated out of eq. 5.8, less what is the same for all proposals.
+        log_marginal_TM = -(_TRUST + number_T1) / 2 * (misfit_TM / _TRUST).log1p()
+        log_marginal_TM = log_marginal_TM - factors.diagonal(dim1=2, dim2=3).log().sum(dim=2)
         log_weights = (proposals.log_priors + log_marginal_TM).log_softmax(dim=1)
-        return AmortisedGPState(places, values, x_TS, is_real_TS, proposals, factors, answers, log_weights)
+        scales = (_TRUST + misfit_TM) / (_TRUST + number_T1 - 2)  # Of the variance of Student's t.
+        return AmortisedGPState(places, values, x_TS, is_real_TS, proposals, factors, answers, scales, log_weights)
 
     def predict(self, state: AmortisedGPState, query_x: Tensor) -> MixtureSameFamily:
         """Values at the queries (T, Q, 1), noise included: a mixture of what the processes say (eqs. 2.25 and 2.26)."""
@@ -107,7 +117,7 @@ class AmortisedGP(Learner):
         whitened_TMSQ = torch.linalg.solve_triangular(state.factors, across_TMSQ, upper=False)
         mean_TMQ = (state.answers[:, :, None] @ whitened_TMSQ).squeeze(2)
         left_TMQ = (proposals.totals[..., None] - whitened_TMSQ.square().sum(dim=2)).clamp(min=0)
-        deviation_TMQ = (left_TMQ + proposals.noises[..., None]).sqrt()
+        deviation_TMQ = (state.scales[..., None] * (left_TMQ + proposals.noises[..., None])).sqrt()
         middle_T11, unit_T11 = (each[:, None, None] for each in state.values)
         mean_TQM1 = (mean_TMQ * unit_T11 + middle_T11).transpose(1, 2)[..., None].to(query_x)
         deviation_TQM1 = (deviation_TMQ * unit_T11).transpose(1, 2)[..., None].to(query_x)

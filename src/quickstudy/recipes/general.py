@@ -43,7 +43,7 @@ def gp_general(
     hidden: int = 256,
     tasks_per_step: int = 16,
     learning_rate: float = 1.5e-3,
-    steps: int = 12_000,
+    steps: int = 6_000,
 ) -> Experiment:
     """Amortised Gaussian processes for curves of many kinds: any inputs, any values, any number of points.
 
