@@ -205,7 +205,9 @@ def _print(path: Path) -> None:
     table.add_column("setting")
     table.add_column("accuracy", justify="right")
     for record in json.loads(path.read_text(encoding="utf-8")):
-        setting = Setting(**{field: record[field] for field in Setting._fields})
+        known = {field: record[field] for field in Setting._fields if field in record}  # Older records lack some.
+        shots = record["shots"]
+        setting = Setting(**{**known, "shots": tuple(shots) if isinstance(shots, list) else shots})
         table.add_row(str(setting), record["refusal"] or _accuracy(record["result"]))
     Console().print(table)
 
