@@ -81,10 +81,16 @@ def test_what_a_mask_leaves_out_is_of_no_class():
     assert members(labels, 2, mask)[0].tolist() == [[True, False], [False, False], [True, False], [False, False]]
 
 
-def test_crowding_counts_the_examples_of_each_ones_class():
+def test_crowding_is_the_size_of_each_ones_class_over_the_mean_size():
     labels = torch.tensor([[0, 0, 2, 0], [1, 2, 1, 0]])
-    assert crowding(labels, 3).tolist() == [[3, 3, 1, 3], [2, 1, 2, 1]]
-    assert crowding(labels.to(torch.uint8), 5).tolist() == [[3, 3, 1, 3], [2, 1, 2, 1]]
+    counts = torch.tensor([[3, 0, 1], [1, 2, 1]])
+    found = crowding(labels, counts)
+    assert torch.allclose(found, torch.tensor([[3, 3, 1, 3], [2, 1, 2, 1]]) / torch.tensor([[2.0], [4 / 3]]))
+
+
+def test_even_classes_are_not_crowded():
+    labels = torch.tensor([[0, 3, 0, 3]])
+    assert torch.equal(crowding(labels.to(torch.uint8), torch.tensor([[2, 0, 0, 2]])), torch.ones(1, 4))
 
 
 @pytest.mark.parametrize("labels", [[[0, 1, 2, 0, 1, 2]], [[0, 0], [0, 1]], [[3, 1], [1, 3]]], ids=str)

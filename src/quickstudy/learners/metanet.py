@@ -53,7 +53,7 @@ class MetaNetState(NamedTuple):
     keys: Tensor
     """(T, S, D), R."""
     crowding: Tensor
-    """(T, S): how many examples the class of each example has."""
+    """(T, S): how many examples the class of each has, over the mean of the classes."""
     embedding_weights: tuple[Tensor, ...]
     """Q*, the embedding's fast weights: (T, O, I) of each augmented layer; none in MetaNet−."""
     base_weights: tuple[Tensor, ...]
@@ -164,7 +164,7 @@ class MetaNet(Learner):
         return MetaNetState(
             memory=self.make_examples(base_gradients),  # steps 9 and 10
             keys=self.embedding(embedding_maps, *_task_branch(embedding_weights)),  # steps 11 and 12
-            crowding=crowding(labels_TS, self.max_ways),
+            crowding=crowding(labels_TS, F.one_hot(labels_TS, self.max_ways).sum(dim=1)),
             embedding_weights=embedding_weights,
             base_weights=() if plus is None else plus([gradients[:, first] for gradients in base_gradients]),
             is_present=is_present,
@@ -186,7 +186,7 @@ class MetaNet(Learner):
         sharpness = 1.0 if self.log_sharpness is None else self.log_sharpness.exp()
         logits_TQS = sharpness * cosines_TQS
         if crowding_TS is not None:  # Less the logarithm: no class is read more because it has more examples.
-            logits_TQS = logits_TQS - crowding_TS.clamp(min=1).log()[:, None]
+            logits_TQS = logits_TQS - crowding_TS.log()[:, None]
         return mask_padding(logits_TQS, is_real).softmax(dim=-1)
 
     def _base_gradients(self, maps: Tensor, labels_TS: Tensor, is_present_TN: Tensor) -> list[Tensor]:

@@ -168,7 +168,8 @@ class SNAIL(OnlineLearner):
         z_BLD = self._embed(torch.cat([repeated_x, query_x[:, :, None]], dim=2).flatten(0, 1))
         labels_TLN = F.pad(self._slots(support_y, z_BLD), (0, 0, 0, 1))  # The query's label is zero.
         items_BLC = torch.cat([z_BLD, labels_TLN.repeat_interleave(num_queries, dim=0)], dim=-1)
-        crowding_TL = F.pad(crowding(support_y, self.max_ways), (0, 1), value=1)  # The query itself is one.
+        crowding_TS = crowding(support_y, F.one_hot(support_y, self.max_ways).sum(dim=1))
+        crowding_TL = F.pad(crowding_TS, (0, 1), value=1)  # The query itself reads itself as it is.
         read_BLC = self.blocks(items_BLC, crowding_TL.repeat_interleave(num_queries, dim=0))
         logits_TQN = self.classify(read_BLC[:, -1]).unflatten(0, (num_tasks, num_queries))
         return categorical(mask_absent(logits_TQN, labels_TLN.any(dim=1)))
@@ -185,8 +186,7 @@ class SNAIL(OnlineLearner):
 
     def _answer(self, state: SNAILState, z_TQD: Tensor) -> Categorical:
         items_TQC = F.pad(z_TQD, (0, self.max_ways))  # The query's label is zero.
-        crowding_TS = state.counts.gather(1, state.labels).clamp(min=1)
-        features_TQC = self.blocks.query(state.caches, items_TQC, crowding_TS)
+        features_TQC = self.blocks.query(state.caches, items_TQC, crowding(state.labels, state.counts))
         with full_precision(features_TQC):
             logits_TQN = self.classify(features_TQC.to(self.classify.weight.dtype))
         knows_nothing_T1 = ~state.is_present.any(dim=1, keepdim=True)

@@ -24,10 +24,14 @@ def members(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None) -> 
     return members_TSN if mask_TS is None else members_TSN & mask_TS[..., None]
 
 
-def crowding(labels_TS: Tensor, num_ways: int) -> Tensor:
-    """How many examples the class of each example has, itself included: (T, S)."""
-    counts_TN = members(labels_TS, num_ways).sum(dim=1)
-    return counts_TN.gather(1, labels_TS.long())
+def crowding(labels_TS: Tensor, counts_TN: Tensor) -> Tensor:
+    """How many examples the class of each example has, over the mean of the classes present: (T, S), one for even ones.
+
+    `counts_TN` are the classes' examples.
+    """
+    mean_T1 = counts_TN.sum(dim=1, keepdim=True) / (counts_TN > 0).sum(dim=1, keepdim=True).clamp(min=1)
+    # At least one: the label of padding may be of a class without examples.
+    return counts_TN.gather(1, labels_TS.long()).clamp(min=1) / mean_T1.clamp(min=1)
 
 
 def balanced_index(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None) -> tuple[Tensor, Tensor] | None:

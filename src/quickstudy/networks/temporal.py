@@ -43,7 +43,7 @@ class CausalBlock(nn.Module, ABC):
     def query(self, cache: Any, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """What comes out for each of Q items that take the next position in turn; the cache stays as it is.
 
-        `crowding` (T, L) says of each item read how many are of its kind: attention reads them together as much as one.
+        `crowding` (T, L) says of each item read how common its kind is: attention reads it by as much less.
         """
 
     def remember(self, cache: Any, x_TLC: Tensor) -> Any:
