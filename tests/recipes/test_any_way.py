@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from quickstudy.recipes import build
 
@@ -41,3 +42,14 @@ def test_it_is_validated_at_as_many_ways_as_it_has_slots_up_to_twenty(name: str,
     for max_ways, expected in ((4, 4), (20, 20), (24, 20)):
         layout = build(name, {"max_ways": max_ways, "ways": 3, "final": False}).validation(None).layout
         assert (layout.ways, layout.shots, layout.jitter) == (expected, 1, None)
+
+
+@pytest.mark.parametrize("name", [*ANY_WAY, "omniglot-metanet"])
+def test_uneven_shots_reach_the_training_alone(name: str, few_characters, generator: torch.Generator) -> None:
+    setting = {"ways": 5, "shots": [1, 5], "uneven": True, "pool": None, "generated": 0.0, "final": False}
+    experiment = build(name, setting)
+    counts = [experiment.train(None).sample(1, generator).support_y[0].bincount().tolist() for _ in range(12)]
+    assert any(len(set(each)) > 1 for each in counts)
+    assert all(1 <= count <= 5 for each in counts for count in each)
+    for source in (experiment.validation, *experiment.test.values()):
+        assert isinstance(source(None).layout.shots, int)

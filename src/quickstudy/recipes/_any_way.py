@@ -11,8 +11,8 @@ from quickstudy.recipes.sources import (
     omniglot_validation,
     training_change,
 )
-from quickstudy.tasks import Count, Layout
-from quickstudy.tasks.dealing import highest
+from quickstudy.tasks import Count, Layout, UnevenShots
+from quickstudy.tasks.dealing import highest, lowest
 
 
 def any_way_experiment(
@@ -22,6 +22,7 @@ def any_way_experiment(
     split: Split,
     ways: Count,
     shots: Count,
+    uneven: bool = False,
     queries: int,
     jitter: bool,
     distortion: float = 0.0,
@@ -34,10 +35,14 @@ def any_way_experiment(
     frozen_encoder: bool = False,
     steps: int,
 ) -> Experiment:
-    """Train on episodes whose ways and shots change from step to step, on characters in four rotations."""
+    """Train on episodes whose ways and shots change from step to step, on characters in four rotations.
+
+    With `uneven` every class of a step has shots of its own.
+    """
     if highest(ways) > max_ways:
         raise UserError(f"ways = {ways} was given, but there are {max_ways} label slots. Give a higher max_ways.")
-    layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
+    drawn = UnevenShots(lowest(shots), highest(shots)) if uneven else shots
+    layout = Layout(ways, drawn, queries, jitter=training_change(jitter, distortion))
     most_shots = highest(shots)
     readable = {
         name: test

@@ -20,6 +20,7 @@ def omniglot_mann(
     max_ways: int = 20,
     ways: Count = (2, 20),
     shots: Count = (1, 5),
+    uneven: bool = False,
     queries: int = 1,
     sharpens: bool = True,
     jitter: bool = True,
@@ -42,6 +43,7 @@ def omniglot_mann(
         max_ways: Label slots, into which a training task's classes are thrown at random.
         ways: Classes in a training episode, drawn for each step.
         shots: Support drawings of each class in training, drawn for each step.
+        uneven: Draw them for each class of a step by itself, few more often than many.
         queries: Queries of each class in training, each one the next item after the support.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can.
         jitter: Turn, shift and scale every training image a little.
@@ -69,6 +71,7 @@ def omniglot_mann(
         split=split,
         ways=ways,
         shots=shots,
+        uneven=uneven,
         queries=queries,
         jitter=jitter,
         distortion=distortion,

@@ -19,6 +19,7 @@ def omniglot_metanet(
     max_ways: int = 20,
     ways: Count = (5, 20),
     shots: Count = (1, 5),
+    uneven: bool = False,
     queries: int = 1,
     variant: Variant = "metanet",
     gradients: int | None = 5,
@@ -45,6 +46,7 @@ def omniglot_metanet(
         max_ways: Label slots, into which a training task's classes are thrown at random.
         ways: Classes in a training episode, drawn for each step.
         shots: Support drawings of each class in training, drawn for each step.
+        uneven: Draw them for each class of a step by itself, few more often than many.
         queries: Queries of each class in training.
         variant: metanet- has no fast weights in the embedding, metanet+ has more in the base learner.
         gradients: Of how many support drawings the LSTM reads the gradients (the paper's T), or of all.
@@ -78,6 +80,7 @@ def omniglot_metanet(
         split=split,
         ways=ways,
         shots=shots,
+        uneven=uneven,
         queries=queries,
         jitter=jitter,
         distortion=distortion,

@@ -16,6 +16,7 @@ def omniglot_snail(
     max_shots: int = 5,
     ways: Count = (5, 20),
     shots: Count = (1, 5),
+    uneven: bool = False,
     queries: int = 1,
     label_scale: float = 8.0,
     equal_lengths: bool = True,
@@ -41,6 +42,7 @@ def omniglot_snail(
         max_shots: With the slots, how many examples the convolutions reach back over.
         ways: Classes in a training episode, drawn for each step.
         shots: Support drawings of each class in training, drawn for each step as in the paper.
+        uneven: Draw them for each class of a step by itself, few more often than many.
         queries: Queries of each class in training; the paper has one for the whole task.
         label_scale: How many times as large a label is read, lest it be lost beside the 64 features of an image.
         equal_lengths: Scale embeddings to one length, so that products compare them as cosines do.
@@ -76,6 +78,7 @@ def omniglot_snail(
         split=split,
         ways=ways,
         shots=shots,
+        uneven=uneven,
         queries=queries,
         jitter=jitter,
         distortion=distortion,

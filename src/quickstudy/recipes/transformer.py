@@ -14,6 +14,7 @@ def omniglot_transformer(
     max_ways: int = 20,
     ways: Count = (5, 20),
     shots: Count = (1, 5),
+    uneven: bool = False,
     queries: int = 1,
     jitter: bool = True,
     distortion: float = 0.0,
@@ -35,6 +36,7 @@ def omniglot_transformer(
         max_ways: Label slots, into which a training task's classes are thrown at random.
         ways: Classes in a training episode, drawn for each step.
         shots: Support drawings of each class in training, drawn for each step.
+        uneven: Draw them for each class of a step by itself, few more often than many.
         queries: Queries of each class in training.
         jitter: Turn, shift and scale every training image a little.
         distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
@@ -54,6 +56,7 @@ def omniglot_transformer(
         split=split,
         ways=ways,
         shots=shots,
+        uneven=uneven,
         queries=queries,
         jitter=jitter,
         distortion=distortion,
