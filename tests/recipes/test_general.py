@@ -29,7 +29,7 @@ def test_broader_kinds_reach_beyond_the_others_in_noise_and_in_roughness() -> No
         rough = (values[:, 1:] - values[:, :-1]).abs().mean(dim=1)
         steps.append(rough)
     quiet, broad = steps
-    assert float((broad > quiet.max()).double().mean()) > 0.1
+    assert float((broad > quiet.max()).double().mean()) > 0.05  # Of their own kind one in 300 would be.
     assert float(broad.min()) < float(quiet.min())
 
 
