@@ -24,10 +24,11 @@ from rich.table import Table
 import quickstudy
 from measure import predicts_values, progress_bar, stem
 from quickstudy.cli import evaluate
+from quickstudy.cli.functions import layout_of
 from quickstudy.core import UserError
 from quickstudy.pretrained import describe
 from quickstudy.recipes import build
-from quickstudy.tasks import Functions, PointLayout
+from quickstudy.tasks import PointLayout
 from quickstudy.tasks.dealing import highest
 from table_layout import interval_text, number
 from timing import write_json
@@ -134,7 +135,8 @@ def _layout(name: str) -> PointLayout | None:
     """Where the points of a training lay."""
     header = describe(name)
     tasks = build(header["recipe"], header["arguments"]).train(None) if predicts_values(name) else None
-    return tasks.layout if isinstance(tasks, Functions) else None
+    layout = layout_of(tasks)
+    return layout if isinstance(layout, PointLayout) else None
 
 
 def _range(option: str, low: float, high: float) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from quickstudy.cli.functions import (
 )
 from quickstudy.core import Experiment, UserError
 from quickstudy.learners import CNP
-from quickstudy.tasks import Completion, CompletionLayout, Episodes, GaussianProcesses, Layout, PointLayout
+from quickstudy.tasks import Completion, CompletionLayout, Episodes, GaussianProcesses, Layout, Mixture, PointLayout
 from quickstudy.tasks.kernels import Stationary
 
 
@@ -119,3 +119,9 @@ def test_a_test_is_moved_without_changing_the_experiments_own() -> None:
     settings(experiment, FunctionOptions(support=(2,), range=(4.0, 5.0)))
     assert own.layout == _curves().layout
     assert replace(experiment).test.keys() == {"one"}
+
+
+def test_a_mixture_has_as_few_points_as_any_of_its_parts_and_as_many() -> None:
+    parts = [GaussianProcesses(PointLayout(support, 5)) for support in ((3, 9), (0, 4), (50, 200))]
+    layout = layout_of(Mixture(parts, [1.0, 1.0, 1.0]))
+    assert layout == PointLayout((0, 200), 5)

@@ -16,7 +16,7 @@ from quickstudy.core import Experiment, Learner, ShowsImages, TaskDistribution, 
 from quickstudy.evaluation import FunctionEvaluation, evaluate_functions
 from quickstudy.evaluation.completions import save_completions
 from quickstudy.evaluation.function_plots import save_calibration, save_functions, save_likelihoods
-from quickstudy.tasks import Completion, CompletionLayout, Functions, PointLayout
+from quickstudy.tasks import Completion, CompletionLayout, Functions, Mixture, PointLayout
 from quickstudy.tasks.dealing import highest, lowest
 
 _SIZES = 6
@@ -68,7 +68,14 @@ class Measured(NamedTuple):
 
 
 def layout_of(tasks: object) -> Layout | None:
-    """How many points there are and where; None where tasks are made in another way."""
+    """How many points there are and where; None where tasks are made in another way.
+
+    Of a mixture that of its first part, with as few points given as in any, or as many.
+    """
+    if isinstance(tasks, Mixture):
+        parts = [part.layout for part in tasks.parts if isinstance(part, Functions)]
+        supports = [part.support for part in parts]
+        return parts[0]._replace(support=(min(map(lowest, supports)), max(map(highest, supports)))) if parts else None
     return tasks.layout if isinstance(tasks, Functions | Completion) else None
 
 
