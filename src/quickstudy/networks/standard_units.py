@@ -26,9 +26,9 @@ class Units(NamedTuple):
 
 
 def units_of_places(x_TS: Tensor, is_real_TS: Tensor) -> Units:
-    """In which the real points lie from -2 to 2; one place alone is at zero, its unit one."""
+    """In which the real points lie from -2 to 2. Where there is one place only, the unit is one."""
     if x_TS.shape[1] == 0:
-        return _as_they_are(x_TS)
+        return Units(x_TS.new_zeros(len(x_TS)), x_TS.new_ones(len(x_TS)))
     lowest_T = x_TS.masked_fill(is_real_TS == 0, math.inf).amin(dim=1)
     highest_T = x_TS.masked_fill(is_real_TS == 0, -math.inf).amax(dim=1)
     has_points_T = is_real_TS.any(dim=1)
@@ -37,7 +37,7 @@ def units_of_places(x_TS: Tensor, is_real_TS: Tensor) -> Units:
 
 
 def units_of_values(y_TS: Tensor, is_real_TS: Tensor) -> Units:
-    """In which the real values have mean zero and variance one; if all alike they are at zero, the unit one."""
+    """In which the real values have mean zero and variance one. Where they are all equal, the unit is one."""
     number_T = is_real_TS.sum(dim=1).clamp(min=1)
     mean_T = (y_TS * is_real_TS).sum(dim=1) / number_T
     away_TS = (y_TS - mean_T[:, None]) * is_real_TS
@@ -46,7 +46,3 @@ def units_of_values(y_TS: Tensor, is_real_TS: Tensor) -> Units:
 
 def _varying(origin_T: Tensor, unit_T: Tensor) -> Units:
     return Units(origin_T, torch.where(unit_T > _NO_SPREAD * origin_T.abs(), unit_T, 1.0))
-
-
-def _as_they_are(x_TS: Tensor) -> Units:
-    return Units(x_TS.new_zeros(len(x_TS)), x_TS.new_ones(len(x_TS)))

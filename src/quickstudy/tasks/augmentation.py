@@ -61,8 +61,8 @@ def bent_classes(images: Tensor, copies: int, augmentation: Augmentation, genera
     """Every class as it is, then `copies` times with all its drawings changed alike: another character, drawn by the
     same hands, and a class of its own.
 
-    Images (C, E, H, W) of classes and examples become ((1 + copies) C, E, H, W), of the same type; booleans and
-    integers that are only 0 and 1 become bytes, since what is bent has shades.
+    Images (C, E, H, W) of classes and examples become ((1 + copies) C, E, H, W), of the same type. Booleans and
+    integers that are only 0 and 1 become bytes from 0 to 255, as a bent drawing has grey pixels.
 
     Raises:
         UserError: if there are fewer copies than none, or a bound of the augmentation is none, or the images' numbers
