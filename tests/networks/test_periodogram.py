@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from quickstudy.networks.periodogram import Periodogram, evidence_for_waves
+from quickstudy.networks.periodogram import Periodogram, evidence_for_waves, highest_told
 
 
 def wave(frequency: float, num_points: int = 40, noise: float = 0.05) -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,3 +72,19 @@ def test_few_points_have_finite_peaks(count: int) -> None:
     assert (frequency > 0).all()
     assert frequency.isfinite().all()
     assert height.isfinite().all()
+
+
+def test_evenly_spaced_points_tell_no_frequency_above_nyquists(generator: torch.Generator) -> None:
+    x = torch.linspace(-2, 2, 30)[None]
+    y = (2 * math.pi * 0.8 * x).sin()
+    y = y / y.std()
+    periodogram = Periodogram()
+    found, evidence = periodogram.refined_peaks(periodogram(x, y, torch.ones_like(x)), 3, x, y, torch.ones_like(x))
+    assert float(found[0, 0]) == pytest.approx(0.8, abs=0.01)
+    highest = float(highest_told(x, torch.ones_like(x)))
+    assert highest == pytest.approx(29 / 8, rel=1e-3)
+    assert (found < highest + 0.1).all()
+    among = torch.cat([x, x[:, :2] + 0.001], dim=1)  # Two close pairs change nothing.
+    assert float(highest_told(among, torch.ones_like(among))) == pytest.approx(highest, rel=0.02)
+    anywhere = 4 * torch.rand(1, 50, generator=generator) - 2
+    assert float(highest_told(anywhere, torch.ones_like(anywhere))) > 20

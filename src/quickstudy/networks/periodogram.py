@@ -17,6 +17,7 @@ _HARMONIC_VARIANCES = (0.6, 0.25, 0.1, 0.05, 0.02)
 _SEARCHED, _REFINED = 2, 5  # Harmonics of the search over all frequencies, and of that around a peak.
 _FINE = 16  # Steps around a peak, of one step of the search.
 _NOISE_VARIANCES = (0.01, 0.1)
+_SAME_PLACE = 1e-4  # Points at a smaller distance are at one place.
 
 
 class Periodogram(nn.Module):
@@ -33,7 +34,9 @@ class Periodogram(nn.Module):
     def forward(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Tensor:
         """Log-evidence (T, F) for values of mean zero and variance one, a wave beside a trend, less the trend's own."""
         frequency_TF = self.frequencies.expand(len(x_TS), -1)
-        return evidence_for_waves(frequency_TF, _SEARCHED, x_TS, y_TS, is_real_TS)
+        evidence_TF = evidence_for_waves(frequency_TF, _SEARCHED, x_TS, y_TS, is_real_TS)
+        is_alias_TF = frequency_TF > highest_told(x_TS, is_real_TS)[:, None]
+        return torch.where(is_alias_TF, evidence_TF.amin(dim=1, keepdim=True), evidence_TF)
 
     @torch.no_grad()
     def refined_peaks(
@@ -66,6 +69,24 @@ class Periodogram(nn.Module):
         low, high, middle = (each.gather(1, index_TP) for each in (left_TF, right_TF, inner_TF))
         step_TP, top_TP = _parabola(low, middle, high)
         return self.frequencies[1:-1][index_TP] + step_TP * self.spacing, top_TP
+
+
+def highest_told(x_TS: Tensor, is_real_TS: Tensor) -> Tensor:
+    """The highest frequency that the points can tell from a lower one, (T,): half of one over their closest distances.
+
+    Evenly spaced points see a quick wave and a slow one alike (Nyquist). Of the distances between neighbours the tenth
+    part counts, so that few close pairs among even points do not hide that; points at random have close pairs enough.
+    """
+    if x_TS.shape[1] < 2:
+        return x_TS.new_full(x_TS.shape[:1], math.inf)
+    ordered_TS = x_TS.masked_fill(is_real_TS == 0, math.inf).sort(dim=1).values
+    gap_TS = ordered_TS.diff(dim=1)
+    is_gap_TS = gap_TS.isfinite() & (gap_TS > _SAME_PLACE)
+    gap_TS = gap_TS.masked_fill(~is_gap_TS, math.inf).sort(dim=1).values
+    place_T1 = ((is_gap_TS.sum(dim=1, keepdim=True) - 1).clamp(min=0) * 0.1).long()
+    return 0.5 / gap_TS.gather(1, place_T1).squeeze(1) * (1 + _SAME_PLACE) + torch.where(
+        is_gap_TS.any(dim=1), 0.0, math.inf
+    )
 
 
 def evidence_for_waves(
