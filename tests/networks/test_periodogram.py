@@ -79,7 +79,7 @@ def test_evenly_spaced_points_tell_no_frequency_above_nyquists(generator: torch.
     y = (2 * math.pi * 0.8 * x).sin()
     y = y / y.std()
     periodogram = Periodogram()
-    found, evidence = periodogram.refined_peaks(periodogram(x, y, torch.ones_like(x)), 3, x, y, torch.ones_like(x))
+    found, _ = periodogram.refined_peaks(periodogram(x, y, torch.ones_like(x)), 3, x, y, torch.ones_like(x))
     assert float(found[0, 0]) == pytest.approx(0.8, abs=0.01)
     highest = float(highest_told(x, torch.ones_like(x)))
     assert highest == pytest.approx(29 / 8, rel=1e-3)
