@@ -22,7 +22,7 @@ def test_each_proposal_predicts_as_its_gaussian_process(learner: AmortisedGP, ge
     with torch.no_grad():
         state = learner.adapt(tasks.support_x, tasks.support_y)
         said = learner.predict(state, tasks.query_x).component_distribution.base_dist
-    x, asked = state.support_x, state.places.measured(tasks.query_x[..., 0])
+    x, asked = state.support_x, state.places.measured(tasks.query_x[..., 0]).float()
     y = state.values.measured(tasks.support_y[..., 0]).double()
     noisy = covariances(state.proposals, x, x).double() + torch.diag_embed(
         state.proposals.noises[..., None].expand(-1, -1, 7).double()
@@ -37,8 +37,8 @@ def test_each_proposal_predicts_as_its_gaussian_process(learner: AmortisedGP, ge
     ).sum(2)
     variance = (own - (solved * across).sum(dim=2)) * ((8 + misfit) / (8 + 7 - 2))[..., None]
     unit, origin = state.values.unit[:, None, None], state.values.origin[:, None, None]
-    assert torch.allclose(said.mean[..., 0].transpose(1, 2), (mean.float() * unit + origin), atol=1e-4)
-    assert torch.allclose(said.stddev[..., 0].transpose(1, 2), variance.sqrt().float() * unit, atol=1e-4)
+    assert torch.allclose(said.mean[..., 0].transpose(1, 2), (mean * unit + origin).float(), atol=1e-4)
+    assert torch.allclose(said.stddev[..., 0].transpose(1, 2), (variance.sqrt() * unit).float(), atol=1e-4)
 
 
 def test_proposals_count_by_their_marginal_likelihood(learner: AmortisedGP, generator: torch.Generator) -> None:
@@ -102,6 +102,31 @@ def test_a_state_of_one_task_of_a_ragged_batch_predicts_as_alone(
         alone = learner.predict(learner.adapt(x[1:, mask[1]], y[1:, mask[1]]), x[1:])
     assert torch.allclose(beside.mean, alone.mean, atol=1e-4)
     assert torch.allclose(beside.stddev, alone.stddev, atol=1e-4)
+
+
+def test_dates_in_seconds_are_told_apart(learner: AmortisedGP) -> None:
+    x, y = torch.linspace(0, 10, 12, dtype=torch.float64)[None, :, None], torch.randn(1, 12, 1)
+    with torch.no_grad():
+        plain = learner.predict(learner.adapt(x, y), x + 0.1)
+        dates = learner.predict(learner.adapt(1.7e9 + 60 * x, y), 1.7e9 + 60 * (x + 0.1))
+    assert torch.allclose(plain.mean, dates.mean, atol=1e-3)
+    assert plain.mean.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(1e6, 1e-2), (0.0, 1e38)])
+def test_values_that_predictions_could_not_hold_are_refused(learner: AmortisedGP, shift: float, scale: float) -> None:
+    x = torch.linspace(0, 1, 9, dtype=torch.float64)[None, :, None]
+    with pytest.raises(UserError, match="Subtract a number from all values"):
+        learner.adapt(x, shift + scale * x)
+    assert learner.predict(learner.adapt(x, torch.full_like(x, 1e6)), x).mean.isfinite().all()
+
+
+def test_the_shipped_regressor_reads_evenly_spaced_points_between_which_it_is_asked() -> None:
+    x = torch.linspace(0, 10, 60)[None, :, None]
+    y = (2 * x).sin()
+    regressor = quickstudy.load("gp-general")
+    said = regressor.predict(regressor.adapt(x[:, ::2], y[:, ::2]), x[:, 1:-1:2]).mean
+    assert float((said - y[:, 1:-1:2]).abs().max()) < 0.1
 
 
 def test_points_of_two_numbers_are_refused(learner: AmortisedGP) -> None:

@@ -77,16 +77,17 @@ def read_values(
     sizes: tuple[int | None, int],
     state: Any = None,
     part: Literal["support", "query"] = "support",
+    precision: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """The support of a function as the learner reads it: inputs, values, and mask as `read_support`; it may be empty.
 
     Expects support_x (T, S, D) and support_y (T, S, Y) for `sizes` (D, Y). The first is None if any number
-    will do. `part` is what messages call them.
+    will do. `part` is what messages call them. `precision` is that of what is returned, if not the learner's.
 
     Raises:
         UserError: if there is something that the learner cannot read, or would misread.
     """
-    support_x = as_floats(f"{part}_x", support_x, own_tensor(learner))
+    support_x = as_floats(f"{part}_x", support_x, _like(learner, precision))
     support_y = as_floats(f"{part}_y", support_y, support_x)
     is_paired = support_x.ndim == support_y.ndim == 3 and support_x.shape[:2] == support_y.shape[:2]
     num_inputs, num_outputs = sizes[0] or (support_x.shape[2] if is_paired else "D"), sizes[1]
@@ -105,16 +106,22 @@ def read_values(
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def read_query(learner: Learner, state: Any, query_x: Any, example_shape: Sequence[int] | None = None) -> Tensor:
+def read_query(
+    learner: Learner,
+    state: Any,
+    query_x: Any,
+    example_shape: Sequence[int] | None = None,
+    precision: torch.dtype | None = None,
+) -> Tensor:
     """Queries (T, Q, *input) as the learner reads them, for a state of T tasks; there may be none.
 
-    `example_shape` is that of one input, where it is not the learner's.
+    `example_shape` is that of one input, where it is not the learner's; so is `precision`.
 
     Raises:
         UserError: if there is something that the learner cannot read, or would misread.
     """
     held = leaves(state)
-    like = own_tensor(learner)
+    like = _like(learner, precision)
     if like is None:
         like = next((leaf for leaf in held if leaf.is_floating_point()), None)
     query_x = as_floats("query_x", query_x, like, is_image=learner.input_range is not None)
@@ -151,6 +158,11 @@ def check_tasks(tasks: TrainingTasks, max_ways: int | None = None) -> None:
     _check_labelled(support_x, tasks.support_y)
     if support_x.device.type == "cpu":  # Elsewhere a look would make the host wait for the device in every step.
         _check_label_values(tasks.support_y, max_ways)
+
+
+def _like(learner: Learner, precision: torch.dtype | None) -> Tensor | None:
+    own = own_tensor(learner)
+    return own if own is None or precision is None else own.new_empty((), dtype=precision)
 
 
 def _looks(learner: Learner, x: Tensor) -> bool:

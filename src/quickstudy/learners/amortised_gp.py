@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import MixtureSameFamily, Normal
 
-from quickstudy.core import Learner, categorical, independent, mixture, read_query, read_values
+from quickstudy.core import Learner, UserError, categorical, independent, mixture, read_query, read_values
 from quickstudy.networks.heads import perceptron
 from quickstudy.networks.kernel_proposals import (
     NUM_NUMBERS,
@@ -90,10 +90,21 @@ class AmortisedGP(Learner):
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> AmortisedGPState:
         """Proposed processes that have seen the points (T, S, 1) with values (T, S, 1)."""
-        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
+        # In double precision until they are in units of their own: dates in seconds differ in their last digits alone.
+        support_x, support_y, mask = read_values(
+            self, support_x, support_y, support_mask, sizes=self.sizes, precision=torch.float64
+        )
         is_real_TS = torch.ones_like(support_x[..., 0]) if mask is None else mask.to(support_x)
         places, values = units_of_places(support_x[..., 0], is_real_TS), units_of_values(support_y[..., 0], is_real_TS)
-        x_TS, y_TS = places.measured(support_x[..., 0]), values.measured(support_y[..., 0]) * is_real_TS
+        _refuse_what_cannot_be_said(values, self.first.dtype)
+        x_TS, y_TS, is_real_TS = (
+            numbers.to(self.first)
+            for numbers in (
+                places.measured(support_x[..., 0]),
+                values.measured(support_y[..., 0]) * is_real_TS,
+                is_real_TS,
+            )
+        )
         proposals = self.propose(x_TS, y_TS, is_real_TS)
         is_pair_T1SS = is_real_TS[:, None, :, None] * is_real_TS[:, None, None]
         own_TMS = proposals.noises[..., None] * is_real_TS[:, None] + (1 - is_real_TS[:, None])
@@ -111,17 +122,17 @@ class AmortisedGP(Learner):
 
     def predict(self, state: AmortisedGPState, query_x: Tensor) -> MixtureSameFamily:
         """Values at the queries (T, Q, 1), noise included: a mixture of what the processes say (eqs. 2.25 and 2.26)."""
-        query_x = read_query(self, state, query_x, self.sizes[:1])
-        x_TQ, proposals = state.places.measured(query_x[..., 0]), state.proposals
+        query_x = read_query(self, state, query_x, self.sizes[:1], precision=torch.float64)
+        x_TQ, proposals = state.places.measured(query_x[..., 0]).to(self.first), state.proposals
         across_TMSQ = covariances(proposals, state.support_x, x_TQ) * state.is_real[:, None, :, None]
         whitened_TMSQ = torch.linalg.solve_triangular(state.factors, across_TMSQ, upper=False)
         mean_TMQ = (state.answers[:, :, None] @ whitened_TMSQ).squeeze(2)
         left_TMQ = (proposals.totals[..., None] - whitened_TMSQ.square().sum(dim=2)).clamp(min=0)
         deviation_TMQ = (state.scales[..., None] * (left_TMQ + proposals.noises[..., None])).sqrt()
         middle_T11, unit_T11 = (each[:, None, None] for each in state.values)
-        mean_TQM1 = (mean_TMQ * unit_T11 + middle_T11).transpose(1, 2)[..., None].to(query_x)
-        deviation_TQM1 = (deviation_TMQ * unit_T11).transpose(1, 2)[..., None].to(query_x)
-        logits_TQM = state.log_weights[:, None].expand(-1, query_x.shape[1], -1).to(query_x)
+        mean_TQM1 = (mean_TMQ * unit_T11 + middle_T11).transpose(1, 2)[..., None].to(self.first)
+        deviation_TQM1 = (deviation_TMQ * unit_T11).transpose(1, 2)[..., None].to(self.first)
+        logits_TQM = state.log_weights[:, None].expand(-1, query_x.shape[1], -1).to(self.first)
         return mixture(categorical(logits_TQM), independent(Normal(mean_TQM1, deviation_TQM1)))
 
     def propose(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Proposals:
@@ -140,6 +151,21 @@ class AmortisedGP(Learner):
         waves_TMN = waves_TPN.unflatten(2, (-1, NUM_NUMBERS)).transpose(1, 2).flatten(1, 2)
         numbers_TMN = torch.cat([smooth_TMN, waves_TMN], dim=1) + self.first
         return as_proposals(numbers_TMN, -frequency_TP.log())
+
+
+def _refuse_what_cannot_be_said(values: Units, dtype: torch.dtype) -> None:
+    """Raise UserError where predictions of this precision could not hold the values, or tell them apart."""
+    info = torch.finfo(dtype)
+    origin_T, unit_T = values
+    largest_T = origin_T.abs() + 100 * unit_T
+    is_beyond_T = (largest_T > info.max) | ((unit_T < 4 * info.eps * origin_T.abs()) & (unit_T != 1))
+    if is_beyond_T.any():
+        task = int(is_beyond_T.nonzero()[0])
+        raise UserError(
+            f"support_y of task {task} (counted from 0) varies by {float(unit_T[task]):.3g} around "
+            f"{float(origin_T[task]):.10g}, which numbers of {str(dtype).removeprefix('torch.')} cannot hold or tell "
+            "apart. Subtract a number from all values, or divide them by one; or call learner.double()."
+        )
 
 
 def _compressed(evidence: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_NO_SPREAD = 1e-6  # Of the size of the numbers: what varies less than rounding does is taken not to vary.
+_NO_SPREAD = 1e-12  # Of the size of the numbers: what varies less than rounding does is taken not to vary.
 
 
 class Units(NamedTuple):
