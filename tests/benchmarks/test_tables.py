@@ -71,7 +71,7 @@ def project(tmp_path: Path) -> Path:
     cache = {"settings": [cache_setting()], "provenance": {**provenance, "threads": 2}}
     (results / "snail_cache.json").write_text(json.dumps(cache))
     learners = tmp_path / "docs" / "learners"
-    for page in (tmp_path / "README.md", learners / "protonet.md", learners / "snail.md"):
+    for page in (tmp_path / "README.md", tmp_path / "docs" / "results.md", learners / "protonet.md", learners / "snail.md"):
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(f"before\n{tables.START}\n{tables.END}\nafter\n")
     (tmp_path / "docs" / "learners" / "cnp.md").write_text("no marks here\n")
@@ -80,7 +80,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_tables_hold_our_figures_and_the_papers(project: Path) -> None:
     assert tables.main(tables.Options(root=project)) == 0
-    text = (project / "README.md").read_text()
+    text = (project / "docs" / "results.md").read_text()
     vinyals, lake, controls = (line for line in text.splitlines() if line.startswith("| `omniglot-protonet`"))
     assert vinyals.endswith("| omniglot lake | omniglot vinyals | 98.51 ± 0.11 (98.8) |  |  | – (98.9) |")
     assert lake.endswith("| omniglot lake | omniglot lake | 97.00 ± 0.11 |  |  |  |")
@@ -98,7 +98,7 @@ def figures(recipe: str, counts: tuple[int, int], mean: float | None, **way: boo
 def rows_of(results: Path, name: str, records: list[dict[str, Any]]) -> list[str]:
     (results / "benchmarks" / "results" / f"accuracy-{name}.json").write_text(json.dumps(records))
     assert tables.main(tables.Options(root=results)) == 0
-    lines = (results / "README.md").read_text().splitlines()
+    lines = (results / "docs" / "results.md").read_text().splitlines()
     return [line for line in lines if line.startswith(f"| `{name}`")]
 
 
@@ -115,7 +115,7 @@ def test_uneven_shots_have_a_table_of_their_own_by_how_many_a_class_has(project:
     even, by_shots = rows_of(project, "omniglot-protonet", records)
     assert even.endswith("| 98.51 ± 0.11 (98.8) |  |  |  |")
     assert by_shots.endswith("| omniglot lake | omniglot vinyals | 98.00 ± 0.22 | 99.50 ± 0.22 |")
-    readme = (project / "README.md").read_text()
+    readme = (project / "docs" / "results.md").read_text()
     assert "Classes with unequal numbers of examples, 15+1+1+1+1 in a task" in readme
     assert "| learner | trained on | test classes | classes of 1 shot | classes of 15 shots |" in readme
     assert "mean over 1,000 tasks, 15 queries a class" in readme
@@ -131,14 +131,14 @@ def test_numbers_of_shots_that_a_learner_was_not_asked_at_are_left_empty(project
     assert of_protonet.endswith("| 98.00 ± 0.22 | 99.50 ± 0.22 |")
     assert of_cnp.endswith("|  | 70.00 ± 0.22 | 80.00 ± 0.22 |")
     assert of_the_refused == []
-    readme = (project / "README.md").read_text()
+    readme = (project / "docs" / "results.md").read_text()
     assert "15+1+1+1+1 or 15+2+2+2+2 in a task" in readme
     assert "| classes of 1 shot | classes of 2 shots | classes of 15 shots |" in readme
 
 
 def test_without_uneven_shots_there_is_no_table_of_them(project: Path) -> None:
     assert len(rows_of(project, "omniglot-protonet", [accuracy((5, 1), 0.98514)])) == 1
-    assert "unequal numbers" not in (project / "README.md").read_text()
+    assert "unequal numbers" not in (project / "docs" / "results.md").read_text()
 
 
 def test_answers_given_in_two_ways_have_two_rows_each_beside_what_the_paper_has_of_it(project: Path) -> None:
@@ -152,7 +152,7 @@ def test_answers_given_in_two_ways_have_two_rows_each_beside_what_the_paper_has_
     assert alone.startswith("| `omniglot-reptile`, inductive |")
     assert "97.00 ± 0.11 (97.68) | 97.00 ± 0.11 (99.48)" in together
     assert "95.00 ± 0.11 (95.39) | 95.00 ± 0.11 (98.9)" in alone
-    readme = (project / "README.md").read_text()
+    readme = (project / "docs" / "results.md").read_text()
     assert readme.count("- `reptile`: ") == 2
     assert "`omniglot-protonet`, inductive" not in readme
 
@@ -205,9 +205,21 @@ def test_a_learners_page_holds_its_accuracies_only(project: Path) -> None:
     assert (project / "docs" / "learners" / "cnp.md").read_text() == "no marks here\n"
 
 
-def test_snails_cache_is_in_the_readme_and_on_snails_page(project: Path) -> None:
+def test_the_readme_has_one_shot_on_the_papers_classes_alone(project: Path) -> None:
+    records = [figures("omniglot-maml", (5, 1), 0.98, transductive=True), accuracy((20, 1), 0.95)]
+    records.append({**figures("omniglot-maml", (5, 1), 0.97, transductive=False), "inductive": True})
+    (project / "benchmarks" / "results" / "accuracy-more.json").write_text(json.dumps(records))
+    assert tables.main(tables.Options(root=project)) == 0
+    rows = [line for line in (project / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert sorted(rows) == [
+        "| `omniglot-maml`, transductive | 98.00 ± 0.11 (98.7) |  |",
+        "| `omniglot-protonet` | 98.51 ± 0.11 (98.8) | 95.00 ± 0.11 (96.0) |",
+    ]
+
+
+def test_snails_cache_is_in_the_results_and_on_snails_page(project: Path) -> None:
     tables.main(tables.Options(root=project))
-    readme, page = project / "README.md", project / "docs" / "learners" / "snail.md"
+    readme, page = project / "docs" / "results.md", project / "docs" / "learners" / "snail.md"
     beside = "naive, one at a time (5.6 × the images)"
     for text in (readme.read_text(), page.read_text()):
         answering, training = (line for line in text.splitlines() if line.startswith("| SNAIL"))
@@ -222,10 +234,10 @@ def test_snails_cache_is_in_the_readme_and_on_snails_page(project: Path) -> None
 
 def test_check_notices_what_is_not_up_to_date(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     check = tables.Options(root=project, check=True)
-    before = (project / "README.md").read_text()
+    before = (project / "docs" / "results.md").read_text()
     assert tables.main(check) == 1
     assert "README.md" in capsys.readouterr().err
-    assert (project / "README.md").read_text() == before
+    assert (project / "docs" / "results.md").read_text() == before
     assert tables.main(tables.Options(root=project)) == 0
     assert tables.main(check) == 0
     page = project / "docs" / "learners" / "protonet.md"
