@@ -70,8 +70,9 @@ def project(tmp_path: Path) -> Path:
     (results / "sampler.json").write_text(json.dumps({"settings": [setting], "provenance": provenance}))
     cache = {"settings": [cache_setting()], "provenance": {**provenance, "threads": 2}}
     (results / "snail_cache.json").write_text(json.dumps(cache))
-    learners = tmp_path / "docs" / "learners"
-    for page in (tmp_path / "README.md", tmp_path / "docs" / "results.md", learners / "protonet.md", learners / "snail.md"):
+    docs = tmp_path / "docs"
+    pages = ("results.md", "learners/protonet.md", "learners/snail.md")
+    for page in (tmp_path / "README.md", *(docs / name for name in pages)):
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(f"before\n{tables.START}\n{tables.END}\nafter\n")
     (tmp_path / "docs" / "learners" / "cnp.md").write_text("no marks here\n")
