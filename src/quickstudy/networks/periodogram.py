@@ -34,9 +34,7 @@ class Periodogram(nn.Module):
     def forward(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Tensor:
         """Log-evidence (T, F) for values of mean zero and variance one, a wave beside a trend, less the trend's own."""
         frequency_TF = self.frequencies.expand(len(x_TS), -1)
-        evidence_TF = evidence_for_waves(frequency_TF, _SEARCHED, x_TS, y_TS, is_real_TS)
-        is_alias_TF = frequency_TF > highest_told(x_TS, is_real_TS)[:, None]
-        return torch.where(is_alias_TF, evidence_TF.amin(dim=1, keepdim=True), evidence_TF)
+        return evidence_for_waves(frequency_TF, _SEARCHED, x_TS, y_TS, is_real_TS)
 
     @torch.no_grad()
     def refined_peaks(
@@ -46,7 +44,10 @@ class Periodogram(nn.Module):
 
         The highest comes first.
         """
-        frequency_TP, _ = self.peaks(evidence_TF, count)
+        is_alias_TF = self.frequencies > highest_told(x_TS, is_real_TS)[:, None]
+        frequency_TP, _ = self.peaks(
+            torch.where(is_alias_TF, evidence_TF.amin(dim=1, keepdim=True), evidence_TF), count
+        )
         steps_K = torch.linspace(-0.75, 0.75, _FINE + 1, dtype=x_TS.dtype, device=x_TS.device)
         near_TPK = (frequency_TP[..., None] + self.spacing * steps_K).clamp(min=self.spacing)
         fine_TF = evidence_for_waves(near_TPK.flatten(1), _REFINED, x_TS, y_TS, is_real_TS)
