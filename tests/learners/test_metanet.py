@@ -315,6 +315,13 @@ def test_the_papers_attention_is_flat_and_a_learnt_one_need_not_be(ways, others,
     assert sharp[0, 0, 0] > 0.99
 
 
+def test_an_example_given_three_times_is_read_as_often_as_once(one_shot):
+    learner = build(variant="metanet-")  # The weights of the whole task come from the first examples.
+    index = torch.tensor([0, 1, 2, 0, 0])
+    thrice = one_shot._replace(support_x=one_shot.support_x[:, index], support_y=one_shot.support_y[:, index])
+    assert torch.allclose(predicted(learner, thrice).probs, predicted(learner, one_shot).probs, atol=1e-10)
+
+
 def test_each_example_of_several_shots_is_in_the_memory(vectors):
     state = build().adapt(vectors.support_x, vectors.support_y)
     assert [kept.shape for kept in state.memory] == [(2, 6, 3, 27), (2, 6, 6, 3), (2, 6, 3, 6)]

@@ -125,6 +125,12 @@ def test_cached_answers_are_those_of_whole_sequences_with_room_to_spare(ways, sh
     assert torch.allclose(predicted(learner, tasks).probs, naively(learner, tasks).probs, atol=1e-10)
 
 
+def test_cached_answers_of_uneven_supports_are_those_of_whole_sequences(generator):
+    learner = build(max_ways=3, max_examples=7)
+    tasks = draw(7, 1, 3, generator)._replace(support_y=torch.tensor([[0, 1, 0, 0, 2, 0, 0], [2, 2, 1, 2, 0, 2, 1]]))
+    assert torch.allclose(predicted(learner, tasks).probs, naively(learner, tasks).probs, atol=1e-10)
+
+
 def test_gradients_are_those_of_whole_sequences(vectors):
     learner = build()
     learner(vectors).backward()

@@ -236,3 +236,15 @@ def test_joined_items_are_real_unless_it_is_said_otherwise():
     some = some._replace(is_real=(torch.tensor([[False, True]]),))
     assert which_are_real(joined(all_real, some)).tolist() == [[True, True, False, True]]
     assert which_are_real(all_real).tolist() == [[True, True]]
+
+
+def test_a_crowded_kind_is_read_as_much_as_a_single_item(generator: torch.Generator) -> None:
+    block = CausalAttention(5, 4, 3).double()
+    one, other, asked = torch.randn(3, 1, 1, 5, generator=generator, dtype=torch.float64)
+    items = torch.cat([one, one, one, other], dim=1)
+    crowding = torch.tensor([[3.0, 3.0, 3.0, 1.0]])
+    crowded = block.query(block.remember(block.empty(1), items), asked, crowding)
+    alone = block.query(block.remember(block.empty(1), torch.cat([one, other], dim=1)), asked)
+    assert torch.allclose(crowded, alone, atol=1e-10)
+    whole = block(torch.cat([items, asked], dim=1), torch.cat([crowding, torch.ones(1, 1)], dim=1))
+    assert torch.allclose(whole[:, -1:], alone, atol=1e-10)
