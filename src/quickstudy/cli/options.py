@@ -55,7 +55,9 @@ def print_evaluations(title: str, rows: Mapping[str, Evaluation]) -> None:
     Console().print(title, soft_wrap=True, highlight=False)
     table = Table()
     for heading in ("setting", "accuracy", "neg. log-likelihood", "calibration error", "tasks"):
-        table.add_column(heading, justify="left" if heading == "setting" else "right", no_wrap=heading == "setting")
+        table.add_column(
+            heading, justify="left" if heading == "setting" else "right", no_wrap=heading in ("setting", "accuracy")
+        )
     for name, row in rows.items():
         table.add_row(
             name,
