@@ -104,8 +104,7 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
             f"The recipe '{name}' has no argument {', '.join(sorted(unknown))}. "
             "The checkpoint was written by another version of quickstudy; use that one."
         )
-    # JSON has no tuples: what was a pair came back as a list.
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    given = {key: _restored(value, options(recipe)[key].annotation) for key, value in arguments.items()}
     changed = {key: value for key, value in given.items() if value != default_arguments(name)[key]}
     try:
         check_arguments(recipe, given)
@@ -121,6 +120,13 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         # Of what is built, for whoever builds it; here the values are the user's.
         values = ", ".join(f"{key} = {value}" for key, value in changed.items())
         raise UserError(f"The recipe '{name}' cannot be built with {values}: {error}") from error
+
+
+def _restored(value: Any, annotation: Any) -> Any:
+    """An option as it was before it was stored: JSON has no tuples, and shares were once true or false."""
+    if isinstance(value, list):
+        return tuple(value)
+    return float(value) if annotation is float and isinstance(value, bool) else value
 
 
 __all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]
