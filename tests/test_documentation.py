@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import quickstudy.core
 import quickstudy.datasets
@@ -58,6 +59,18 @@ def test_the_examples_of_the_page_on_inputs_run(tmp_path: Path, monkeypatch: pyt
     learner = names["MyLearner"]()
     padded = learner.adapt(torch.cat([x, x + 1], dim=1), torch.cat([y, y], dim=1), torch.arange(6)[None] < 3)
     assert learner.predict(padded, x).probs.argmax(dim=-1).tolist() == y.tolist()
+
+
+def test_the_example_of_the_page_on_images_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = _blocks("python", (DOCS / "images.md").read_text())
+    image = Image.new("L", (60, 60), "white")
+    image.paste(0, (20, 20, 40, 40))
+    image.save("drawing.png")
+    exec(block, {})
+    assert capsys.readouterr().out.startswith("tensor([[[")
 
 
 @pytest.mark.parametrize("page", sorted((DOCS / "learners").glob("[!i]*.md")), ids=lambda page: page.stem)
