@@ -75,4 +75,4 @@ def test_every_example_has_a_test_and_a_place_in_the_documentation() -> None:
     page = (EXAMPLES.parent / "docs" / "examples.md").read_text()
     for example in EXAMPLES.glob("*.py"):
         assert f'run("{example.name}"' in tests
-        assert f"examples/{example.name}" in page
+        assert f'\n--8<-- "examples/{example.name}"\n' in page
