@@ -26,6 +26,8 @@ DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
 CLI = (DOCS / "cli.md").read_text()
 PAGES = sorted(DOCS.glob("**/*.md"))
+TRAINED = ("maml", "metanet", "reptile", "snail")
+"""Pages that say how the shipped weights were trained, by whole commands."""
 
 
 def _blocks(language: str, page: str = README) -> list[str]:
@@ -33,7 +35,7 @@ def _blocks(language: str, page: str = README) -> list[str]:
 
 
 def _commands(*blocks: str) -> list[list[str]]:
-    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.replace("\\\n", "").splitlines()]
     return [shlex.split(line)[1:] for line in lines if line.startswith("quickstudy ")]
 
 
@@ -102,13 +104,27 @@ def test_the_commands_that_are_to_be_copied_run(
         assert f"`{path.name}`" in files or path.suffix == ".png"
 
 
-@pytest.mark.parametrize("command", _commands(*_blocks("sh"), *_blocks("sh", CLI)), ids=" ".join)
+def _shown() -> list[list[str]]:
+    pages = [README, CLI, *((DOCS / "learners" / f"{stem}.md").read_text() for stem in TRAINED)]
+    return _commands(*(block for page in pages for block in _blocks("sh", page)))
+
+
+@pytest.mark.parametrize("command", _shown(), ids=" ".join)
 def test_the_commands_options_exist(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([*command, "--help"] if len(command) > 1 or command == ["list"] else command)
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in command if word.startswith("--"))
+
+
+def test_every_option_of_the_page_on_the_command_line_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    recipes = ("omniglot-snail", "omniglot-protonet", "folder-completion-conv-cnp")
+    for command in (["list"], ["evaluate"], *(["train", recipe] for recipe in recipes)):
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+    known = set(re.findall(r"--[a-z][\w-]+", capsys.readouterr().out))
+    assert set(re.findall(r"--[a-z][\w-]+", CLI)) <= known
 
 
 def test_every_path_the_documents_link_to_exists() -> None:
