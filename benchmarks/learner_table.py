@@ -10,8 +10,9 @@ from table_layout import Record, interval_text, number, table
 Measure = Literal["accuracy", "second instance", "log-likelihood", "squared error"]
 
 LEGEND = (
-    "Figure: percent of queries classified correctly, 5-way 1-shot, Omniglot's `vinyals` test classes, mean over 1,000 "
-    "tasks ± 95 % interval, or what the cell names. A transductive learner sees all queries of a task at once."
+    "Figure: percent of queries classified correctly, 5-way 1-shot, on Omniglot's `vinyals` test classes: mean over 1,000 "
+    "tasks ± 95 % interval. Other cells name their measure. Published: the paper's own figure. A transductive learner "
+    "sees all queries of a task at once."
 )
 _HEADINGS = ("learner", "idea", "file", "figure", "published")
 
@@ -31,42 +32,60 @@ class LearnerRow:
 
 
 LEARNERS = (
-    LearnerRow("protonet", "Prototypical Networks", "nearest class mean", "Snell 2017", "omniglot-protonet"),
-    LearnerRow("cnp", "Conditional Neural Processes", "decode a mean of encodings", "Garnelo 2018", "omniglot-cnp"),
+    LearnerRow("protonet", "Prototypical Networks", "nearest class mean", "Snell et al., 2017", "omniglot-protonet"),
+    LearnerRow(
+        "cnp", "Conditional Neural Processes", "decode a mean of encodings", "Garnelo et al., 2018", "omniglot-cnp"
+    ),
     LearnerRow(
         "mann",
         "MANN, and [`lstm.py`](src/quickstudy/learners/lstm.py)",
         "write to an external memory",
-        "Santoro 2016",
+        "Santoro et al., 2016",
         "omniglot-mann-sequences",
         "second instance",
     ),
-    LearnerRow("snail", "SNAIL", "temporal convolutions and attention", "Mishra 2018", "omniglot-snail"),
-    LearnerRow("metanet", "Meta Networks", "fast weights from gradients", "Munkhdalai 2017", "omniglot-metanet"),
-    LearnerRow("maml", "MAML, ANIL, Meta-SGD", "gradient steps from a learnt start", "Finn 2017", "omniglot-maml"),
-    LearnerRow("reptile", "Reptile", "move the start towards trained weights", "Nichol 2018", "omniglot-reptile"),
-    LearnerRow("transformer", "In-context transformer", "attend to the support", "Kirsch 2022", "omniglot-transformer"),
-    LearnerRow("contrastive", "Contrastive encoder", "trained without labels", "Chen 2020", "omniglot-contrastive"),
-    LearnerRow("nearest", "Nearest neighbour", "compare pixels; a baseline", "Vinyals 2016", "omniglot-nearest"),
-    LearnerRow("attentive_cnp", "Attentive CNP", "each query attends to points", "Kim 2019"),
+    LearnerRow("snail", "SNAIL", "temporal convolutions and attention", "Mishra et al., 2018", "omniglot-snail"),
+    LearnerRow(
+        "metanet", "Meta Networks", "fast weights from gradients", "Munkhdalai and Yu, 2017", "omniglot-metanet"
+    ),
+    LearnerRow(
+        "maml", "MAML, ANIL, Meta-SGD", "gradient steps from a learnt start", "Finn et al., 2017", "omniglot-maml"
+    ),
+    LearnerRow(
+        "reptile", "Reptile", "move the start towards trained weights", "Nichol et al., 2018", "omniglot-reptile"
+    ),
+    LearnerRow(
+        "transformer", "In-context transformer", "attend to the support", "Kirsch et al., 2022", "omniglot-transformer"
+    ),
+    LearnerRow(
+        "contrastive", "Contrastive encoder", "trained without labels", "Chen et al., 2020", "omniglot-contrastive"
+    ),
+    LearnerRow(
+        "nearest", "Nearest neighbour", "compare pixels; a baseline", "Vinyals et al., 2016", "omniglot-nearest"
+    ),
+    LearnerRow("attentive_cnp", "Attentive CNP", "each query attends to points", "Kim et al., 2019"),
     LearnerRow(
         "conv_cnp",
         "Convolutional CNP",
         "convolve a density of points",
-        "Gordon 2020",
+        "Gordon et al., 2020",
         "omniglot-completion-conv-cnp",
         "squared error",
     ),
-    LearnerRow("tnp", "Transformer Neural Processes", "points as tokens", "Nguyen 2022", "gp-tnp", "log-likelihood"),
+    LearnerRow(
+        "tnp", "Transformer Neural Processes", "points as tokens", "Nguyen and Grover, 2022", "gp-tnp", "log-likelihood"
+    ),
     LearnerRow(
         "amortised_gp",
         "Amortised Gaussian process",
         "a network proposes kernels",
-        "Liu 2020",
+        "Liu et al., 2020",
         "gp-general",
         "log-likelihood",
     ),
-    LearnerRow("neural_process", "Neural Processes", "a latent variable for a function", "Garnelo 2018b"),
+    LearnerRow(
+        "neural_process", "Neural Processes", "a latent variable for a function", "Garnelo et al., 2018 (workshop)"
+    ),
 )
 """In the order of the table. A new learner is one more row."""
 
@@ -132,7 +151,7 @@ def _log_likelihood(weights: str, functions: Sequence[Record]) -> str:
         if record["weights"] == weights and record["kind"] == "as tested" and record["result"] is not None:
             first: dict[str, Any] = record["result"]["test"][0]
             ours, exact = interval_text(first["log_likelihood"], 2), number(first["oracle"]["mean"], 2)
-            return f"{ours} nats (exact posterior {exact})"
+            return f"log-likelihood {ours} nats (exact posterior {exact})"
     return ""
 
 

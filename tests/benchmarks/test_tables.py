@@ -232,18 +232,18 @@ def test_the_readme_has_a_learners_one_shot_figure_beside_the_papers(project: Pa
     ]
     (project / "benchmarks" / "results" / "accuracy-more.json").write_text(json.dumps(records))
     assert tables.main(tables.Options(root=project)) == 0
-    assert readme_row(project, "protonet").endswith("| 98.51 ± 0.11 | 98.8, Snell 2017 |")
-    assert readme_row(project, "maml").endswith("| 98.00 ± 0.11, transductive | 98.7, Finn 2017 |")
-    assert readme_row(project, "snail").endswith("|  | Mishra 2018 |")
-    assert readme_row(project, "attentive_cnp").endswith("| no weights | Kim 2019 |")
+    assert readme_row(project, "protonet").endswith("| 98.51 ± 0.11 | 98.8, Snell et al., 2017 |")
+    assert readme_row(project, "maml").endswith("| 98.00 ± 0.11, transductive | 98.7, Finn et al., 2017 |")
+    assert readme_row(project, "snail").endswith("|  | Mishra et al., 2018 |")
+    assert readme_row(project, "attentive_cnp").endswith("| no weights | Kim et al., 2019 |")
 
 
 def test_the_readme_measures_learners_of_functions_images_and_sequences_in_their_own_ways() -> None:
     measured = tables.Results.read(BENCHMARKS.parent).measured()
     text = learner_table.learner_section(measured)
-    assert "| 2nd drawing of a class: 87.24 ± 0.96 | 82.8, Santoro 2016 |" in text
-    assert "nats (exact posterior -0.11) | Nguyen 2022 |" in text
-    assert "| squared error 0.0287 ± 0.0009 from 100 pixels | Gordon 2020 |" in text
+    assert "| 2nd drawing of a class: 87.24 ± 0.96 | 82.8, Santoro et al., 2016 |" in text
+    assert "nats (exact posterior -0.11) | Nguyen and Grover, 2022 |" in text
+    assert "| squared error 0.0287 ± 0.0009 from 100 pixels | Gordon et al., 2020 |" in text
 
 
 def test_snails_cache_is_in_the_results_and_on_snails_page(project: Path) -> None:
