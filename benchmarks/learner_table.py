@@ -10,8 +10,8 @@ from table_layout import Record, interval_text, number, table
 Measure = Literal["accuracy", "second instance", "log-likelihood", "squared error"]
 
 LEGEND = (
-    "Figure: percent of queries classified correctly, 5-way 1-shot, on Omniglot's `vinyals` test classes: mean over 1,000 "
-    "tasks ± 95 % interval. Other cells name their measure. Published: the paper's own figure. A transductive learner "
+    "Figure: percent of queries classified correctly, 5-way 1-shot, on Omniglot's `vinyals` test classes: mean over "
+    "1,000 tasks ± 95 % interval. Other cells name their measure. Published: the paper's own figure. A transductive learner "
     "sees all queries of a task at once."
 )
 _HEADINGS = ("learner", "idea", "file", "figure", "published")
