@@ -9,7 +9,7 @@ off, in parallel, after the support, whose labels may come `at once`; and labels
 task has classes make one set of weights serve any number of ways.
 """
 
-from math import log
+from math import ceil, log
 from typing import Literal, NamedTuple
 
 import torch
@@ -17,10 +17,23 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from quickstudy.learners._label_sequences import Labels, LabelSequenceLearner, LabelTime
-from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
+from quickstudy.networks.memory import (
+    AccessOptions,
+    Erase,
+    LSTMState,
+    MemoryState,
+    Time,
+    access,
+    empty_memory,
+    lstm_inputs,
+    lstm_step,
+)
 
 _FIRST_SHARPNESS = 10.0
 """Unsharpened, a row exactly like the key gets e times the share of one unlike it, among 128 rows hardly a trace."""
+
+_ROWS_AT_ONCE = 16
+"""Of a memory that is built for short sequences: of few sizes, so that few are compiled."""
 
 Controller = Literal["lstm", "feed-forward"]
 
@@ -48,7 +61,7 @@ class MANNCell(nn.Module):
         slots: int,
         width: int,
         heads: int,
-        usage_decay: float,
+        access: AccessOptions,
         feeds_reads: bool,
         sharpens: bool,
         sharpest: float | None,
@@ -56,6 +69,15 @@ class MANNCell(nn.Module):
         super().__init__()
         if controller not in ("lstm", "feed-forward"):
             raise ValueError(f"controller is {controller!r}, but lstm or feed-forward was expected.")
+        for name, value, choices in (
+            ("addresses", access.addresses, ("before", "after")),
+            ("reads", access.reads, ("before", "after")),
+            ("erase", access.erase, ("none", "first", "every")),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} is {value!r}, but {', '.join(choices[:-1])} or {choices[-1]} was expected.")
+        if access.least_used is not None and not 1 <= access.least_used <= slots:
+            raise ValueError(f"least_used is {access.least_used}, but 1 to {slots}, the number of slots, was expected.")
         if heads > slots:
             raise ValueError(f"{heads} heads need a slot each, but there are {slots}. Build more slots or fewer heads.")
         if sharpest is not None and not (sharpens and sharpest > _FIRST_SHARPNESS):
@@ -64,7 +86,7 @@ class MANNCell(nn.Module):
                 "sharpening starts, was expected, and only where there is sharpening."
             )
         self.sizes = slots, width, heads
-        self.usage_decay, self.feeds_reads, self.sharpest = usage_decay, feeds_reads, sharpest
+        self.access, self.feeds_reads, self.sharpest = access, feeds_reads, sharpest
         is_recurrent = controller == "lstm"
         self.from_inputs = lstm_inputs(num_inputs, hidden) if is_recurrent else nn.Linear(num_inputs, hidden)  # W_xh, b
         fed_back = hidden + (heads * width if feeds_reads else 0)
@@ -79,10 +101,16 @@ class MANNCell(nn.Module):
                 nn.init.constant_(self.sharpness.bias, log((_FIRST_SHARPNESS - 1) / (sharpest - _FIRST_SHARPNESS)))
         self.num_drives, self.num_outputs = self.from_inputs.out_features, hidden + heads * width
 
-    def prior(self, num_tasks: int) -> MANNCarried:
-        """Nothing in mind, and an empty memory."""
+    def prior(self, num_tasks: int, steps: int | None = None) -> MANNCarried:
+        """Nothing in mind, and an empty memory; if no more steps will follow, without most slots that stay empty.
+
+        Those are alike, so that one stands for all of them: the outputs are the same, and sooner there.
+        """
         weight = self.keys.weight
         slots, width, heads = self.sizes
+        if steps is not None:
+            needed = 2 + steps * (self.access.least_used or heads)
+            slots = min(slots, _ROWS_AT_ONCE * ceil(needed / _ROWS_AT_ONCE))
         nothing_TH = weight.new_zeros(num_tasks, weight.shape[1])
         memory = empty_memory(weight, num_tasks, slots, width, heads)
         return MANNCarried(LSTMState(nothing_TH, nothing_TH), memory, weight.new_zeros(num_tasks, heads * width))
@@ -94,11 +122,16 @@ class MANNCell(nn.Module):
     def forward(self, drive_TG: Tensor, carried: MANNCarried) -> tuple[Tensor, MANNCarried]:
         """One step: control, write, read; the output is o_t = [h_t; r_t]."""
         controller = self._control(drive_TG, carried)
-        h_TH, (_, width, heads) = controller.hidden, self.sizes
+        h_TH, (slots, width, heads) = controller.hidden, self.sizes
         keys_TRW = self.keys(h_TH).tanh().unflatten(-1, (heads, width))  # k = tanh(W_k h)
         memory, reads_TRW = access(
-            carried.memory, keys_TRW, self.gates(h_TH), self.sharpness_of(h_TH), decay=self.usage_decay
-        )  # α = W_a h
+            carried.memory,
+            keys_TRW,
+            self.gates(h_TH),  # α = W_a h
+            self.sharpness_of(h_TH),
+            self.access,
+            copies=slots - carried.memory.memory.shape[1] + 1,
+        )
         reads = reads_TRW.flatten(1)
         return torch.cat([h_TH, reads], dim=-1), MANNCarried(controller, memory, reads)
 
@@ -121,9 +154,10 @@ class MANNCell(nn.Module):
 class MANN(LabelSequenceLearner):
     """Reads examples and their labels one after another into a memory of `slots` rows.
 
-    Inputs, labels and loss are those of `LabelSequenceLearner`. `feeds_reads` gives what was read from memory to the
-    controller's next step; `sharpens` lets the controller sharpen where it reads, as no head can in the paper, and
-    `sharpest` bounds that, lest a head's choice become so hard that no gradient tells it what else there was.
+    Inputs, labels and loss are those of `LabelSequenceLearner`; `addresses`, `reads`, `erase` and `least_used` are
+    those of `AccessOptions`. `feeds_reads` gives what was read from memory to the controller's next step; `sharpens`
+    lets the controller sharpen where it reads, as no head can in the paper, and `sharpest` bounds that: where a head is
+    too sharp, no gradient shows it the other rows.
     """
 
     def __init__(
@@ -139,10 +173,15 @@ class MANN(LabelSequenceLearner):
         width: int = 40,
         heads: int = 4,
         usage_decay: float = 0.99,
+        addresses: Time = "before",
+        reads: Time = "after",
+        erase: Erase = "first",
+        least_used: int | None = None,
         feeds_reads: bool = True,
         sharpens: bool = False,
         sharpest: float | None = None,
         labels_come: LabelTime = "late",
+        only_queries: bool = False,
     ) -> None:
         def make_cell(num_inputs: int) -> MANNCell:
             return MANNCell(
@@ -152,7 +191,7 @@ class MANN(LabelSequenceLearner):
                 slots=slots,
                 width=width,
                 heads=heads,
-                usage_decay=usage_decay,
+                access=AccessOptions(addresses, reads, erase, least_used, usage_decay),
                 feeds_reads=feeds_reads,
                 sharpens=sharpens,
                 sharpest=sharpest,
@@ -165,4 +204,5 @@ class MANN(LabelSequenceLearner):
             labels=labels,
             max_ways=max_ways,
             labels_come=labels_come,
+            only_queries=only_queries,
         )

@@ -70,6 +70,16 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
 }
 
 
+_FORMER_ARGUMENTS: dict[str, Any] = {
+    "addresses": "after",
+    "reads": "after",
+    "erase": "first",
+    "least_used": None,
+    "only_queries": False,
+}
+"""What a header that does not have such an argument stands for: the argument came after the training."""
+
+
 def find_recipe(name: str) -> Callable[..., Experiment]:
     """The recipe of that name.
 
@@ -85,6 +95,16 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
 def default_arguments(name: str) -> dict[str, Any]:
     """A recipe's setting: its arguments and their defaults."""
     return {key: value.default for key, value in inspect.signature(find_recipe(name)).parameters.items()}
+
+
+def stored_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a stored header, with the former value of each argument that the recipe has got since then.
+
+    Raises:
+        UserError: if there is no such recipe.
+    """
+    former = {key: value for key, value in _FORMER_ARGUMENTS.items() if key in default_arguments(name)}
+    return {**former, **arguments}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
@@ -119,4 +139,4 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         raise UserError(f"The recipe '{name}' cannot be built with {values}: {error}") from error
 
 
-__all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]
+__all__ = ["RECIPES", "build", "default_arguments", "find_recipe", "stored_arguments"]

@@ -14,6 +14,7 @@ from quickstudy.recipes.sources import (
     sequence_validation,
 )
 from quickstudy.tasks import Augmentation, Count, Jitter, SequenceLayout
+from quickstudy.tasks.dealing import highest
 from quickstudy.tasks.sequences import STRING_LENGTH
 
 Optimiser = Literal["adam", "rmsprop"]
@@ -24,9 +25,10 @@ def sequence_experiment(
     *,
     split: Split,
     classes: int,
+    train_classes: Count | None = None,
     instances: Count = 10,
     labels: Labels,
-    letters: int = STRING_LENGTH,
+    letters: Count = STRING_LENGTH,
     size: int,
     jitter: bool,
     distortion: float = 0.0,
@@ -47,8 +49,10 @@ def sequence_experiment(
             f"Strings of {letters} drawn letters were asked for, but labels are {labels}. Add --labels strings."
         )
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
-    looked_at = layout._replace(letters=letters)
-    training = looked_at._replace(instances=instances, jitter=_change(jitter, distortion))
+    looked_at = layout._replace(letters=highest(letters))
+    training = layout._replace(
+        letters=letters, classes=train_classes or classes, instances=instances, jitter=_change(jitter, distortion)
+    )
     return Experiment(
         learner=learner,
         train=sequence_training(split, final, training, size, generated, bent, mirrored),

@@ -4,9 +4,10 @@ from torch import nn
 
 from quickstudy.core import Experiment
 from quickstudy.learners import MANN
-from quickstudy.learners.mann import Controller
+from quickstudy.learners.mann import Controller, LabelTime
 from quickstudy.networks import Conv4
 from quickstudy.networks.blur import Blur
+from quickstudy.networks.memory import Erase, Time
 from quickstudy.recipes._any_way import any_way_experiment
 from quickstudy.recipes._label_sequences import Optimiser, sequence_experiment
 from quickstudy.recipes.sources import Labels, Pool, Split
@@ -90,12 +91,25 @@ def omniglot_mann_sequences(
     *,
     split: Split = "vinyals",
     classes: int = 5,
+    train_classes: Count | None = None,
     instances: Count = 10,
     labels: Labels = "one-hot",
-    letters: int = STRING_LENGTH,
+    letters: Count = STRING_LENGTH,
     size: int = 20,
     blur: float = 0.0,
     controller: Controller = "lstm",
+    hidden: int = 200,
+    heads: int = 4,
+    slots: int = 128,
+    width: int = 40,
+    usage_decay: float = 0.99,
+    feeds_reads: bool = True,
+    addresses: Time = "before",
+    reads: Time = "after",
+    erase: Erase = "first",
+    least_used: int | None = None,
+    labels_come: LabelTime = "late",
+    only_queries: bool = False,
     sharpens: bool = True,
     sharpest: float | None = None,
     jitter: bool = True,
@@ -141,6 +155,18 @@ def omniglot_mann_sequences(
         labels=labels,
         max_ways=classes,
         controller=controller,
+        hidden=hidden,
+        heads=heads,
+        slots=slots,
+        width=width,
+        usage_decay=usage_decay,
+        feeds_reads=feeds_reads,
+        addresses=addresses,
+        reads=reads,
+        erase=erase,
+        least_used=least_used,
+        labels_come=labels_come,
+        only_queries=only_queries,
         sharpens=sharpens,
         sharpest=sharpest,
     )
@@ -148,6 +174,7 @@ def omniglot_mann_sequences(
         learner,
         split=split,
         classes=classes,
+        train_classes=train_classes,
         instances=instances,
         labels=labels,
         letters=letters,
