@@ -124,7 +124,7 @@ class LabelSequenceLearner(OnlineLearner):
 
     def compile(self, *options: Any, **named: Any) -> None:
         """Compile the cell alone: it is what takes the time, and the same at every step, however long the sequence."""
-        self.network.cell.compile(*options, **named)
+        self.network.cell.compile(*options, **{"dynamic": False, **named})  # A memory has few sizes.
 
     def _encode(self, x: Tensor) -> Tensor:
         """Features (T, L, D) of inputs (T, L, *input), of all steps at once."""

@@ -32,7 +32,7 @@ from quickstudy.networks.memory import (
 _FIRST_SHARPNESS = 10.0
 """Unsharpened, a row exactly like the key gets e times the share of one unlike it, among 128 rows hardly a trace."""
 
-_ROWS_AT_ONCE = 16
+_ROWS_AT_ONCE = 32
 """Of a memory that is built for short sequences: of few sizes, so that few are compiled."""
 
 Controller = Literal["lstm", "feed-forward"]

@@ -227,7 +227,8 @@ class LabelSequences(nn.Module):
     ) -> tuple[Tensor, Any]:
         drive_TLG = self.cell.drive(features_TLD) + self.from_labels(read_TLN)  # W_xh [x_t; y_{t−1}]
         outputs = []
-        for step, drive_TG in enumerate(drive_TLG.unbind(dim=1)):
+        # Each step's numbers side by side: a compiled cell is compiled anew for every other arrangement.
+        for step, drive_TG in enumerate(drive_TLG.transpose(0, 1).contiguous()):
             output_TO, after = self.cell(drive_TG, carried)
             carried = after if mask_TL is None else _where(mask_TL[:, step], after, carried)
             outputs.append(output_TO)

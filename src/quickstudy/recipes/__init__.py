@@ -22,7 +22,8 @@ from quickstudy.recipes.conv_cnp import (
 from quickstudy.recipes.general import gp_general, gp_general_tnp
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
-from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
+from quickstudy.recipes.mann import omniglot_mann
+from quickstudy.recipes.mann_sequences import omniglot_mann_sequences, omniglot_mann_strings
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
@@ -57,6 +58,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_maml_dense,
         omniglot_mann,
         omniglot_mann_sequences,
+        omniglot_mann_strings,
         omniglot_metanet,
         omniglot_metanet_paper,
         omniglot_nearest,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from quickstudy.core import Experiment, Learner, UserError
+from quickstudy.core import Experiment, Learner, TrainingSource, UserError
 from quickstudy.recipes.sources import (
     INK,
     Labels,
@@ -13,9 +13,12 @@ from quickstudy.recipes.sources import (
     sequence_training,
     sequence_validation,
 )
-from quickstudy.tasks import Augmentation, Count, Jitter, SequenceLayout
+from quickstudy.tasks import Augmentation, Count, Jitter, SequenceLayout, Stages
 from quickstudy.tasks.dealing import highest
 from quickstudy.tasks.sequences import STRING_LENGTH
+
+_SHORT = (2, 4)
+"""Drawings of each class in short sequences: the second drawing is what must be learnt first, and few are soon read."""
 
 Optimiser = Literal["adam", "rmsprop"]
 
@@ -25,7 +28,7 @@ def sequence_experiment(
     *,
     split: Split,
     classes: int,
-    train_classes: Count | None = None,
+    short: float = 0.0,
     instances: Count = 10,
     labels: Labels,
     letters: Count = STRING_LENGTH,
@@ -50,12 +53,12 @@ def sequence_experiment(
         )
     layout = SequenceLayout(classes, labels=sequence_labels(labels))
     looked_at = layout._replace(letters=highest(letters))
-    training = layout._replace(
-        letters=letters, classes=train_classes or classes, instances=instances, jitter=_change(jitter, distortion)
-    )
+    training = layout._replace(letters=letters, instances=instances, jitter=_change(jitter, distortion))
+    easy = training._replace(classes=(min(2, classes), classes), instances=_SHORT)
+    sources = [sequence_training(split, final, each, size, generated, bent, mirrored) for each in (easy, training)]
     return Experiment(
         learner=learner,
-        train=sequence_training(split, final, training, size, generated, bent, mirrored),
+        train=_staged(*sources, short),
         validation=sequence_validation(split, final, looked_at, size),
         test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,
@@ -70,6 +73,13 @@ def sequence_experiment(
         validate_every=250,
         input_range=INK,
     )
+
+
+def _staged(first: TrainingSource, then: TrainingSource, share: float) -> TrainingSource:
+    """Tasks of one source for this share of the training, and of another for the rest."""
+    if not 0 <= share < 1:
+        raise UserError(f"A share of {share} short sequences was asked for, but 0 up to below 1 was expected.")
+    return (lambda data_root: Stages([first(data_root), then(data_root)], [share])) if share else then
 
 
 def _change(jitter: bool, distortion: float) -> Jitter | Augmentation | None:
