@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from quickstudy.learners._label_sequences import Labels, LabelSequenceLearner, LabelTime
+from quickstudy.learners._label_sequences import Labels, LabelSequenceLearner
+from quickstudy.learners._label_sequences import LabelTime as LabelTime
 from quickstudy.networks.memory import (
     AccessOptions,
     Erase,

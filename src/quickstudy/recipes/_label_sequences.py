@@ -55,10 +55,10 @@ def sequence_experiment(
     looked_at = layout._replace(letters=highest(letters))
     training = layout._replace(letters=letters, instances=instances, jitter=_change(jitter, distortion))
     easy = training._replace(classes=(min(2, classes), classes), instances=_SHORT)
-    sources = [sequence_training(split, final, each, size, generated, bent, mirrored) for each in (easy, training)]
+    first, then = (sequence_training(split, final, each, size, generated, bent, mirrored) for each in (easy, training))
     return Experiment(
         learner=learner,
-        train=_staged(*sources, short),
+        train=_staged(first, then, short),
         validation=sequence_validation(split, final, looked_at, size),
         test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,
