@@ -166,10 +166,12 @@ def test_shared_least_used_slots_are_written_to_by_every_head_with_full_weight(s
 @pytest.mark.parametrize("usage", [torch.zeros(2, 128), torch.full((2, 128), 0.25)])
 def test_equally_used_slots_are_taken_in_order_and_no_more_than_asked_for(usage):
     assert torch.equal(least_used(usage, 4), torch.arange(4).expand(2, 4))
+    assert torch.equal(least_used(usage, 1), torch.zeros(2, 1, dtype=torch.long))
 
 
 def test_slots_are_taken_from_the_least_used_on():
     assert least_used(torch.tensor([[3.0, 0.5, 2.0, 0.5, 0.1]]), 4).tolist() == [[4, 1, 3, 2]]
+    assert least_used(torch.tensor([[3.0, 0.1, 2.0, 0.1, 0.5]]), 1).tolist() == [[1]]
 
 
 def test_total_usage_follows_its_recursion(state, keys, gates):

@@ -45,6 +45,8 @@ def empty_memory(like: Tensor, num_tasks: int, slots: int, width: int, heads: in
 
 def least_used(usage_TM: Tensor, count: int) -> Tensor:
     """Exactly `count` slots of each task, the least used first, (T, count); of equals, the lower index first."""
+    if count == 1:
+        return usage_TM.argmin(dim=1, keepdim=True)  # Far cheaper than a sort, and of equals the first as well.
     return usage_TM.argsort(dim=1, stable=True)[:, :count]
 
 

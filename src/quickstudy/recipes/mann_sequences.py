@@ -17,8 +17,8 @@ def omniglot_mann_sequences(
     *,
     split: Split = "vinyals",
     classes: int = 5,
-    short: float = 0.04,
-    instances: Count = (3, 10),
+    short: float = 0.25,
+    instances: Count = (2, 10),
     labels: Labels = "one-hot",
     letters: Count = STRING_LENGTH,
     size: int = 20,
@@ -44,11 +44,11 @@ def omniglot_mann_sequences(
     generated: float = 0.0,
     bent: int = 3,
     mirrored: bool = True,
-    tasks_per_step: int = 32,
+    tasks_per_step: int = 64,
     optimiser: Optimiser = "adam",
-    learning_rate: float = 3e-3,
+    learning_rate: float = 4e-3,
     weight_decay: float = 0.05,
-    steps: int = 16_000,
+    steps: int = 8_000,
 ) -> Experiment:
     """MANN in its paper's own task: 20×20 pixels, no convolution, ten drawings of each class, labels one step late.
 
@@ -137,7 +137,7 @@ def omniglot_mann_strings(
     *,
     split: Split = "vinyals",
     classes: int = 5,
-    short: float = 0.04,
+    short: float = 0.25,
     instances: Count = (2, 8),
     labels: Labels = "strings",
     letters: Count = STRING_LENGTH,
@@ -164,11 +164,11 @@ def omniglot_mann_strings(
     generated: float = 0.0,
     bent: int = 3,
     mirrored: bool = True,
-    tasks_per_step: int = 32,
+    tasks_per_step: int = 64,
     optimiser: Optimiser = "adam",
-    learning_rate: float = 3e-3,
+    learning_rate: float = 4e-3,
     weight_decay: float = 0.0,
-    steps: int = 20_000,
+    steps: int = 9_000,
 ) -> Experiment:
     """As `omniglot-mann-sequences`, with classes that are named by strings of five letters, fresh in every sequence.
 
