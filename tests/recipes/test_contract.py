@@ -23,6 +23,8 @@ PLAIN = {
     "strength": 0.0,
     "generated": 0.0,
     "copies": 0,
+    "mirrored": False,
+    "short": 0.0,
     "pool": None,
     "ways": 5,
     "shots": 1,

@@ -63,7 +63,7 @@ def test_an_unknown_recipe_or_argument_is_named() -> None:
     ("argument", "complaint"),
     [
         ({"blur": -1.0}, "blur = -1.0 was given"),
-        ({"sharpest": 5.0}, "a bound above 10"),
+        ({"max_key_strength": 5.0}, "a bound above 10"),
         ({"size": 200}, "^size = 200 was given"),
     ],
 )

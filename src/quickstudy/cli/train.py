@@ -21,7 +21,7 @@ from quickstudy.core import Experiment, UserError
 from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, describe
-from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
+from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe, stored_arguments
 from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
 from quickstudy.recipes.sources import refuse_leaking_start
 from quickstudy.training import NonFiniteLossError, Run, train
@@ -215,6 +215,7 @@ def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str,
     stored = stored_header(folder)
     if stored["recipe"] != name:
         raise UserError(f"{folder} holds a training of '{stored['recipe']}', not of '{name}'. Resume that one.")
+    stored = {**stored, "arguments": stored_arguments(name, stored["arguments"])}
     plain = _header(name, default_arguments(name), TrainOptions())
     for key in (*plain["arguments"], *_RULED_BY_RUN):
         now, default = (header["arguments"].get(key, header.get(key)) for header in (given, plain))

@@ -21,7 +21,7 @@ from quickstudy.recipes.conv_cnp import (
 from quickstudy.recipes.general import gp_general, gp_general_tnp
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
-from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
+from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omniglot_mann_strings
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
@@ -56,6 +56,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_maml_dense,
         omniglot_mann,
         omniglot_mann_sequences,
+        omniglot_mann_strings,
         omniglot_metanet,
         omniglot_metanet_paper,
         omniglot_nearest,
@@ -69,8 +70,17 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
 }
 
 
-_RENAMED = {"bent": "copies", "outer_rate": "learning_rate", "transductive": "is_transductive"}
-"""Arguments in the headers of older weights, and their names now."""
+_RENAMED = {
+    "bent": "copies",
+    "outer_rate": "learning_rate",
+    "transductive": "is_transductive",
+    "sharpens": "key_strength",
+    "sharpest": "max_key_strength",
+}
+"""Options in the headers of older weights, and their names now."""
+
+_FORMER = {"addresses": "after", "reads": "after", "erase": "first", "least_used": None, "short": 0.0}
+"""What weights were trained with whose headers do not have an option: it came after the training."""
 
 
 def find_recipe(name: str) -> Callable[..., Experiment]:
@@ -90,6 +100,16 @@ def default_arguments(name: str) -> dict[str, Any]:
     return {key: option.default for key, option in options(find_recipe(name)).items()}
 
 
+def stored_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a stored header by their names now, and former values of options that it does not have.
+
+    Raises:
+        UserError: if there is no such recipe.
+    """
+    former = {key: value for key, value in _FORMER.items() if key in default_arguments(name)}
+    return {**former, **{_RENAMED.get(key, key): value for key, value in arguments.items()}}
+
+
 def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
     """The experiment of a recipe with these arguments, as stored in a checkpoint's header.
 
@@ -97,7 +117,6 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         UserError: if there is no such recipe, it has no such argument, or nothing can be built with a value.
     """
     recipe = find_recipe(name)
-    arguments = {_RENAMED.get(key, key): value for key, value in arguments.items()}
     unknown = set(arguments) - set(default_arguments(name))
     if unknown:
         raise UserError(
@@ -129,4 +148,4 @@ def _restored(value: Any, annotation: Any) -> Any:
     return float(value) if annotation is float and isinstance(value, bool) else value
 
 
-__all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]
+__all__ = ["RECIPES", "build", "default_arguments", "find_recipe", "stored_arguments"]

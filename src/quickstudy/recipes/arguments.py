@@ -13,7 +13,7 @@ _LEAST = {"copies": 0, "steps": 0, "warmup_steps": 0, "self_attention": 0, "supp
 """Of counts; of all others there is one at least."""
 _ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "temperature"}
 """Numbers that are divided by, or that nothing is left of at zero."""
-_BELOW_ONE = {"average_decay", "erased", "generated", "shuffled_channels"}
+_BELOW_ONE = {"average_decay", "erased", "generated", "short", "shuffled_channels"}
 """Shares, and decays, that leave something."""
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "none"}
 

@@ -1,21 +1,60 @@
 """Memory-augmented networks: the sequence task of Santoro et al. (2016), and N-way K-shot episodes."""
 
+from dataclasses import dataclass, replace
+
 from torch import nn
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import MANN
-from quickstudy.learners.mann import Controller
+from quickstudy.learners.mann import Controller, LabelTime
 from quickstudy.networks import Conv4
 from quickstudy.networks.blur import Blur
+from quickstudy.networks.memory import Erase, Time
 from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
 from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
 from quickstudy.recipes.characters import EpisodeCharacters, SequenceCharacters
 
 
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """MANN's controller, and how it uses the memory."""
+
+    controller: Controller = "lstm"
+    """Network that drives the memory; the feed-forward one is a single layer."""
+    hidden: int = 200
+    """Units of the controller."""
+    heads: int = 4
+    """Keys in a step; each writes and reads."""
+    slots: int = 128
+    """Rows of the memory."""
+    width: int = 40
+    """Numbers in a row."""
+    usage_decay: float = 0.99
+    """Share of a row's usage that is left after a step."""
+    feeds_reads: bool = True
+    """Give what was read to the controller's next step."""
+    addresses: Time = "before"
+    """Memory that the keys are compared with: before this step's writing, or after it."""
+    reads: Time = "after"
+    """Memory whose content is read: before this step's writing, or after it."""
+    erase: Erase = "first"
+    """Least-used rows that are erased before the writing: none, that of the first head, or those of all heads."""
+    least_used: int | None = None
+    """Number of least-used rows that each head writes to; None gives each head a row of its own."""
+    labels_come: LabelTime = "late"
+    """Labels come with the next example, as in the paper, or with their own."""
+    only_queries: bool = False
+    """Where labels come late, train on the answers to the queries only."""
+    key_strength: bool = True
+    """Let the controller choose how sharply a head reads; the paper's heads cannot. It learns far sooner."""
+    max_key_strength: float | None = None
+    """Highest key strength. A head that reads too sharply gets no gradient from other rows."""
+
+
 def omniglot_mann(
     *,
-    sharpens: bool = True,
     frozen_encoder: float = 0.0,
+    memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
     characters: EpisodeCharacters = EpisodeCharacters(generated=0.5, pool=(60, 6)),
     optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=32, learning_rate=6e-3),
@@ -25,28 +64,31 @@ def omniglot_mann(
     Start it from the encoder of a metric learner: `--start-from omniglot-protonet`.
 
     Args:
-        sharpens: Let the controller choose how sharply a head reads; the paper's heads cannot.
         frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        memory: Controller and memory.
         episodes: Training episodes; each query is the next item after the support.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
     encoder = Conv4(downsampling="pool")
-    learner = MANN(
-        encoder.num_features, encoder=encoder, max_ways=episodes.slots, sharpens=sharpens, labels_come="at once"
-    )
+    learner = MANN(encoder.num_features, encoder=encoder, max_ways=episodes.slots, **vars(memory))
     return any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
+
+
+_MEMORY = Memory(least_used=1)
+_SEQUENCES = LabelSequences(instances=(2, 10), short=0.25)
+_CHARACTERS = SequenceCharacters(copies=3, mirrored=True)
 
 
 def omniglot_mann_sequences(
     *,
-    blur: float = 0.0,
-    controller: Controller = "lstm",
-    sharpens: bool = True,
-    sharpest: float | None = None,
-    sequences: LabelSequences = LabelSequences(),
-    characters: SequenceCharacters = SequenceCharacters(),
-    optimisation: Optimisation = sequence_optimisation(),
+    blur: float = 0.8,
+    memory: Memory = _MEMORY,
+    sequences: LabelSequences = _SEQUENCES,
+    characters: SequenceCharacters = _CHARACTERS,
+    optimisation: Optimisation = sequence_optimisation(
+        steps=8_000, tasks_per_step=64, learning_rate=4e-3, weight_decay=0.05
+    ),
 ) -> Experiment:
     """MANN in its paper's own task: 20×20 pixels, no convolution, ten drawings of each class, labels one step late.
 
@@ -54,9 +96,7 @@ def omniglot_mann_sequences(
 
     Args:
         blur: Standard deviation, in pixels, of a blur of the images, which makes the learned filters smooth.
-        controller: Network that drives the memory.
-        sharpens: Let the controller choose how sharply a head reads; the paper's heads cannot. It learns far sooner.
-        sharpest: Highest sharpness. A head that is too sharp gets no gradient.
+        memory: Controller and memory.
         sequences: Training sequences.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
@@ -66,8 +106,28 @@ def omniglot_mann_sequences(
         encoder=nn.Sequential(Blur(blur), nn.Flatten(2)) if blur else None,
         labels=sequences.labels,
         max_ways=sequences.classes,
-        controller=controller,
-        sharpens=sharpens,
-        sharpest=sharpest,
+        **vars(memory),
     )
     return sequence_experiment(learner, sequences, characters, optimisation)
+
+
+def omniglot_mann_strings(
+    *,
+    blur: float = 0.8,
+    memory: Memory = _MEMORY,
+    sequences: LabelSequences = replace(_SEQUENCES, instances=(2, 8), labels="strings"),
+    characters: SequenceCharacters = _CHARACTERS,
+    optimisation: Optimisation = sequence_optimisation(steps=9_000, tasks_per_step=64, learning_rate=4e-3),
+) -> Experiment:
+    """MANN in its paper's own task, with classes named by strings of five letters, new ones in each sequence.
+
+    Args:
+        blur: Standard deviation, in pixels, of a blur of the images, which makes the learned filters smooth.
+        memory: Controller and memory.
+        sequences: Training sequences.
+        characters: Characters for training.
+        optimisation: Optimiser and schedule.
+    """
+    return omniglot_mann_sequences(
+        blur=blur, memory=memory, sequences=sequences, characters=characters, optimisation=optimisation
+    )

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from quickstudy.core import (
     Experiment,
     Learner,
+    StagedDistribution,
     TrainingDistribution,
     UserError,
     save_checkpoint,
@@ -145,7 +146,8 @@ class _Training:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(experiment.optimisation, step, fraction)
         generator = step_generator(self.tasks, self.run.seed, self.fabric.global_rank, step)
-        loss = self.model(self.tasks.sample(self.own_tasks, generator))
+        tasks = self.tasks.at(fraction) if isinstance(self.tasks, StagedDistribution) else self.tasks
+        loss = self.model(tasks.sample(self.own_tasks, generator))
         # Where there are many processes, all must stop if one has to.
         reduced: Any = self.fabric.all_reduce(loss.detach()) if self.fabric.world_size > 1 else loss.detach()
         value = float(reduced)
