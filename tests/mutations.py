@@ -305,8 +305,8 @@ FAULTS = [
     Fault(
         "each process draws the whole batch",
         "training/loop.py",
-        "self.tasks.sample(self.own_tasks, generator)",
-        "self.tasks.sample(experiment.optimisation.tasks_per_step, generator)",
+        "tasks.sample(self.own_tasks, generator)",
+        "tasks.sample(experiment.optimisation.tasks_per_step, generator)",
         OPTIMISATION,
     ),
     Fault(

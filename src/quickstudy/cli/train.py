@@ -82,11 +82,12 @@ def run(arguments: list[str]) -> int:
 
     # The parameters' names head the two groups of options in the help.
     def command(
-        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)], run: TrainOptions
+        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)],
+        run: tyro.conf.FlagCreatePairsOff[TrainOptions],
     ) -> tuple[dict[str, Any], TrainOptions]:
         return recipe, run
 
-    setting, options = parse(command, f"train {name}", arguments[1:])
+    setting, options = parse(command, f"train {name}", arguments[1:], both_flags=True)
     _train(name, setting, options)
     return 0
 
