@@ -36,8 +36,8 @@ class Views(nn.Module):
             raise ValueError(f"views is {views!r}, but one of {get_args(NumViews)} was expected.")
         self.encoder = encoder
         self.views = views
-        self.register_state_dict_post_hook(_leave_out_wrapper)
-        self.register_load_state_dict_pre_hook(_put_in_wrapper)
+        self.register_state_dict_post_hook(_leave_out_wrapper)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_put_in_wrapper)  # type: ignore[no-untyped-call]
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (..., D) of images (..., H, W)."""
