@@ -2,7 +2,7 @@
 
 from quickstudy.core import Experiment
 from quickstudy.learners import ProtoNet
-from quickstudy.networks import Conv4, Downsampling
+from quickstudy.networks import Conv4, Downsampling, NumViews, Views
 from quickstudy.recipes.sources import (
     INK,
     TEST_LAYOUTS,
@@ -34,6 +34,7 @@ def omniglot_protonet(
     tasks_per_step: int = 6,
     learning_rate: float = 2e-3,
     average_decay: float | None = 0.999,
+    views: NumViews = 1,
     steps: int = 9_000,
 ) -> Experiment:
     """Prototypical Networks on Omniglot, 60-way episodes over characters in four rotations.
@@ -53,10 +54,11 @@ def omniglot_protonet(
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
+        views: Shifts of an image by one pixel, over which its embedding is averaged at prediction; training has none.
         steps: Optimiser steps.
     """
     layout = Layout(ways, shots, queries, jitter=training_change(jitter, distortion))
-    encoder = Conv4(downsampling=downsampling)
+    encoder = Views(Conv4(downsampling=downsampling), views)
     return Experiment(
         learner=ProtoNet(encoder),
         train=omniglot_training(split, final, layout, pool, generated, bent),
