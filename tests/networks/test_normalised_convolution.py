@@ -53,7 +53,8 @@ def test_statistics_stay_out_of_mixed_precision():
     exact(convolution(images))
     with torch.autocast("cpu", torch.bfloat16):
         normalised = normalised_convolution(images, convolution, norm)
-    assert normalised.dtype == torch.bfloat16
+        of_rounded = normalised_convolution(images.bfloat16(), convolution, copy.deepcopy(norm))
+    assert normalised.dtype == of_rounded.dtype == torch.bfloat16
     torch.testing.assert_close(norm.running_mean, exact.running_mean, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(norm.running_var, exact.running_var, rtol=1e-5, atol=1e-6)
 

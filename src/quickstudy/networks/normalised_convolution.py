@@ -19,7 +19,8 @@ def normalised_convolution(x_BCHW: Tensor, convolution: nn.Conv2d, norm: nn.Batc
         norm: In training mode.
     """
     with torch.autocast(x_BCHW.device.type, enabled=False):  # Differences of sums do not stand rounding.
-        mean_P, covariance_PP, count = _patch_statistics(x_BCHW, convolution)
+        exact_BCHW = x_BCHW.to(convolution.weight.dtype)  # A layer before may have rounded them.
+        mean_P, covariance_PP, count = _patch_statistics(exact_BCHW, convolution)
         weight_CP = convolution.weight.flatten(1)
         mean_C = weight_CP @ mean_P
         variance_C = ((weight_CP @ covariance_PP) * weight_CP).sum(dim=1)
