@@ -4,7 +4,7 @@ python benchmarks/average.py NAME|RUN NAME|RUN ... [--ends] [--tasks 1000] [--js
 
 Trainings that began with the same weights, and went on with other tasks, end in one valley of the loss, and the mean of
 their ends lies nearer to its floor: Wortsman et al., "Model soups" (ICML 2022). Each of them and the mean are asked as
-the first one's training looks at its validation tasks. With `--out` the mean is written, as a run that can be
+the first training's validation. With `--out` the mean is written, as a run that can be
 evaluated, started from and shipped.
 """
 
@@ -22,8 +22,8 @@ from quickstudy.cli.report import json_text
 from quickstudy.core import UserError, save_checkpoint
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
-from quickstudy.training.looks import Look, look
 from quickstudy.training.run import LAST, load_end
+from quickstudy.training.validation import Validation, validate
 
 _OF_ONE_TRAINING = ("seed", "start_from", "commit", "step")
 """What the header of the mean tells of each of them."""
@@ -34,9 +34,9 @@ class Options:
     """What to ask, and where to leave the mean."""
 
     ends: bool = False
-    """Take what run folders ended with: best looks, being over all that is looked at, may have come early."""
+    """Take what run folders ended with: the best validation may have come early."""
     tasks: int | None = None
-    """Validation tasks to look at, if not as many as the training did."""
+    """Number of validation tasks, if not the number of the training."""
     json: bool = False
     """Print figures as JSON."""
     out: Path | None = None
@@ -91,19 +91,21 @@ def refuse_unlike(
             )
 
 
-def _looks(headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Tensor]], options: Options) -> list[Look]:
+def _validations(
+    headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Tensor]], options: Options
+) -> list[Validation]:
     experiment = build(headers[0]["recipe"], headers[0]["arguments"])
     if options.tasks is not None:
         experiment = replace(experiment, validation_tasks=options.tasks)
-    tasks, looks = experiment.validation(options.data_root), []
+    tasks, validations = experiment.validation(options.data_root), []
     for each in weights:
         experiment.learner.load_state_dict(each)
-        looks.append(look(experiment, experiment.learner, tasks))
-    return looks
+        validations.append(validate(experiment, experiment.learner, tasks))
+    return validations
 
 
 def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:
-    """Look at several trainings' weights and at their mean, and write it."""
+    """Validation at several trainings' weights and at their mean, and write it."""
     try:
         read = [_read(name, options.ends) for name in names]
         weights, headers = [each for each, _ in read], [header for _, header in read]
@@ -112,11 +114,11 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
         if path is not None and path.exists():
             raise UserError(f"{path} exists already. Give another --out.")
         weights.append(mean(weights))
-        looks = _looks(headers, weights, options)
-        for name, seen in zip([*names, "their mean"], looks, strict=True):
+        validations = _validations(headers, weights, options)
+        for name, seen in zip([*names, "their mean"], validations, strict=True):
             print(json_text({"weights": name, **seen.figures}, indent=None) if options.json else f"{name}: {seen.text}")
         if path is not None:
-            figures = {f"validation_{name}": value for name, value in looks[-1].figures.items()}
+            figures = {f"validation_{name}": value for name, value in validations[-1].figures.items()}
             save_checkpoint(path, weights[-1], {**header_of_mean(headers), **figures})
             print(path, file=sys.stderr)
     except UserError as error:

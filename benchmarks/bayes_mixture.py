@@ -80,7 +80,7 @@ def measure(name: str, options: Options) -> list[dict[str, Any]]:
     records = []
     for size in options.sizes:
         print(f"{size} points", file=sys.stderr, flush=True)
-        layout = processes.layout._replace(support=size, queries=_QUERIES, asks_support=False)
+        layout = processes.layout._replace(support=size, queries=_QUERIES, predicts_support=False)
         generator = torch.Generator().manual_seed(options.seed)
         tasks, oracle = processes.with_layout(layout).sample_with_oracle(options.tasks, generator)
         said = learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)

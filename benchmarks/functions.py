@@ -29,7 +29,7 @@ from quickstudy.core import UserError
 from quickstudy.pretrained import describe
 from quickstudy.recipes import build
 from quickstudy.tasks import PointLayout
-from quickstudy.tasks.dealing import highest
+from quickstudy.tasks.sampling import highest
 from table_layout import interval_text, number
 from timing import write_json
 

@@ -81,7 +81,7 @@ def tasks_of(name: str) -> GaussianProcesses:
 
 def draw_tasks(processes: GaussianProcesses, support: int, num_tasks: int, options: Options) -> Drawn:
     """So many tasks with so many points given, always the same for all contenders."""
-    layout = processes.layout._replace(support=support, queries=_QUERIES, asks_support=False)
+    layout = processes.layout._replace(support=support, queries=_QUERIES, predicts_support=False)
     generator = torch.Generator().manual_seed(options.seed)
     counts = [min(options.at_once, num_tasks - start) for start in range(0, num_tasks, options.at_once)]
     return [processes.with_layout(layout).sample_with_oracle(count, generator) for count in counts]

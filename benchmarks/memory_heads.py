@@ -121,7 +121,7 @@ def _write(run: Path, made: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
 
 
 def main(name: Annotated[str, tyro.conf.Positional], options: Options) -> int:
-    """Look at the heads of a MANN, and write weights in which some are new."""
+    """Validation at the heads of a MANN, and write weights in which some are new."""
     try:
         learner, header = _learner(name), describe(name)
         if (bool(options.fresh) or options.sharpest is not None) != (options.out is not None):

@@ -106,8 +106,8 @@ FAULTS = [
     Fault(
         "training classes are not rotated",
         "recipes/sources.py",
-        "omniglot_episodes(split, part, inner, rotations=True, bent=bent)",
-        "omniglot_episodes(split, part, inner, bent=bent)",
+        "omniglot_episodes(split, part, inner, rotations=True, copies=copies)",
+        "omniglot_episodes(split, part, inner, copies=copies)",
         f"{CONTRACT} -k training_alone_is_turned",
     ),
     Fault(
@@ -146,18 +146,18 @@ FAULTS = [
         f"{CONTRACT} -k views",
     ),
     Fault(
-        "bent copies differ from run to run",
+        "warped copies differ from run to run",
         "recipes/sources.py",
-        "bent_classes(upright, bent, change, torch.Generator().manual_seed(0))",
-        "bent_classes(upright, bent, change, torch.Generator().manual_seed(int(torch.randint(1 << 30, ()))))",
-        f"{CONTRACT} -k bent",
+        "warped_classes(upright, copies, change, torch.Generator().manual_seed(0))",
+        "warped_classes(upright, copies, change, torch.Generator().manual_seed(int(torch.randint(1 << 30, ()))))",
+        f"{CONTRACT} -k copies",
     ),
     Fault(
-        "bent copies are left out",
+        "warped copies are left out",
         "recipes/sources.py",
-        "classes = bent_classes(upright, bent,",
-        "classes = bent_classes(upright, 0 * bent,",
-        f"{CONTRACT} -k bent",
+        "classes = warped_classes(upright, copies,",
+        "classes = warped_classes(upright, 0 * copies,",
+        f"{CONTRACT} -k copies",
     ),
     Fault(
         "mirror images are left out",
@@ -433,7 +433,7 @@ FAULTS = [
     # What an evaluation says.
     Fault(
         "shuffled labels are true",
-        "tasks/dealing.py",
+        "tasks/sampling.py",
         "if layout.shuffled_labels:",
         "if False:",
         "tests/tasks/test_episodes.py tests/cli/test_evaluate.py -k shuffled",
@@ -461,7 +461,7 @@ FAULTS = [
     ),
     Fault(
         "queries are of the support",
-        "tasks/dealing.py",
+        "tasks/sampling.py",
         "index_TNE[..., -layout.queries :]",
         "index_TNE[..., : layout.queries]",
         "tests/tasks/test_episodes.py",

@@ -107,6 +107,6 @@ def test_weights_that_predict_no_functions_end_with_a_message(
 ) -> None:
     monkeypatch.setattr(bayes_mixture, "keep_freed_memory", lambda: None)
     out = tmp_path / "bayes_mixture.json"
-    assert bayes_mixture.main("omniglot-nearest", bayes_mixture.Options(out=out)) == 2
+    assert bayes_mixture.main("glyphs-nearest", bayes_mixture.Options(out=out)) == 2
     assert "not on curves of Gaussian processes" in capsys.readouterr().err
     assert not out.exists()

@@ -116,7 +116,8 @@ def project(tmp_path: Path) -> Path:
     for weights, gain in (("gp-attentive-cnp", -0.45), ("gp-cnp", -0.925)):
         (results / f"functions-{weights}.json").write_text(json.dumps(measured(weights, gain)))
     (results / "gp_regression.json").write_text(json.dumps(regression()))
-    for name in ("README.md", "docs/learners/attentive_cnp.md", "docs/learners/cnp.md", "docs/learners/mann.md"):
+    pages = ("attentive_cnp", "cnp", "mann")
+    for name in ("README.md", "docs/results.md", *(f"docs/learners/{page}.md" for page in pages)):
         page = tmp_path / name
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(f"{tables.START}\n{tables.END}\n")
@@ -154,30 +155,30 @@ def lines(path: Path, start: str) -> list[str]:
     return [line for line in path.read_text().splitlines() if line.startswith(start)]
 
 
-def test_a_learners_page_has_all_its_rows_and_the_readme_the_first_of_each(project: Path) -> None:
-    page, readme = project / "docs/learners/attentive_cnp.md", project / "README.md"
+def test_a_learners_page_has_all_its_rows_and_the_page_of_results_the_first_of_each(project: Path) -> None:
+    page, results = project / "docs/learners/attentive_cnp.md", project / "docs/results.md"
     first = "| `gp-attentive-cnp` | further points | -0.450 ± 0.010 | 0.500 | 50.0 % | 0.2500 | 88.7 % |"
     beyond = "| `gp-attentive-cnp` | further points, beyond: asked 2 to 3 | -3.000 ± 0.010 | 0.500 | none |"
     assert first in page.read_text()
     assert beyond in page.read_text()
     assert "`gp-cnp`" not in page.read_text()
-    assert first in readme.read_text()
-    assert beyond not in readme.read_text()
-    assert "2,000 tasks" in readme.read_text()
+    assert first in results.read_text()
+    assert beyond not in results.read_text()
+    assert "2,000 tasks" in results.read_text()
     assert "No results yet" in (project / "docs/learners/mann.md").read_text()
 
 
 def test_learners_of_the_same_functions_stand_above_one_exact_posterior(project: Path) -> None:
-    readme = project / "README.md"
-    assert lines(readme, "| further points | 0 | 5 |") != []
-    assert "| `gp-cnp` | -0.925 ± 0.010 | -0.425 ± 0.010 |" in readme.read_text()
-    assert lines(readme, "| exact posterior | 0.500 | 0.500 |") != []
+    results = project / "docs/results.md"
+    assert lines(results, "| further points | 0 | 5 |") != []
+    assert "| `gp-cnp` | -0.925 ± 0.010 | -0.425 ± 0.010 |" in results.read_text()
+    assert lines(results, "| exact posterior | 0.500 | 0.500 |") != []
     others = [*measured("gp-cnp", 0.0), *measured("gp-general", 0.0, oracle=1.5)]
     assert function_tables.function_section(others).count("| exact posterior |") == 2 + 1  # And the heading.
 
 
 def test_regressors_stand_beside_fitted_processes_on_their_own_page_too(project: Path) -> None:
-    for path in (project / "README.md", project / "docs/learners/cnp.md"):
+    for path in (project / "docs/results.md", project / "docs/learners/cnp.md"):
         text = path.read_text()
         assert "| `gp-cnp` | 0.500 ± 0.020 (0.600) | 0.500 ± 0.020 (0.600) |" in text
         assert "| `gp-cnp`, one at a time | 30.0 | 30.0 |" in text

@@ -38,23 +38,23 @@ def mann(weights: str, mean: float, **given: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose README and pages have nothing between the marks, with the paper's figures, and none of ours."""
+    """A project whose documents have nothing between the marks, with the paper's figures, and none of ours."""
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     (tmp_path / "benchmarks" / "published_instances.json").write_text(json.dumps(PUBLISHED))
-    for page in ("README.md", "docs/learners/mann.md", "docs/learners/nearest.md"):
+    for page in ("README.md", "docs/results.md", "docs/learners/mann.md", "docs/learners/nearest.md"):
         (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / page).write_text(f"before\n{tables.START}\n{tables.END}\nafter\n")
     return tmp_path
 
 
 def written(project: Path, *records: dict[str, Any]) -> tuple[str, str]:
-    """README.md and MANN's page after these were measured."""
+    """The page of results and MANN's page after these were measured."""
     for one in records:
         path = project / "benchmarks" / "results" / f"instances-{one['weights']}.json"
         path.write_text(json.dumps([one]))
     assert tables.main(tables.Options(root=project)) == 0
-    readme, page = ((project / name).read_text() for name in ("README.md", "docs/learners/mann.md"))
-    return readme, page
+    results, page = ((project / name).read_text() for name in ("docs/results.md", "docs/learners/mann.md"))
+    return results, page
 
 
 def rows(text: str) -> list[str]:
@@ -92,11 +92,11 @@ def test_the_tables_say_what_the_first_drawing_may_reach_and_where_figures_come_
     assert "- Table 1, 5 classes (feed-forward; LSTM; MANN): 100,000 training episodes" in page
 
 
-def test_the_readme_holds_the_two_learners_and_one_setting_only(project: Path) -> None:
+def test_the_page_of_results_holds_the_two_learners_and_one_setting_only(project: Path) -> None:
     strings = mann("strings", 0.7, labels="strings")
     feed_forward = mann("feed-forward", 0.6, controller="feed-forward")
-    readme, _ = written(project, mann("ours", 0.8), strings, feed_forward)
-    assert [row.split(" | ")[:2] for row in rows(readme)] == [
+    results, _ = written(project, mann("ours", 0.8), strings, feed_forward)
+    assert [row.split(" | ")[:2] for row in rows(results)] == [
         ["| LSTM", "the paper's"],
         ["| MANN", "ours, `ours`, sharpened, 18,000 steps of 16"],
         ["| MANN", "the paper's"],

@@ -249,7 +249,7 @@ def drawn(quickstudy, monkeypatch: pytest.MonkeyPatch, made_up_omniglot: None):
 @pytest.mark.parametrize("split", ["lake", "vinyals"])
 def test_the_images_asked_about_are_drawings_of_test_classes_as_they_are(drawn, split: str) -> None:
     found = {index for task in drawn("--split", split, "--ways", 20) for index in task}
-    assert None not in found  # Such as a drawing that was moved, turned or bent.
+    assert None not in found  # Such as a drawing that was moved, turned or distorted.
     assert found <= set(omniglot.split(split).test.tolist())
     assert len(found) > 100
 

@@ -51,7 +51,7 @@ def test_json_holds_the_figures_and_where_the_points_are(quickstudy, curves: Pat
         assert set(record["coverage"]) == {str(level) for level in LEVELS}
         assert record["coverage"]["0.9"] == record["coverage90"]["mean"]
         assert (record["support"], record["range"], record["query_range"]) == ([3, 9], [-2, 2], [-2, 2])
-    assert [record["asks_support"] for record in found["test"]] == [False, True]
+    assert [record["predicts_support"] for record in found["test"]] == [False, True]
 
 
 def test_there_is_a_row_for_each_number_of_points_given(quickstudy, curves: Path) -> None:

@@ -107,8 +107,8 @@ def test_a_training_that_sees_no_numbers_at_validation_ends_with_one_message(
     monkeypatch.setattr(ProtoNet, "predict", blind)
     code, _, err = quickstudy("train", tiny, *FEW, "--out", tmp_path / "run")
     assert code == 1
-    assert err.count("gave negative log-likelihood nan, and is skipped") == 3
-    assert "The last 3 looks at the validation tasks were no numbers, up to that at step 12" in err
+    assert err.count("gave negative log-likelihood nan and is skipped") == 3
+    assert "The last 3 validations gave no finite numbers, up to step 12" in err
     assert "Go on with" not in err
 
 

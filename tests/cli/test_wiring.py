@@ -20,7 +20,7 @@ SCRATCH = ("train", "omniglot-protonet", *SMALL)
 
 @pytest.fixture(autouse=True)
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training looks at two validation tasks instead of hundreds: how it does is of no interest here."""
+    """A training is validated on two tasks instead of hundreds, to be quick."""
 
     def short(name: str, arguments: dict[str, Any]) -> Experiment:
         return replace(build(name, arguments), validation_tasks=2)

@@ -182,7 +182,7 @@ def test_without_a_network_the_message_says_how_to_get_the_file_by_hand(
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/images.zip"
         with pytest.raises(DataError) as raised:
             download(url, target, MD5, wait=Waits())
-    for part in (url, str(target), "no connection", "by hand", "QUICKSTUDY_DATA"):
+    for part in (url, str(target), "no connection", "download it yourself", "QUICKSTUDY_DATA"):
         assert part in str(raised.value)
     assert_nothing_was_left(target)
 

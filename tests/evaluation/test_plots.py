@@ -9,15 +9,19 @@ from quickstudy.core import UserError
 from quickstudy.evaluation.plots import read_instances, save_instances
 
 NAMES = [f"instance_{number}" for number in range(1, 11)]
-LOOKS = ((100, 0.2), (200, 0.4))
+VALIDATIONS = ((100, 0.2), (200, 0.4))
 
 
 @pytest.fixture
 def metrics(tmp_path: Path) -> Path:
     """The log of a training that looked twice, at steps 100 and 200, and noted its loss once between."""
     path = tmp_path / "metrics.csv"
-    looks = [f"{step},0.5,{','.join(f'{start + 0.04 * index:.2f}' for index in range(10))}" for step, start in LOOKS]
-    path.write_text("\n".join([f"step,loss,{','.join(NAMES)}", looks[0], "150,0.5" + 10 * ",", looks[1]]) + "\n")
+    validations = [
+        f"{step},0.5,{','.join(f'{start + 0.04 * index:.2f}' for index in range(10))}" for step, start in VALIDATIONS
+    ]
+    path.write_text(
+        "\n".join([f"step,loss,{','.join(NAMES)}", validations[0], "150,0.5" + 10 * ",", validations[1]]) + "\n"
+    )
     return path
 
 

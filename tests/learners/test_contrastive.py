@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 from quickstudy.core import Tasks, UserError
 from quickstudy.learners import ContrastiveEncoder
 from quickstudy.networks import Conv4
-from quickstudy.tasks import Augmentation, AugmentedPairs
+from quickstudy.tasks import Augmentation, ContrastivePairs
 
 
 def bare(temperature=0.1) -> ContrastiveEncoder:
@@ -130,16 +130,16 @@ def test_labels_say_which_views_belong_together_and_no_more(pairs, generator):
 
 
 def test_which_classes_the_drawings_are_of_changes_no_loss(learner, glyph_images, generator):
-    """Drawings dealt out among the classes at random, and the same ones drawn: the loss cannot tell."""
+    """Drawings divided among the classes at random, and the same ones drawn: the loss cannot tell."""
     heap = glyph_images.flatten(0, 1)
     order = torch.randperm(len(heap), generator=generator)
-    dealt = heap[order].view(glyph_images.shape).flatten(0, 1)
+    divided = heap[order].view(glyph_images.shape).flatten(0, 1)
     still = Augmentation().times(0)
     sorted_, shuffled = (
-        AugmentedPairs(drawings, pairs=len(heap), augmentation=still)
+        ContrastivePairs(drawings, pairs=len(heap), augmentation=still)
         .sample(1, torch.Generator().manual_seed(0))
         .to("cpu", torch.float64)
-        for drawings in (heap, dealt)
+        for drawings in (heap, divided)
     )
     assert not torch.equal(sorted_.support_x, shuffled.support_x)
     assert torch.allclose(learner(sorted_), learner(shuffled), atol=1e-9)
@@ -205,7 +205,7 @@ def test_gradients_flow_into_both_views_and_every_layer(learner, pairs, glyph_im
     bare()(pairs).backward()
     assert (first.grad.abs().sum(dim=-1) > 0).all()
     assert (second.grad.abs().sum(dim=-1) > 0).all()
-    drawn = AugmentedPairs(glyph_images.flatten(0, 1), pairs=8).sample(1, generator).to("cpu", torch.float64)
+    drawn = ContrastivePairs(glyph_images.flatten(0, 1), pairs=8).sample(1, generator).to("cpu", torch.float64)
     learner.train()(drawn).backward()
     for name, parameter in learner.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
@@ -220,7 +220,7 @@ def test_the_loss_stays_finite_at_sharp_temperatures_in_single_precision(pairs):
 def test_it_learns_to_tell_pairs_apart(glyph_images, generator):
     encoder = Conv4(channels=8)
     learner = ContrastiveEncoder(encoder, encoder.num_features)
-    source = AugmentedPairs(glyph_images.flatten(0, 1), pairs=16)
+    source = ContrastivePairs(glyph_images.flatten(0, 1), pairs=16)
     optimiser, losses = torch.optim.Adam(learner.parameters(), lr=3e-3), []
     for _ in range(100):
         optimiser.zero_grad()

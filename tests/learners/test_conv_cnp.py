@@ -138,7 +138,7 @@ def test_values_may_have_several_numbers_and_be_ink(generator):
 def test_it_learns_to_pass_through_the_points_it_was_given(generator):
     torch.manual_seed(0)
     learner = ConvCNP(points_per_unit=8.0, channels=32, dilations=(1, 2, 1), floor=0.05)
-    curves = GaussianProcesses(PointLayout(8, 8, asks_support=True))
+    curves = GaussianProcesses(PointLayout(8, 8, predicts_support=True))
     optimiser = torch.optim.Adam(learner.parameters(), lr=3e-3)
     for _ in range(100):
         optimiser.zero_grad()

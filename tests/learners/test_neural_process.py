@@ -31,7 +31,7 @@ def functions(generator) -> Tasks:
 @pytest.fixture
 def all_points(generator) -> Tasks:
     """The same, where the queries hold the support's points too."""
-    return GaussianProcesses(PointLayout(5, 4, asks_support=True)).sample(3, generator).to("cpu", torch.float64)
+    return GaussianProcesses(PointLayout(5, 4, predicts_support=True)).sample(3, generator).to("cpu", torch.float64)
 
 
 def adapted(learner, tasks):

@@ -124,16 +124,16 @@ def test_a_name_of_nothing_is_refused_with_what_there_is() -> None:
 def test_a_run_without_weights_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"begin one with --out {tmp_path}"):
         quickstudy.load(tmp_path)
-    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "blind_looks": 0}}
+    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "failed_validations": 0}}
     save_checkpoint(tmp_path / "last.safetensors", {}, header)
     with pytest.raises(UserError, match=f"quickstudy train glyphs-protonet --resume {tmp_path}"):
         quickstudy.load(tmp_path)
 
 
 def test_a_run_whose_looks_gave_no_numbers_is_not_told_to_go_on(tmp_path: Path) -> None:
-    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "blind_looks": 3}}
+    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "failed_validations": 3}}
     save_checkpoint(tmp_path / "last.safetensors", {}, header)
-    with pytest.raises(UserError, match=r"no look at the validation tasks gave numbers.*last\.safetensors") as refused:
+    with pytest.raises(UserError, match=r"no validation gave finite numbers.*last\.safetensors") as refused:
         quickstudy.load(tmp_path)
     assert "--resume" not in str(refused.value)
 

@@ -22,7 +22,7 @@ PLAIN = {
     "distortion": 0.0,
     "strength": 0.0,
     "generated": 0.0,
-    "bent": 0,
+    "copies": 0,
     "pool": None,
     "ways": 5,
     "shots": 1,
@@ -170,20 +170,18 @@ def test_jitter_leaves_the_characters_what_they_are(name: str, few_characters) -
     assert seen <= set(split_of(name).train)
 
 
-BENT_BY_DISTORTION = [(name, {}) for name in having("distortion")] + [
-    (name, {"pool": (12, 3)}) for name in having("pool")
-]
+DISTORTED = [(name, {}) for name in having("distortion")] + [(name, {"pool": (12, 3)}) for name in having("pool")]
 
 
-@pytest.mark.parametrize(("name", "pool"), BENT_BY_DISTORTION)
+@pytest.mark.parametrize(("name", "pool"), DISTORTED)
 def test_distortion_changes_training_images_as_far_as_it_is_strong_and_no_others(
     name: str, pool: dict, few_characters
 ) -> None:
     # The same seed draws the same images, whatever the strength.
     barely, some, much = (made(name, distortion=strength, **pool) for strength in (1e-6, 0.3, 1.0))
-    as_drawn, bent, more = (drawn(experiment.train, 4) for experiment in (barely, some, much))
-    assert (as_drawn - bent).abs().mean() > 0.005
-    assert (as_drawn - more).abs().mean() > 1.3 * (as_drawn - bent).abs().mean()
+    as_drawn, distorted, more = (drawn(experiment.train, 4) for experiment in (barely, some, much))
+    assert (as_drawn - distorted).abs().mean() > 0.005
+    assert (as_drawn - more).abs().mean() > 1.3 * (as_drawn - distorted).abs().mean()
     assert _share_changed(few_characters, more) == 1
     assert _share_changed(few_characters, drawn(much.validation, 4)) == 0
     assert _share_changed(few_characters, some_tested(much)) == 0
@@ -233,12 +231,12 @@ def test_generated_characters_are_new_in_every_step_and_moved_as_the_others(name
     assert len({image.numpy().tobytes() for image in still}) < len(still)
 
 
-@pytest.mark.parametrize("name", having("bent"))
-def test_bent_copies_are_further_training_classes_the_same_in_every_run(name: str, few_characters) -> None:
+@pytest.mark.parametrize("name", having("copies"))
+def test_warped_copies_are_further_training_classes_the_same_in_every_run(name: str, few_characters) -> None:
     found = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        experiment = made(name, bent=2)
+        experiment = made(name, copies=2)
         images = drawn(experiment.train, 3 * enough(experiment))
         found.append({image.numpy().tobytes(): image for image in images})
     assert found[0].keys() == found[1].keys()
@@ -281,8 +279,8 @@ def test_a_frozen_encoder_is_one_only_where_asked_for(name: str) -> None:
     assert build(name, {"frozen_encoder": True}).frozen == ("encoder",)
 
 
-def test_all_drawings_of_a_bent_copy_are_bent_alike(few_characters) -> None:
-    tasks = made("omniglot-protonet", bent=2, queries=5).train(None).sample(20, torch.Generator().manual_seed(0))
+def test_all_drawings_of_a_warped_copy_are_warped_in_the_same_way(few_characters) -> None:
+    tasks = made("omniglot-protonet", copies=2, queries=5).train(None).sample(20, torch.Generator().manual_seed(0))
     for support_x, support_y, query_x, query_y in zip(*tasks, strict=True):
         for image, label in zip(support_x, support_y, strict=True):
             assert (query_x[query_y == label] == image).all()

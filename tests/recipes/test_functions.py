@@ -11,8 +11,8 @@ def test_training_asks_for_what_is_given_only_where_deviations_have_a_floor_and_
     experiment = RECIPES[name]()
     generator = torch.Generator().manual_seed(0)
     training, watched = (source(None).sample(2, generator) for source in (experiment.train, experiment.validation))
-    asks_support = torch.isin(training.support_x, training.query_x)
-    assert asks_support.all() if name in WITH_A_FLOOR else not asks_support.any()
+    predicts_support = torch.isin(training.support_x, training.query_x)
+    assert predicts_support.all() if name in WITH_A_FLOOR else not predicts_support.any()
     assert not torch.isin(watched.query_x, watched.support_x).any()
     assert experiment.validate_by == "functions"
 

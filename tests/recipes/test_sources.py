@@ -97,7 +97,7 @@ def test_a_start_may_have_seen_what_a_final_training_trains_on_anyway() -> None:
     refuse_leaking_start({"arguments": lake}, {"hidden": 5})
 
 
-def test_images_are_moved_bent_or_left_alone() -> None:
+def test_images_are_moved_distorted_or_left_alone() -> None:
     assert training_change(False, 0.0) is None
     assert training_change(True, 0.0) == Jitter()
     assert training_change(True, 0.5) == training_change(False, 0.5) == Augmentation().times(0.5)

@@ -5,7 +5,7 @@ import torch
 
 from quickstudy.core import UserError
 from quickstudy.tasks import Augmentation
-from quickstudy.tasks.augmentation import augment_images, bent_classes, refuse_augmentation
+from quickstudy.tasks.augmentation import augment_images, refuse_augmentation, warped_classes
 
 COUNT = 500
 STILL = Augmentation().times(0)
@@ -193,27 +193,27 @@ def drawings(classes=6, examples=3) -> torch.Tensor:
     return ink.expand(-1, examples, -1, -1).contiguous()
 
 
-def test_bent_classes_follow_the_classes_as_they_were():
+def test_warped_copies_follow_the_classes():
     images = drawings()
-    bent = bent_classes(images, 2, Augmentation(), seeded())
-    assert bent.shape == (18, 3, 12, 12)
-    assert bent.dtype == torch.uint8
-    assert torch.equal(bent[:6], images)
-    assert torch.equal(bent_classes(images, 0, Augmentation(), seeded()), images)
+    warped = warped_classes(images, 2, Augmentation(), seeded())
+    assert warped.shape == (18, 3, 12, 12)
+    assert warped.dtype == torch.uint8
+    assert torch.equal(warped[:6], images)
+    assert torch.equal(warped_classes(images, 0, Augmentation(), seeded()), images)
 
 
-def test_all_drawings_of_a_class_are_bent_alike_and_every_copy_by_itself():
+def test_all_drawings_of_a_copy_are_warped_in_the_same_way():
     images = drawings(classes=1).expand(6, -1, -1, -1)
-    bent = bent_classes(images, 2, Augmentation(), seeded())
-    assert torch.equal(bent, bent[:, :1].expand_as(bent))
-    assert len({tuple(each.flatten().tolist()) for each in bent[:, 0]}) == 1 + 2 * 6
+    warped = warped_classes(images, 2, Augmentation(), seeded())
+    assert torch.equal(warped, warped[:, :1].expand_as(warped))
+    assert len({tuple(each.flatten().tolist()) for each in warped[:, 0]}) == 1 + 2 * 6
 
 
 def test_what_bends_nothing_copies_every_class():
     images = drawings()
-    assert torch.equal(bent_classes(images, 1, STILL, seeded()), images.repeat(2, 1, 1, 1))
+    assert torch.equal(warped_classes(images, 1, STILL, seeded()), images.repeat(2, 1, 1, 1))
 
 
 def test_fewer_copies_than_none_are_refused():
-    with pytest.raises(UserError, match="-1 bent copies of every class were asked for"):
-        bent_classes(drawings(), -1, Augmentation(), seeded())
+    with pytest.raises(UserError, match="copies = -1 was given"):
+        warped_classes(drawings(), -1, Augmentation(), seeded())

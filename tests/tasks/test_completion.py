@@ -39,11 +39,11 @@ def test_support_and_queries_are_all_pixels_each_once():
 
 
 def test_asked_for_the_support_too_queries_begin_with_it():
-    tasks = drawn(CompletionLayout(5, queries=3, asks_support=True))
+    tasks = drawn(CompletionLayout(5, queries=3, predicts_support=True))
     assert tasks.query_x.shape == (20, 8, 2)
     assert torch.equal(tasks.query_x[:, :5], tasks.support_x)
     assert torch.equal(tasks.query_y[:, :5], tasks.support_y)
-    assert drawn(CompletionLayout(5, asks_support=True)).query_x.shape == (20, 16, 2)
+    assert drawn(CompletionLayout(5, predicts_support=True)).query_x.shape == (20, 16, 2)
 
 
 def test_from_the_top_pixels_are_given_row_by_row():
@@ -72,7 +72,7 @@ def test_counts_are_drawn_for_each_batch_and_may_be_none():
 
 def test_colours_are_values_of_several_numbers():
     images = torch.rand(2, 3, 5, 6, generator=seeded())
-    tasks = Completion(images, CompletionLayout(30, queries=None, asks_support=True, order="from the top")).sample(
+    tasks = Completion(images, CompletionLayout(30, queries=None, predicts_support=True, order="from the top")).sample(
         8, seeded()
     )
     assert tasks.query_y.shape == (8, 30, 3)

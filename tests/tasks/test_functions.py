@@ -51,7 +51,7 @@ def test_counts_are_drawn_for_each_batch_and_may_be_none():
 
 
 def test_asked_for_the_support_too_queries_begin_with_it():
-    tasks = Sinusoids(PointLayout(4, 3, asks_support=True)).sample(2, seeded())
+    tasks = Sinusoids(PointLayout(4, 3, predicts_support=True)).sample(2, seeded())
     assert tasks.query_x.shape == (2, 7, 1)
     assert torch.equal(tasks.query_x[:, :4], tasks.support_x)
     assert torch.equal(tasks.query_y[:, :4], tasks.support_y)

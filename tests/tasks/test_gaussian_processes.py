@@ -140,7 +140,7 @@ def test_of_the_notebooks_curves_as_much_is_to_be_known_as_was_measured_elsewher
     """Spread 1.0, length 0.4, noise 0.02: nats a point, without and with a floor of 0.1, of further points and all."""
     assert mean_loss(NOTEBOOK) == pytest.approx(0.09, abs=0.06)
     assert mean_loss(NOTEBOOK, 0.1) == pytest.approx(0.20, abs=0.06)
-    assert mean_loss(NOTEBOOK._replace(asks_support=True), 0.1) == pytest.approx(-0.61, abs=0.06)
+    assert mean_loss(NOTEBOOK._replace(predicts_support=True), 0.1) == pytest.approx(-0.61, abs=0.06)
 
 
 def test_with_no_support_the_oracle_has_its_prior():

@@ -7,9 +7,9 @@ import torch
 from quickstudy.core import UserError
 from quickstudy.tasks import (
     Augmentation,
-    AugmentedPairs,
     Completion,
     CompletionLayout,
+    ContrastivePairs,
     Episodes,
     GeneratedCompletion,
     GeneratedEpisodes,
@@ -18,9 +18,9 @@ from quickstudy.tasks import (
     Layout,
     SequenceLayout,
     SharedEpisodes,
-    bent_classes,
     mirrored_classes,
     rotated_classes,
+    warped_classes,
 )
 from quickstudy.tasks.scale import as_tensor, read_batch, read_images
 
@@ -46,7 +46,7 @@ def drawn_by(kind, images):
         "Episodes": lambda: Episodes(images, Layout(2, 1, 1)),
         "SharedEpisodes": lambda: SharedEpisodes(Episodes(images, Layout(3, 1, 1)), Layout(2, 1, 1)),
         "InstanceSequences": lambda: InstanceSequences(images, SEQUENCES),
-        "AugmentedPairs": lambda: AugmentedPairs(heap, 4, STILL),
+        "ContrastivePairs": lambda: ContrastivePairs(heap, 4, STILL),
         "Completion": lambda: Completion(heap, CompletionLayout(5)),
         "GeneratedEpisodes": lambda: GeneratedEpisodes(lambda c, e, g: as_tensor(images)[:c, :e], Layout(2, 1, 1)),
         "GeneratedSequences": lambda: GeneratedSequences(lambda c, e, g: as_tensor(images)[:c, :e], SEQUENCES),
@@ -64,7 +64,7 @@ KINDS = [
     "Episodes",
     "SharedEpisodes",
     "InstanceSequences",
-    "AugmentedPairs",
+    "ContrastivePairs",
     "Completion",
     "GeneratedEpisodes",
     "GeneratedSequences",
@@ -163,8 +163,8 @@ def test_turned_and_mirrored_classes_of_sixteen_bits_are_read_alike():
 
 
 @pytest.mark.parametrize(("dtype", "white"), [(bool, True), (np.int64, 1), (np.uint16, 4095), (np.float32, 1.0)])
-def test_bent_classes_are_bent_alike_whatever_the_type(dtype, white):
-    expected = bent_classes(torch.from_numpy(half_inked(np.uint8, 255)), 1, Augmentation(), seeded())
-    bent = bent_classes(torch.from_numpy(half_inked(dtype, white)), 1, Augmentation(), seeded())
-    images, scale = read_images(bent)
+def test_warped_copies_do_not_depend_on_the_type(dtype, white):
+    expected = warped_classes(torch.from_numpy(half_inked(np.uint8, 255)), 1, Augmentation(), seeded())
+    copies = warped_classes(torch.from_numpy(half_inked(dtype, white)), 1, Augmentation(), seeded())
+    images, scale = read_images(copies)
     assert torch.allclose(images * scale, expected / 255, atol=0.01)

@@ -25,9 +25,9 @@ from quickstudy.tasks import (
     SequenceLayout,
 )
 from quickstudy.training import NonFiniteLossError, Progress, Run, train
-from quickstudy.training.looks import INSTANCE_NAMES
 from quickstudy.training.loop import learning_rate, share_of_step, step_generator
 from quickstudy.training.run import PREVIOUS, load_end
+from quickstudy.training.validation import INSTANCE_NAMES
 
 
 def _experiment(learner: Learner | None = None, **options) -> Experiment:
@@ -143,20 +143,20 @@ def test_a_first_loss_that_is_no_number_leaves_nothing(tmp_path: Path) -> None:
 
 
 class _BlindFrom(ProtoNet):
-    """Asked for the `looks`-th time in eval mode, and later, it has no answer; its training loss stays a number."""
+    """Called for the `first`-th time in eval mode, and later, it has no answer; its training loss stays a number."""
 
-    def __init__(self, looks: int, until: int = 10**9) -> None:
+    def __init__(self, first: int, until: int = 10**9) -> None:
         torch.manual_seed(0)
         super().__init__(Conv4(channels=8))
-        self.looks, self.until, self.asked = looks, until, 0
+        self.first, self.until, self.calls = first, until, 0
 
     def predict(self, state, query_x):
         said = super().predict(state, query_x)
         if self.training:
             return said
-        self.asked += 1
-        is_blind = self.looks <= self.asked < self.until
-        return categorical(torch.full_like(said.logits, math.nan)) if is_blind else said
+        self.calls += 1
+        has_failed = self.first <= self.calls < self.until
+        return categorical(torch.full_like(said.logits, math.nan)) if has_failed else said
 
 
 def _run_blind(folder: Path, learner: Learner, **options) -> list[Progress]:
@@ -165,23 +165,23 @@ def _run_blind(folder: Path, learner: Learner, **options) -> list[Progress]:
     return shown
 
 
-def test_a_look_that_is_no_number_is_skipped_and_said_and_never_the_best(tmp_path: Path) -> None:
+def test_a_validation_that_is_no_number_is_skipped_and_said_and_never_the_best(tmp_path: Path) -> None:
     shown = _run_blind(tmp_path, _BlindFrom(2, until=3))
     assert [each.warning for each in shown if each.warning] == [
-        "step 4: the look at the validation tasks gave negative log-likelihood nan, and is skipped"
+        "step 4: validation gave negative log-likelihood nan and is skipped"
     ]
     rows = {row["step"]: row["accuracy"] for row in _rows(tmp_path)}
     assert rows["4"] == ""
     assert all(accuracy for step, accuracy in rows.items() if step != "4")
     assert read_header(tmp_path / "best.safetensors")["step"] != 4
-    assert read_header(tmp_path / "last.safetensors")["position"]["blind_looks"] == 0
+    assert read_header(tmp_path / "last.safetensors")["position"]["failed_validations"] == 0
 
 
 def test_looks_that_stay_no_numbers_stop_the_training_with_weights_left_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NonFiniteLossError) as stopped:
         _run_blind(tmp_path, _BlindFrom(2))
     message = str(stopped.value)
-    assert "The last 3 looks at the validation tasks were no numbers, up to that at step 8" in message
+    assert "The last 3 validations gave no finite numbers, up to step 8" in message
     assert f"last.safetensors is of step 8, and {tmp_path / 'best.safetensors'} of step 2, the best" in message
     assert f"Train anew with a learning rate below 0.001, from those weights by --start-from {tmp_path}" in message
     assert read_header(tmp_path / "best.safetensors")["step"] == 2
@@ -403,7 +403,7 @@ class _BlindLSTM(LSTM):
 
 def test_watched_by_instance_an_answer_that_is_no_number_is_seen(tmp_path: Path) -> None:
     experiment = replace(_by_instance(steps=1), learner=_BlindLSTM(28 * 28, max_ways=2, hidden=16))
-    with pytest.raises(NonFiniteLossError, match="looks at the validation tasks were no numbers"):
+    with pytest.raises(NonFiniteLossError, match="validations gave no finite numbers"):
         _train(tmp_path, experiment)
 
 
@@ -477,7 +477,7 @@ def test_watched_by_functions_a_likelihood_that_is_no_number_is_seen(tmp_path: P
         return GaussianProcesses(PointLayout(3, 4))
 
     experiment = replace(_experiment(_BlindLine(), validate_by="functions", steps=1), train=curves, validation=curves)
-    with pytest.raises(NonFiniteLossError, match="looks at the validation tasks were no numbers"):
+    with pytest.raises(NonFiniteLossError, match="validations gave no finite numbers"):
         _train(tmp_path, experiment)
 
 

@@ -234,14 +234,14 @@ def test_processes_share_a_step_and_each_draws_tasks_of_its_own(tmp_path: Path) 
 
 
 class Told(OneOf):
-    """The second of two processes, whose first one has something to say of its looks."""
+    """The second of two processes, whose first one has something to say of its validations."""
 
     def broadcast(self, obj: Any, src: int = 0) -> Any:
-        return "The last 3 looks were no numbers." if obj is None else obj
+        return "The last 3 validations gave no finite numbers." if obj is None else obj
 
 
 def test_a_process_that_never_looks_ends_with_the_words_of_the_one_that_does(tmp_path: Path) -> None:
-    with pytest.raises(NonFiniteLossError, match="The last 3 looks were no numbers"):
+    with pytest.raises(NonFiniteLossError, match="The last 3 validations gave no finite numbers"):
         _train(tmp_path, _experiment(steps=3), Told(1, 2))
     assert not list(tmp_path.iterdir())
 

@@ -37,7 +37,7 @@ class _Bar:
 
 
 class TrainingBar(_Bar):
-    """Loss, the last look at the validation tasks, tasks a second, time left."""
+    """Loss, the last validation, tasks a second, time left."""
 
     def __init__(self, *, title: str, quiet: bool) -> None:
         super().__init__(quiet=quiet)

@@ -17,10 +17,10 @@ from quickstudy.evaluation import FunctionEvaluation, evaluate_functions
 from quickstudy.evaluation.completions import save_completions
 from quickstudy.evaluation.function_plots import save_calibration, save_functions, save_likelihoods
 from quickstudy.tasks import Completion, CompletionLayout, Functions, Mixture, PointLayout
-from quickstudy.tasks.dealing import highest, lowest
+from quickstudy.tasks.sampling import highest, lowest
 
 _SIZES = 6
-"""Numbers of support points that a training ends with a look at."""
+"""Numbers of support points in the test at the end of a training."""
 _DENSE = 200
 """Points of a drawn curve."""
 _CURVES = 4
@@ -179,7 +179,7 @@ def _panels(curves: Sequence[Functions]) -> list[Functions]:
     """Several functions of the only distribution, or one of each, evenly from the fewest points given to the most."""
     places = torch.linspace(0, len(curves) - 1, _CURVES).round().int().tolist()
     chosen = [curves[place] for place in (places if len(curves) == 1 else sorted(set(places)))]
-    dense = [tasks.layout._replace(queries=_DENSE, evenly=True, asks_support=False) for tasks in chosen]
+    dense = [tasks.layout._replace(queries=_DENSE, evenly=True, predicts_support=False) for tasks in chosen]
     return [tasks.with_layout(layout) for tasks, layout in zip(chosen, dense, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Keep freed memory at hand: it spares every training step on a CPU its page faults."""
+"""Keep freed memory: this saves page faults in each training step on a CPU."""
 
 import ctypes
 import sys

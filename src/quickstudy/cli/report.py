@@ -92,7 +92,7 @@ def _points(layout: Layout | None) -> dict[str, Any]:
     return {**counts, "range": within, "query_range": layout.asked or within}
 
 
-_COUNTS = ("support", "queries", "asks_support", "order")
+_COUNTS = ("support", "queries", "predicts_support", "order")
 
 
 def _finite(value: Any) -> Any:

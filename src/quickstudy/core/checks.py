@@ -59,7 +59,7 @@ def read_support(
     mask = _read_mask(support_mask, support_x)
     if mask is not None:
         _refuse_tasks_without_examples(mask, is_known_T)
-    if _looks(learner, support_x):
+    if _validations(learner, support_x):
         told = _checked_symbols(support_y, symbols)
         _check_label_values(told if mask is None else told[mask], max_ways)
         refuse_numbers("support_x", support_x, mask, _input_range(learner), learner)
@@ -99,7 +99,7 @@ def read_values(
         )
     _refuse_other_tasks(support_x, state)
     mask = _read_mask(support_mask, support_x)
-    if _looks(learner, support_x):
+    if _validations(learner, support_x):
         refuse_numbers(f"{part}_x", support_x, mask, _input_range(learner), learner)
         refuse_numbers(f"{part}_y", support_y, mask, _value_range(learner), learner)
     return _packed(support_x, support_y, mask)
@@ -132,7 +132,7 @@ def read_query(
             f"({num_tasks}, Q, *input) was expected. Add the task dimension, or slice the state."
         )
     refuse_other_examples("query_x", query_x, learner.example_shape if example_shape is None else example_shape)
-    if _looks(learner, query_x):
+    if _validations(learner, query_x):
         refuse_numbers("query_x", query_x, None, _input_range(learner), learner)
     return query_x
 
@@ -165,7 +165,7 @@ def _like(learner: Learner, precision: torch.dtype | None) -> Tensor | None:
     return own if own is None or precision is None else own.new_empty((), dtype=precision)
 
 
-def _looks(learner: Learner, x: Tensor) -> bool:
+def _validations(learner: Learner, x: Tensor) -> bool:
     """Whether to look at what the tensors hold: not in training on a GPU, where the host would wait for it."""
     return x.device.type == "cpu" or not learner.training
 

@@ -55,7 +55,7 @@ class Experiment:
     frozen: tuple[str, ...] = ()
     """Parts of the learner, by name, that stay as they started, their running statistics too."""
     validate_every: int = 500
-    """Steps between looks at the validation classes."""
+    """Steps between two validations."""
     validation_tasks: int = 200
     validate_by: ValidateBy = "queries"
     """Ask for the classes of queries, or all along a sequence for the 1st, 2nd, … example of each class, or for values

@@ -116,7 +116,7 @@ def download(
         raise storage_error(target, error) from error
     raise DataError(
         f"Could not download {url} in {attempts} attempts; the last one: {reason}. "
-        f"Either fetch it by hand and save it as {target}, or set QUICKSTUDY_DATA "
+        f"Either download it yourself and save it as {target}, or set QUICKSTUDY_DATA "
         "to a folder that holds it."
     )
 

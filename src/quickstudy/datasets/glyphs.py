@@ -29,7 +29,7 @@ ARC_COUNT_WEIGHTS = (
     (0.42, 0.32, 0.18, 0.06, 0.02),
     (0.52, 0.30, 0.13, 0.04, 0.01),
 )
-# How readily a hand moves right, right-down, down, and so on round to right-up; and by how many eighths of a
+# How often a pen moves right, right-down, down, and so on round to right-up; and by how many eighths of a
 # circle it turns at a corner where it would otherwise go straight on.
 DIRECTION_WEIGHTS = (0.26, 0.09, 0.28, 0.11, 0.09, 0.03, 0.06, 0.08)
 TURN_WEIGHTS = (0.0, 0.1, 0.3, 0.1, 0.04, 0.1, 0.3, 0.06)

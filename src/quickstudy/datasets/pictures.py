@@ -67,7 +67,7 @@ def read(folder: Path | str, size: int = 28, *, colour: bool = False) -> Picture
 
 
 def split(digests: Sequence[str]) -> Split:
-    """Divide pictures by what they show: about eight tenths to train on, a tenth to look at, a tenth to test on.
+    """Divide pictures by what they show: about eight tenths for training, a tenth for validation, a tenth for testing.
 
     Other pictures that come or go move none from part to part, and copies of one picture are in one part. Where few
     pictures would leave a part empty, those of the largest digest in the first part go there.

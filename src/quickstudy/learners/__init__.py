@@ -20,7 +20,7 @@ from quickstudy.learners.transformer import InContextTransformer, InContextTrans
 from quickstudy.networks.attention import KeysValues
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
-from quickstudy.networks.linear_steps import LinearSteps
+from quickstudy.networks.low_rank_updates import LowRankUpdate
 from quickstudy.networks.memory import LSTMState, MemoryState
 from quickstudy.networks.standard_units import Units
 
@@ -75,7 +75,7 @@ for _state in (
     KeysValues,
     LSTMState,
     LabelSequenceState,
-    LinearSteps,
+    LowRankUpdate,
     MAMLState,
     MANNCarried,
     MemoryState,

@@ -24,7 +24,7 @@ from quickstudy.core import (
 )
 from quickstudy.networks.class_means import balanced_index, mask_absent
 from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
-from quickstudy.networks.linear_steps import LinearSteps, SteppedLinear
+from quickstudy.networks.low_rank_updates import LowRankUpdate, UpdatedLinear
 
 Answers = Literal["classes", "values"]
 
@@ -32,7 +32,7 @@ Answers = Literal["classes", "values"]
 class AdaptedState(NamedTuple):
     """A network for each task."""
 
-    weights: tuple[Tensor | LinearSteps, ...]
+    weights: tuple[Tensor | LowRankUpdate, ...]
     """(T, …) of each weight that was trained, in the order of the learner's `adapted_names`; of a large matrix perhaps
     the steps since the network's own."""
     moments: tuple[Tensor, ...]
@@ -108,7 +108,7 @@ class InnerLoopLearner(Learner):
             moments = tuple(recording.moments)
         num_support_T = support_x.new_full(support_x.shape[:1], support_x.shape[1])
         trained = (weights[name] for name in self.adapted_names)
-        kept = tuple(weight.steps if isinstance(weight, SteppedLinear) else weight for weight in trained)
+        kept = tuple(weight.steps if isinstance(weight, UpdatedLinear) else weight for weight in trained)
         return AdaptedState(kept, moments, num_support_T, is_present)
 
     def predict(self, state: AdaptedState, query_x: Tensor) -> Distribution:
@@ -131,7 +131,7 @@ class InnerLoopLearner(Learner):
     def _trained_weights(self, state: AdaptedState) -> Weights:
         first, named = self.network.first, zip(self.adapted_names, state.weights, strict=True)
         return {
-            name: SteppedLinear(first[name], weight) if isinstance(weight, LinearSteps) else weight
+            name: UpdatedLinear(first[name], weight) if isinstance(weight, LowRankUpdate) else weight
             for name, weight in named
         }
 

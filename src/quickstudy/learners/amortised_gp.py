@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.distributions import MixtureSameFamily, Normal
 
 from quickstudy.core import Learner, UserError, categorical, independent, mixture, read_query, read_values
-from quickstudy.networks.heads import perceptron
 from quickstudy.networks.kernel_proposals import (
     NUM_NUMBERS,
     NUM_PEAKS,
@@ -34,6 +33,7 @@ from quickstudy.networks.kernel_proposals import (
 )
 from quickstudy.networks.periodogram import Periodogram
 from quickstudy.networks.standard_units import Units, units_of_places, units_of_values
+from quickstudy.networks.value_head import perceptron
 from quickstudy.networks.variogram import Variogram
 
 _TRUST = 8.0  # In a proposal's variance, counted in points: ν of the inverse gamma distribution of its scale.

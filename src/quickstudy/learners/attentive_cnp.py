@@ -26,7 +26,7 @@ from quickstudy.networks.attention import (
     readable,
     split_heads,
 )
-from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
+from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
 
 class AttentiveCNPState(NamedTuple):

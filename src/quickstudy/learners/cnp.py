@@ -32,7 +32,7 @@ from quickstudy.core import (
     without_padding,
 )
 from quickstudy.networks import class_means, mask_absent
-from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
+from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
 Decoder = Literal["concatenated", "shared"]
 

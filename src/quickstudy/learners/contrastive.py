@@ -40,7 +40,7 @@ class ContrastiveEncoder(Learner):
     `projected` numbers, its g. The paper leaves g out at test, as other tasks ask for what views differ in. Here they
     ask for what views share, so g stays, unless `projects_at_test` is false. Any number of ways and shots.
 
-    In training, a label says which views belong together. On pairs of views, such as `AugmentedPairs` draws, that is
+    In training, a label says which views belong together. On pairs of views, such as `ContrastivePairs` draws, that is
     the paper's unsupervised loss. Where a task brings several examples of a label, each is a positive of the others.
     """
 
@@ -115,5 +115,5 @@ def _refuse_strangers(label_TV: Tensor) -> None:
     if not (ordered_TV[:, 1:] == ordered_TV[:, :-1]).any():
         raise UserError(
             "No two views belong together: all labels of a task differ. Give both views of a drawing one label, as "
-            "AugmentedPairs does."
+            "ContrastivePairs does."
         )

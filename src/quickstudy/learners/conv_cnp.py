@@ -20,7 +20,6 @@ from torch.distributions import Distribution
 
 from quickstudy.core import Learner, UserError, read_query, read_values
 from quickstudy.networks.conv_trunk import ConvTrunk, folded, unfolded
-from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
 from quickstudy.networks.set_convolutions import (
     GridReading,
     NormalisedConvolution,
@@ -29,6 +28,7 @@ from quickstudy.networks.set_convolutions import (
     padded_grid,
     scatter,
 )
+from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
 
 class ConvCNPState(NamedTuple):

@@ -21,7 +21,7 @@ from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
 from quickstudy.networks.attention import full_precision
 from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights, among_themselves
-from quickstudy.networks.linear_steps import SteppedLinear, WatchedLinear
+from quickstudy.networks.low_rank_updates import UpdatedLinear, WatchedLinear
 
 MAMLState = AdaptedState
 
@@ -121,7 +121,7 @@ class MAML(InnerLoopLearner):
             here = dict(weights)
             for name in self.adapted_names:
                 is_constant = not (is_second_order and weights[name].requires_grad)
-                if isinstance(weights[name], SteppedLinear):
+                if isinstance(weights[name], UpdatedLinear):
                     here[name] = WatchedLinear(weights[name], is_constant=is_constant)
                 elif is_constant:
                     here[name] = weights[name].detach().requires_grad_()

@@ -31,7 +31,7 @@ from quickstudy.core import (
     read_values,
     without_padding,
 )
-from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
+from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
 Objective = Literal["elbo", "likelihood"]
 

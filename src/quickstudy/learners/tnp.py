@@ -19,7 +19,7 @@ from torch.distributions import Distribution
 
 from quickstudy.core import Learner, TrainingTasks, UserError, read_query, read_values
 from quickstudy.networks.attention import KeysValues, TransformerBlock, joined
-from quickstudy.networks.heads import Likelihood, ValueHead, perceptron
+from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
 
 class TNPState(NamedTuple):

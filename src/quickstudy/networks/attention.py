@@ -166,7 +166,7 @@ def optional(is_real_TL: Tensor | None) -> tuple[Tensor, ...]:
 
 
 def split_heads(x_TLC: Tensor, num_heads: int) -> Tensor:
-    """Channels dealt out to heads: (T, H, L, C / H)."""
+    """Channels divided among heads: (T, H, L, C / H)."""
     return x_TLC.unflatten(-1, (num_heads, -1)).transpose(1, 2)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from quickstudy.networks.attention import full_precision
 from quickstudy.networks.batch_statistics import standardised
-from quickstudy.networks.linear_steps import SteppedLinear
+from quickstudy.networks.low_rank_updates import UpdatedLinear
 from quickstudy.networks.task_convolution import as_matrices, for_tasks, halving_convolution, patches
 
 Weights = dict[str, Any]
@@ -56,9 +56,9 @@ class FunctionalNetwork(nn.Module, ABC):
         """The names of matrices that are but multiplied by, so that steps on them may stay what they are made of."""
         return ()
 
-    def stepped(self, name: str, num_tasks: int) -> SteppedLinear:
+    def stepped(self, name: str, num_tasks: int) -> UpdatedLinear:
         """The layer that all tasks begin with, whose steps are to stay what they are made of."""
-        return SteppedLinear.unchanged(self.first[name], num_tasks)
+        return UpdatedLinear.unchanged(self.first[name], num_tasks)
 
     @abstractmethod
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:

@@ -99,8 +99,8 @@ class StringLabels:
 def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tensor, labels: Tensor) -> Tensor:
     """Log-likelihood (T, L) of labels in the order told; of one told for the first time, the mean over all still open.
 
-    Labels are dealt at random, so the first of a class could have been any that was not told before. The mean over all
-    of these is what the log-likelihood is on average, and so is its gradient, without the noise of the draw
+    Labels are assigned at random, so the first of a class could have been any that was not told before. The mean over
+    all of these is what the log-likelihood is on average, and so is its gradient, without the noise of the draw
     (Rao and Blackwell).
     """
     logs_TLN = kind.log_probs(logits_TLN)

@@ -106,12 +106,12 @@ def _without_best(folder: Path) -> str:
         return f"{folder} holds no {_BEST}. Give the folder of a run, or begin one with --out {folder}."
     header = describe(folder / _LAST)
     position = header.get("position")
-    if isinstance(position, dict) and position.get("blind_looks"):
+    if isinstance(position, dict) and position.get("failed_validations"):
         return (
-            f"{folder} holds no {_BEST}: no look at the validation tasks gave numbers. "
+            f"{folder} holds no {_BEST}: no validation gave finite numbers. "
             f"What it came to is in {folder / _LAST}; train anew with a lower learning rate."
         )
     return (
-        f"{folder} holds no {_BEST}: the run has not looked at its validation tasks yet. "
+        f"{folder} holds no {_BEST}: the run has not been validated yet. "
         f"Continue it: quickstudy train {header['recipe']} --resume {folder}"
     )

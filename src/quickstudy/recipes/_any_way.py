@@ -12,7 +12,7 @@ from quickstudy.recipes.sources import (
     training_change,
 )
 from quickstudy.tasks import Count, Layout, UnevenShots
-from quickstudy.tasks.dealing import highest, lowest
+from quickstudy.tasks.sampling import highest, lowest
 
 
 def any_way_experiment(
@@ -29,7 +29,7 @@ def any_way_experiment(
     final: bool,
     pool: Pool | None,
     generated: float,
-    bent: int = 0,
+    copies: int = 0,
     tasks_per_step: int,
     learning_rate: float,
     frozen_encoder: bool = False,
@@ -51,7 +51,7 @@ def any_way_experiment(
     } or {f"{max_ways}-way {most_shots}-shot": Layout(max_ways, most_shots)}
     return Experiment(
         learner=learner,
-        train=omniglot_training(split, final, layout, pool, generated, bent),
+        train=omniglot_training(split, final, layout, pool, generated, copies),
         validation=omniglot_validation(split, final, Layout(min(max_ways, 20), 1, 5)),
         test={name: omniglot_episodes(split, "test", layout) for name, layout in readable.items()},
         steps=steps,

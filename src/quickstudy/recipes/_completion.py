@@ -10,7 +10,7 @@ from quickstudy.core import Experiment, Learner, TaskSource, UserError
 from quickstudy.datasets import glyphs, omniglot, pictures
 from quickstudy.recipes.sources import Part, Split, part_classes
 from quickstudy.tasks import Completion, CompletionLayout, Count, GeneratedCompletion, Jitter, rotated_classes
-from quickstudy.tasks.dealing import highest
+from quickstudy.tasks.sampling import highest
 
 Images = Callable[[Path | None, Part], Completion]
 """From the data root and the part that is wanted to the images of that part."""

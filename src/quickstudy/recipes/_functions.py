@@ -10,15 +10,15 @@ _PAPERS_LAYOUT = PointLayout(support=(3, 9), queries=(2, 9), low=-2.0, high=2.0)
 
 
 def curves_experiment(
-    learner: Learner, *, asks_support: bool = True, tasks_per_step: int, learning_rate: float, steps: int
+    learner: Learner, *, predicts_support: bool = True, tasks_per_step: int, learning_rate: float, steps: int
 ) -> Experiment:
     """Train on curves from a Gaussian process: values of further points are asked for, and those of the support.
 
     Not the support's where deviations have no floor, since then nothing bounds the likelihood of what is known. The
     weights kept are those that find the further points likeliest, the support's own values being easy.
     """
-    further, all_points = _PAPERS_LAYOUT, _PAPERS_LAYOUT._replace(asks_support=True)
-    asked = all_points if asks_support else further
+    further, all_points = _PAPERS_LAYOUT, _PAPERS_LAYOUT._replace(predicts_support=True)
+    asked = all_points if predicts_support else further
     return Experiment(
         learner=learner,
         train=lambda _: GaussianProcesses(asked, PAPERS_CURVES, noise=PAPERS_NOISE),

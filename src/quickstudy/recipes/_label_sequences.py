@@ -32,7 +32,7 @@ def sequence_experiment(
     distortion: float = 0.0,
     final: bool,
     generated: float = 0.0,
-    bent: int = 0,
+    copies: int = 0,
     mirrored: bool = False,
     tasks_per_step: int,
     optimiser: Optimiser,
@@ -51,7 +51,7 @@ def sequence_experiment(
     training = looked_at._replace(instances=instances, jitter=_change(jitter, distortion))
     return Experiment(
         learner=learner,
-        train=sequence_training(split, final, training, size, generated, bent, mirrored),
+        train=sequence_training(split, final, training, size, generated, copies, mirrored),
         validation=sequence_validation(split, final, looked_at, size),
         test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
         steps=steps,

@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from quickstudy.core import UserError
 
-_LEAST = {"bent": 0, "self_attention": 0, "support": 0, "examples": 2, "pairs": 2}
+_LEAST = {"copies": 0, "self_attention": 0, "support": 0, "examples": 2, "pairs": 2}
 """Of counts; of all others there is one at least."""
 _ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "temperature"}
 """Numbers that are divided by, or that nothing is left of at zero."""

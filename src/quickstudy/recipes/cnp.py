@@ -5,7 +5,7 @@ from quickstudy.core import Experiment
 from quickstudy.learners import CNP, CNPClassifier
 from quickstudy.learners.cnp import Decoder
 from quickstudy.networks import Conv4
-from quickstudy.networks.heads import Likelihood
+from quickstudy.networks.value_head import Likelihood
 from quickstudy.recipes._completion import characters, completion_experiment
 from quickstudy.recipes._functions import curves_experiment
 from quickstudy.recipes.sources import (

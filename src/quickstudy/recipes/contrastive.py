@@ -16,7 +16,7 @@ from quickstudy.recipes.sources import (
     omniglot_validation,
     training_classes,
 )
-from quickstudy.tasks import Augmentation, AugmentedPairs, Layout, rotated_classes
+from quickstudy.tasks import Augmentation, ContrastivePairs, Layout, rotated_classes
 
 
 def omniglot_contrastive(
@@ -72,9 +72,9 @@ def omniglot_contrastive(
 def _drawings(split: Split, final: bool, rotations: bool, pairs: int, augmentation: Augmentation) -> TrainingSource:
     """The drawings of the training characters in one heap: which are of one character is lost here."""
 
-    def source(data_root: Path | None) -> AugmentedPairs:
+    def source(data_root: Path | None) -> ContrastivePairs:
         images, _ = omniglot.load(data_root)
         heap = torch.as_tensor(images[training_classes({"split": split, "final": final})]).flatten(0, 1)
-        return AugmentedPairs(rotated_classes(heap) if rotations else heap, pairs, augmentation)
+        return ContrastivePairs(rotated_classes(heap) if rotations else heap, pairs, augmentation)
 
     return source

@@ -2,7 +2,7 @@
 
 from quickstudy.core import Experiment
 from quickstudy.learners import ConvCNP, GridConvCNP
-from quickstudy.networks.heads import Likelihood
+from quickstudy.networks.value_head import Likelihood
 from quickstudy.recipes._completion import characters, completion_experiment, contents_of, folder_of, made_up
 from quickstudy.recipes._functions import curves_experiment
 from quickstudy.recipes.sources import Split
@@ -44,7 +44,7 @@ def gp_conv_cnp(
     )
     return curves_experiment(
         learner,
-        asks_support=floor > 0,
+        predicts_support=floor > 0,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         steps=steps,

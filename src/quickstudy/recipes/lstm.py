@@ -34,7 +34,7 @@ def omniglot_lstm(
         is_recurrent: An LSTM; without, a network that carries nothing from one drawing to the next.
         size: Side of an image in pixels; all of them are read, without convolutions.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Sequences in one optimiser step.

@@ -38,7 +38,7 @@ def omniglot_maml(
     distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
-    bent: int = 0,
+    copies: int = 0,
     tasks_per_step: int = 16,
     learning_rate: float = 3e-3,
     average_decay: float | None = 0.999,
@@ -66,10 +66,10 @@ def omniglot_maml(
         head_deviation: Of the last layer's first weights; from zero, the first inner step makes it of the features.
         channels: Of each convolution.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
-        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
         tasks_per_step: Episodes in one optimiser step, all of them at once.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -87,7 +87,7 @@ def omniglot_maml(
             learns_rates=learns_rates,
             is_transductive=transductive,
         ),
-        train=omniglot_training(split, final, layout, generated=generated, bent=bent),
+        train=omniglot_training(split, final, layout, generated=generated, copies=copies),
         validation=omniglot_validation(split, final, Layout(ways, 1, 5)),
         test={f"{ways}-way {k}-shot": omniglot_episodes(split, "test", Layout(ways, k)) for k in (1, 5)},
         steps=steps,
@@ -119,7 +119,7 @@ def omniglot_maml_dense(
     distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
-    bent: int = 0,
+    copies: int = 0,
     tasks_per_step: int = 16,
     learning_rate: float = 3e-3,
     average_decay: float | None = 0.999,
@@ -141,10 +141,10 @@ def omniglot_maml_dense(
         scales: Scale normalised numbers too; the authors' code shifts them only.
         head_deviation: Of the last layer's first weights.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
-        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
         tasks_per_step: Episodes in one optimiser step, all of them at once.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -161,7 +161,7 @@ def omniglot_maml_dense(
             adapts=adapts,
             is_transductive=transductive,
         ),
-        train=omniglot_training(split, final, layout, generated=generated, bent=bent),
+        train=omniglot_training(split, final, layout, generated=generated, copies=copies),
         validation=omniglot_validation(split, final, Layout(ways, 1, 5)),
         test={f"{ways}-way {k}-shot": omniglot_episodes(split, "test", Layout(ways, k)) for k in (1, 5)},
         steps=steps,

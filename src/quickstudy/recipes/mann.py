@@ -28,7 +28,7 @@ def omniglot_mann(
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.5,
-    bent: int = 0,
+    copies: int = 0,
     tasks_per_step: int = 32,
     learning_rate: float = 6e-3,
     frozen_encoder: bool = False,
@@ -47,11 +47,11 @@ def omniglot_mann(
         queries: Queries of each class in training, each one the next item after the support.
         sharpens: Let the controller sharpen where it reads, as no head of the paper can.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.
-        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
@@ -78,7 +78,7 @@ def omniglot_mann(
         final=final,
         pool=pool,
         generated=generated,
-        bent=bent,
+        copies=copies,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         frozen_encoder=frozen_encoder,
@@ -102,7 +102,7 @@ def omniglot_mann_sequences(
     distortion: float = 0.0,
     final: bool = True,
     generated: float = 0.0,
-    bent: int = 0,
+    copies: int = 0,
     mirrored: bool = False,
     tasks_per_step: int = 16,
     optimiser: Optimiser = "adam",
@@ -124,10 +124,10 @@ def omniglot_mann_sequences(
         size: Side of an image in pixels; all of them are read, without convolutions.
         blur: Pixels, as a standard deviation, by which images are blurred, so that what is learnt of them is smooth.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
-        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
         mirrored: Train on the mirror images of all characters too, as classes of their own.
         tasks_per_step: Sequences in one optimiser step.
         optimiser: Adam, or the RMSProp of the paper's ports, which wants a rate of 1e-4.
@@ -156,7 +156,7 @@ def omniglot_mann_sequences(
         distortion=distortion,
         final=final,
         generated=generated,
-        bent=bent,
+        copies=copies,
         mirrored=mirrored,
         tasks_per_step=tasks_per_step,
         optimiser=optimiser,

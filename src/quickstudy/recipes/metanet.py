@@ -54,7 +54,7 @@ def omniglot_metanet(
         generators: The paper's one for all layers, or one for each.
         second_order: Differentiate the gradients that fast weights are made of, too.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.

@@ -30,7 +30,7 @@ def omniglot_protonet(
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.0,
-    bent: int = 0,
+    copies: int = 0,
     tasks_per_step: int = 6,
     learning_rate: float = 2e-3,
     average_decay: float | None = 0.999,
@@ -46,11 +46,11 @@ def omniglot_protonet(
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too, as the paper's last run does; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, new ones every time.
-        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -61,7 +61,7 @@ def omniglot_protonet(
     encoder = Views(Conv4(downsampling=downsampling), views)
     return Experiment(
         learner=ProtoNet(encoder),
-        train=omniglot_training(split, final, layout, pool, generated, bent),
+        train=omniglot_training(split, final, layout, pool, generated, copies),
         validation=omniglot_validation(split, final, Layout(20, 1, 5)),
         test={name: omniglot_episodes(split, "test", layout) for name, layout in TEST_LAYOUTS.items()},
         steps=steps,

@@ -61,7 +61,7 @@ def omniglot_reptile(
         head_deviation: Of the last layer's first weights.
         channels: Of each convolution.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         generated: Share of steps whose characters are generated, new ones every time.
         tasks_per_step: Tasks in one outer step, all of them at once.

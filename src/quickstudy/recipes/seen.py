@@ -27,7 +27,7 @@ def refuse_seen(
     data_root: Path | None,
     parts: tuple[str, ...] = ("validation", "test"),
 ) -> None:
-    """Refuse pictures to look at or to test on that weights were trained on, themselves or in what they started from.
+    """Refuse validation and test pictures that these weights, or the weights they started from, were trained on.
 
     Raises:
         UserError: if such a picture is in one of these parts.

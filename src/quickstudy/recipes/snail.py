@@ -6,7 +6,7 @@ from quickstudy.networks import Conv4
 from quickstudy.recipes._any_way import any_way_experiment
 from quickstudy.recipes.sources import Pool, Split
 from quickstudy.tasks import Count
-from quickstudy.tasks.dealing import highest
+from quickstudy.tasks.sampling import highest
 
 
 def omniglot_snail(
@@ -26,7 +26,7 @@ def omniglot_snail(
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.5,
-    bent: int = 0,
+    copies: int = 0,
     tasks_per_step: int = 16,
     learning_rate: float = 5e-4,
     frozen_encoder: bool = False,
@@ -48,11 +48,11 @@ def omniglot_snail(
         equal_lengths: Scale embeddings to one length, so that products compare them as cosines do.
         shuffled_channels: Share of tasks whose embeddings have their channels in a random order, against overfitting.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.
-        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
@@ -85,7 +85,7 @@ def omniglot_snail(
         final=final,
         pool=pool,
         generated=generated,
-        bent=bent,
+        copies=copies,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         frozen_encoder=frozen_encoder,

@@ -25,11 +25,11 @@ from quickstudy.tasks import (
     Mixture,
     SequenceLayout,
     SharedEpisodes,
-    bent_classes,
     mirrored_classes,
     rotated_classes,
+    warped_classes,
 )
-from quickstudy.tasks.dealing import highest
+from quickstudy.tasks.sampling import highest
 
 Split = Literal["lake", "vinyals"]
 Part = Literal["train", "validation", "test"]
@@ -48,7 +48,7 @@ TEST_LAYOUTS = {f"{ways}-way {shots}-shot": Layout(ways, shots) for ways in (5, 
 """The field's four settings, 15 queries a class."""
 
 _ANOTHER_CHARACTER = Augmentation(degrees=30, shift=0, scale=0.2, stretch=0.5, shear=0.5, displacement=2, pen=0)
-"""How far all drawings of a class are bent together to be those of another, at 28 pixels."""
+"""How far the drawings of a class are warped to make a new class, at 28 pixels."""
 _GLYPH_SEEDS = {"validation": 1, "test": 2}
 _GLYPH_CLASSES = 1000
 
@@ -59,19 +59,19 @@ def omniglot_episodes(
     layout: Layout,
     *,
     rotations: bool = False,
-    bent: int = 0,
+    copies: int = 0,
     within_alphabet: bool = False,
     size: int = 28,
 ) -> TaskSource:
     """Episodes over the characters of one part of a split; with rotations, four classes for each character.
 
-    Each is there `bent` times more, all its drawings bent alike.
+    `copies` adds warped copies of each class: all drawings of a copy are warped in the same way.
     """
 
     def source(data_root: Path | None) -> Episodes:
         classes = part_classes(split, part)
         images, names = omniglot.load(data_root, size)
-        chosen = _further_classes(images[classes], bent, rotations)
+        chosen = _further_classes(images[classes], copies, rotations)
         alphabets = omniglot.alphabets(names)[classes]
         groups = np.tile(alphabets, len(chosen) // len(classes)) if within_alphabet else None
         return Episodes(chosen, layout, groups=groups)
@@ -85,7 +85,7 @@ def omniglot_sequences(
     layout: SequenceLayout,
     *,
     rotations: bool = False,
-    bent: int = 0,
+    copies: int = 0,
     mirrored: bool = False,
     size: int = 20,
 ) -> TaskSource:
@@ -93,17 +93,17 @@ def omniglot_sequences(
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        chosen = _further_classes(images[part_classes(split, part)], bent, rotations, mirrored)
+        chosen = _further_classes(images[part_classes(split, part)], copies, rotations, mirrored)
         return InstanceSequences(chosen, layout)
 
     return source
 
 
-def _further_classes(images: np.ndarray, bent: int, rotations: bool, mirrored: bool = False) -> Tensor:
+def _further_classes(images: np.ndarray, copies: int, rotations: bool, mirrored: bool = False) -> Tensor:
     """The classes, their mirror images, those made of all these by bending, and everything in four rotations."""
     upright = mirrored_classes(images) if mirrored else torch.as_tensor(images)
     change = _ANOTHER_CHARACTER._replace(displacement=_ANOTHER_CHARACTER.displacement * images.shape[-1] / 28)
-    classes = bent_classes(upright, bent, change, torch.Generator().manual_seed(0))
+    classes = warped_classes(upright, copies, change, torch.Generator().manual_seed(0))
     return rotated_classes(classes) if rotations else classes
 
 
@@ -113,22 +113,22 @@ def sequence_training(
     layout: SequenceLayout,
     size: int,
     generated: float = 0.0,
-    bent: int = 0,
+    copies: int = 0,
     mirrored: bool = False,
 ) -> TrainingSource:
     """Sequences to train on: rotated classes, of the validation alphabets too if this is the final training.
 
-    Each is there `bent` times more, all its drawings bent alike, and mirrored as well if asked for. `generated` is the
-    share of steps whose characters are generated instead, new ones every time.
+    `copies` adds warped copies of each class, `mirrored` its mirror image. `generated` is the share of steps whose
+    characters are generated instead, new ones every time.
     """
     part = _training_part(final)
-    drawn = omniglot_sequences(split, part, layout, rotations=True, bent=bent, mirrored=mirrored, size=size)
+    drawn = omniglot_sequences(split, part, layout, rotations=True, copies=copies, mirrored=mirrored, size=size)
     draw = functools.partial(_turned_glyphs, size=size)
     return _with_generated(drawn, lambda _: GeneratedSequences(draw, layout), generated)
 
 
 def sequence_validation(split: Split, final: bool, layout: SequenceLayout, size: int) -> TaskSource:
-    """Sequences to look at meanwhile: of the validation classes, or of glyphs if those are being trained on."""
+    """Sequences for validation: of the validation classes, or of glyphs in a final training."""
     if not final:
         return omniglot_sequences(split, "validation", layout, size=size)
     return lambda data_root: InstanceSequences(_fixed_glyphs(_GLYPH_SEEDS["validation"], size), layout)
@@ -146,15 +146,15 @@ def sequence_labels(labels: Labels) -> Literal["indices", "strings"]:
 
 
 def omniglot_training(
-    split: Split, final: bool, layout: Layout, pool: Pool | None = None, generated: float = 0.0, bent: int = 0
+    split: Split, final: bool, layout: Layout, pool: Pool | None = None, generated: float = 0.0, copies: int = 0
 ) -> TrainingSource:
     """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training.
 
-    Each is there `bent` times more, all its drawings bent alike. `generated` is the share of steps whose characters are
-    generated instead, new ones every time.
+    `copies` adds warped copies of each class: all drawings of a copy are warped in the same way. `generated` is the
+    share of steps whose characters are generated instead, new ones every time.
     """
     part = _training_part(final)
-    drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True, bent=bent), layout, pool)
+    drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True, copies=copies), layout, pool)
     return _with_generated(drawn, glyph_training(layout, pool), generated)
 
 
@@ -168,12 +168,12 @@ def _with_generated(drawn: TrainingSource, made: TrainingSource, share: float) -
 
 
 def omniglot_validation(split: Split, final: bool, layout: Layout) -> TaskSource:
-    """Episodes to look at meanwhile: the validation alphabets, or glyphs if those are being trained on."""
+    """Episodes for validation: of the validation alphabets, or of glyphs in a final training."""
     return glyph_episodes("validation", layout) if final else omniglot_episodes(split, "validation", layout)
 
 
 def training_change(jitter: bool, distortion: float) -> Jitter | Augmentation | None:
-    """How every training image is changed: bent so far as another hand might if `distortion` is given, else moved."""
+    """How each training image is changed: elastic distortion of this strength, or else jitter."""
     return Augmentation().times(distortion) if distortion else Jitter() if jitter else None
 
 

@@ -40,7 +40,7 @@ def gp_tnp(
     )
     return curves_experiment(
         learner,
-        asks_support=floor > 0,
+        predicts_support=floor > 0,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         steps=steps,

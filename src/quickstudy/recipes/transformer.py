@@ -21,7 +21,7 @@ def omniglot_transformer(
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.5,
-    bent: int = 0,
+    copies: int = 0,
     tasks_per_step: int = 64,
     learning_rate: float = 1e-3,
     frozen_encoder: bool = False,
@@ -39,11 +39,11 @@ def omniglot_transformer(
         uneven: Draw them for each class of a step by itself, few more often than many.
         queries: Queries of each class in training.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Instead of jitter: bend images as another hand might, so many times as far as `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
         final: Train on the validation alphabets too; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, so that some are always new to the encoder.
-        bent: Further copies of every class, each with all its drawings bent alike, so that it is another character.
+        copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         frozen_encoder: Leave the encoder as it started, at a third of its cost; for weights that were started from.
@@ -63,7 +63,7 @@ def omniglot_transformer(
         final=final,
         pool=pool,
         generated=generated,
-        bent=bent,
+        copies=copies,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         frozen_encoder=frozen_encoder,

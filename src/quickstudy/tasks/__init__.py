@@ -1,22 +1,22 @@
 """Distributions over tasks: they take arrays and give `Tasks`."""
 
-from quickstudy.tasks.augmentation import Augmentation, bent_classes
+from quickstudy.tasks.augmentation import Augmentation, warped_classes
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
-from quickstudy.tasks.dealing import Count, Layout, Shots, ShotsOfEach, UnevenShots
+from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mixture import Mixture
-from quickstudy.tasks.pairs import AugmentedPairs
+from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
 
 __all__ = [
     "Augmentation",
-    "AugmentedPairs",
     "Completion",
     "CompletionLayout",
+    "ContrastivePairs",
     "Count",
     "Episodes",
     "Functions",
@@ -35,7 +35,7 @@ __all__ = [
     "ShotsOfEach",
     "Sinusoids",
     "UnevenShots",
-    "bent_classes",
     "mirrored_classes",
     "rotated_classes",
+    "warped_classes",
 ]

@@ -57,19 +57,19 @@ def augment_images(images: Tensor, augmentation: Augmentation, generator: torch.
     return changed
 
 
-def bent_classes(images: Tensor, copies: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+def warped_classes(images: Tensor, copies: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Every class as it is, then `copies` times with all its drawings changed alike: another character, drawn by the
     same hands, and a class of its own.
 
     Images (C, E, H, W) of classes and examples become ((1 + copies) C, E, H, W), of the same type. Booleans and
-    integers that are only 0 and 1 become bytes from 0 to 255, as a bent drawing has grey pixels.
+    integers that are only 0 and 1 become bytes from 0 to 255, as a warped drawing has grey pixels.
 
     Raises:
         UserError: if there are fewer copies than none, or a bound of the augmentation is none, or the images' numbers
             do not say how bright white is.
     """
     if copies < 0:
-        raise UserError(f"{copies} bent copies of every class were asked for, but 0 or more were expected.")
+        raise UserError(f"copies = {copies} was given, but a whole number from 0 was expected.")
     refuse_augmentation(augmentation)
     if copies == 0:
         return images
@@ -78,8 +78,8 @@ def bent_classes(images: Tensor, copies: int, augmentation: Augmentation, genera
         return torch.cat([numbers, *(augment_images(numbers, augmentation, generator) for _ in range(copies))])
     whole = numbers if scale != 1 else numbers.byte() * 255
     ink = whole.float() / 255  # A class's examples are as the channels of one image: what changes one changes all.
-    bent = [augment_images(ink, augmentation, generator).mul(255).round().byte() for _ in range(copies)]
-    return torch.cat([whole, *bent])
+    warped = [augment_images(ink, augmentation, generator).mul(255).round().byte() for _ in range(copies)]
+    return torch.cat([whole, *warped])
 
 
 def _matrices(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:

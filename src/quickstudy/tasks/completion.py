@@ -14,8 +14,8 @@ from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation
-from quickstudy.tasks.dealing import Count, draw_count, gather_images, highest, lowest
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.sampling import Count, draw_count, gather_images, highest, lowest
 from quickstudy.tasks.scale import Scaled, read_batch, read_images
 
 
@@ -28,7 +28,7 @@ class CompletionLayout(NamedTuple):
     """Pixels that are asked for, at random among the others; or all the others."""
     order: Literal["random", "from the top"] = "random"
     """Whether the given pixels lie anywhere, or are the first ones row by row."""
-    asks_support: bool = False
+    predicts_support: bool = False
     """Ask for the given pixels too, as the loss of neural processes does."""
     jitter: Jitter | Augmentation | None = None
     """Small random movements of every image."""
@@ -77,7 +77,7 @@ class Completion:
 
     def showing(self, count: int) -> Self:
         """The same images with so many pixels given, in the same order, and all of them asked for."""
-        return self.with_layout(self.layout._replace(support=count, queries=None, asks_support=True))
+        return self.with_layout(self.layout._replace(support=count, queries=None, predicts_support=True))
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks: support_x (T, S, 2), support_y (T, S, C), and Q queries likewise.
@@ -89,7 +89,7 @@ class Completion:
         order_TP = self._order(num_tasks, generator)
         places_TPD = pixel_places(self.grid, values_TPC)[order_TP]
         ordered_TPC = values_TPC.gather(1, order_TP[..., None].expand_as(values_TPC))
-        first = 0 if self.layout.asks_support else num_support
+        first = 0 if self.layout.predicts_support else num_support
         last = None if self.layout.queries is None else num_support + self.layout.queries
         given, asked = slice(num_support), slice(first, last)
         return Tasks(places_TPD[:, given], ordered_TPC[:, given], places_TPD[:, asked], ordered_TPC[:, asked])
@@ -152,7 +152,7 @@ def _refuse(layout: CompletionLayout, grid: tuple[int, int]) -> None:
             f"support = {layout.support} pixels were asked for, but a number from 0 was expected, or a pair of them, "
             "the lowest first."
         )
-    asked = layout.queries if layout.queries is not None else 0 if layout.asks_support else 1
+    asked = layout.queries if layout.queries is not None else 0 if layout.predicts_support else 1
     if layout.queries is not None and layout.queries < 1:
         raise UserError(f"queries = {layout.queries} pixels were asked for, but a task needs one at least.")
     if most + asked > pixels:

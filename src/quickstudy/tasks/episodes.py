@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.dealing import (
-    Hand,
+from quickstudy.tasks.sampling import (
+    Assignment,
     Layout,
-    deal,
+    assign_examples,
     draw_count,
     draw_distinct,
     draw_shots,
@@ -72,8 +72,8 @@ class Episodes:
 
         Within each task the examples come in random order.
         """
-        hand = self._hand(num_tasks, generator)
-        return gather_tasks(Scaled(self.images.flatten(0, 1), self.scale), hand, self.layout.jitter, generator)
+        assignment = self._assignment(num_tasks, generator)
+        return gather_tasks(Scaled(self.images.flatten(0, 1), self.scale), assignment, self.layout.jitter, generator)
 
     def sample_in_parts(self, num_tasks: int, generator: torch.Generator, most_bytes: int) -> Iterator[Tasks]:
         """The tasks that `sample` would draw, as many at a time as have images of so many bytes, one at least.
@@ -83,21 +83,21 @@ class Episodes:
         if getattr(self.sample, "__func__", None) is not Episodes.sample:
             yield self.sample(num_tasks, generator)
             return
-        hand = self._hand(num_tasks, generator)
-        bytes_each = 4 * self.images.shape[2:].numel() * (hand.support_y.shape[1] + hand.query_y.shape[1])
+        assignment = self._assignment(num_tasks, generator)
+        bytes_each = 4 * self.images.shape[2:].numel() * (assignment.support_y.shape[1] + assignment.query_y.shape[1])
         at_once = max(1, most_bytes // bytes_each) if self.layout.jitter is None else num_tasks
         images = Scaled(self.images.flatten(0, 1), self.scale)
-        for fields in zip(*(field.split(at_once) for field in hand), strict=True):
-            yield gather_tasks(images, Hand(*fields), self.layout.jitter, generator)
+        for fields in zip(*(field.split(at_once) for field in assignment), strict=True):
+            yield gather_tasks(images, Assignment(*fields), self.layout.jitter, generator)
 
-    def _hand(self, num_tasks: int, generator: torch.Generator) -> Hand:
+    def _assignment(self, num_tasks: int, generator: torch.Generator) -> Assignment:
         """Which examples the tasks are made of."""
         ways = draw_count(self.layout.ways, generator)
         shots = draw_shots(self.layout.shots, ways, generator)
         classes_TN = self._draw_classes(num_tasks, ways, generator)
         examples_TNE = self._draw_examples(classes_TN, max(shots) + self.layout.queries, generator)
         index_TNE = classes_TN[..., None] * self.images.shape[1] + examples_TNE
-        return deal(index_TNE, shots, self.layout, generator)
+        return assign_examples(index_TNE, shots, self.layout, generator)
 
     def _draw_classes(self, num_tasks: int, ways: int, generator: torch.Generator) -> Tensor:
         if self.groups is None:
@@ -168,8 +168,8 @@ class GeneratedEpisodes:
         each = max(shots) + self.layout.queries
         images, scale = read_batch(self.draw(num_tasks * ways, each, generator))
         index_TNE = torch.arange(num_tasks * ways * each, device=images.device).view(num_tasks, ways, each)
-        hand = deal(index_TNE, shots, self.layout, generator)
-        return gather_tasks(Scaled(images.flatten(0, 1), scale), hand, self.layout.jitter, generator)
+        assignment = assign_examples(index_TNE, shots, self.layout, generator)
+        return gather_tasks(Scaled(images.flatten(0, 1), scale), assignment, self.layout.jitter, generator)
 
 
 def rotated_classes(images: Tensor | np.ndarray) -> Tensor:

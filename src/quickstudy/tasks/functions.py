@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.dealing import Count, draw_count, highest, lowest
+from quickstudy.tasks.sampling import Count, draw_count, highest, lowest
 
 
 class PointLayout(NamedTuple):
@@ -31,7 +31,7 @@ class PointLayout(NamedTuple):
     """… to here, in each of their dimensions."""
     inputs: int = 1
     """Numbers of an input."""
-    asks_support: bool = False
+    predicts_support: bool = False
     """Ask for the support's values too, as the loss of neural processes does."""
     asked: tuple[float, float] | None = None
     """Queries are uniform between these instead, such as beyond the support."""
@@ -84,8 +84,8 @@ class Functions(ABC):
         asked_TQD = _stretched(unit_TQD, *(layout.asked or (layout.low, layout.high)))
         return torch.cat([given_TSD, asked_TQD], dim=1), num_support
 
-    def _dealt(self, x_TPD: Tensor, y_TPY: Tensor, num_support: int) -> Tasks:
-        first = 0 if self.layout.asks_support else num_support
+    def _divided(self, x_TPD: Tensor, y_TPY: Tensor, num_support: int) -> Tasks:
+        first = 0 if self.layout.predicts_support else num_support
         return Tasks(x_TPD[:, :num_support], y_TPY[:, :num_support], x_TPD[:, first:], y_TPY[:, first:])
 
 
@@ -113,7 +113,7 @@ class Sinusoids(Functions):
         amplitude_T11, phase_T11 = (
             draw_between(num_tasks, bounds, generator)[:, None, None] for bounds in (self.amplitudes, self.phases)
         )
-        return self._dealt(x_TPD, amplitude_T11 * (x_TPD - phase_T11).sin(), num_support)
+        return self._divided(x_TPD, amplitude_T11 * (x_TPD - phase_T11).sin(), num_support)
 
 
 def _stretched(unit: Tensor, low: float, high: float) -> Tensor:

@@ -63,7 +63,7 @@ class GaussianProcesses(Functions):
         covariance_TPP = noisy(kernel(x_TPD.double(), x_TPD.double()), noise_T)
         normal_TP1 = torch.randn(*x_TPD.shape[:2], 1, generator=generator, device=generator.device).double()
         y_TP1 = torch.linalg.cholesky(covariance_TPP) @ normal_TP1
-        return self._dealt(x_TPD, y_TP1.float(), num_support), kernel, noise_T
+        return self._divided(x_TPD, y_TP1.float(), num_support), kernel, noise_T
 
 
 def noisy(covariance_TPP: Tensor, noise_T: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Small random movements of images: the same character as another hand might have placed it."""
+"""Small random movements of images."""
 
 from typing import NamedTuple
 

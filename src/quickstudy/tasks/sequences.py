@@ -14,8 +14,8 @@ from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, refuse_augmentation
-from quickstudy.tasks.dealing import Count, draw_count, draw_distinct, gather_images, highest
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.sampling import Count, draw_count, draw_distinct, gather_images, highest
 from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images
 
 STRING_LENGTH = 5
@@ -38,7 +38,7 @@ class SequenceLayout(NamedTuple):
     letters: int = STRING_LENGTH
     """Of a string how many letters are drawn; the others repeat them in turn, so that one makes aaaaa to eeeee."""
     jitter: Jitter | Augmentation | None = None
-    """Random changes of every image: small movements, or as another hand might have drawn it."""
+    """Random changes of every image: small movements, or elastic distortion."""
 
 
 class InstanceSequences:
@@ -94,7 +94,7 @@ class InstanceSequences:
         return order_TL // instances, examples_TCI.view(num_tasks, -1).gather(1, order_TL)
 
     def _strings(self, place_TL: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
-        """For each class of a sequence a string of its own, dealt to the items: (T, L, 5) indices of characters."""
+        """For each class of a sequence a string of its own, assigned to its items: (T, L, 5) indices of characters."""
         letters = self.layout.letters
         numbers_TC = draw_distinct(len(place_TL), num_classes, ALPHABET**letters, generator)
         powers = ALPHABET ** (torch.arange(STRING_LENGTH, device=place_TL.device) % letters)

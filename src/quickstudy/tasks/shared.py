@@ -9,8 +9,16 @@ from typing import Self
 import torch
 
 from quickstudy.core import SharedTasks, UserError
-from quickstudy.tasks.dealing import Layout, deal, draw_count, draw_distinct, draw_shots, highest, refuse_layout
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes
+from quickstudy.tasks.sampling import (
+    Layout,
+    assign_examples,
+    draw_count,
+    draw_distinct,
+    draw_shots,
+    highest,
+    refuse_layout,
+)
 
 
 class SharedEpisodes:
@@ -50,7 +58,7 @@ class SharedEpisodes:
         each = max(shots) + self.layout.queries
         examples_TNE = draw_distinct(num_tasks * ways, each, members_CE.shape[1], generator).view(num_tasks, ways, each)
         index_TNE = members_CE[classes_TN].gather(2, examples_TNE)
-        return SharedTasks(pool_x, *deal(index_TNE, shots, self.layout, generator))
+        return SharedTasks(pool_x, *assign_examples(index_TNE, shots, self.layout, generator))
 
     def _refuse_impossible(self) -> None:
         classes, shots, queries = self.pool.layout.ways, self.pool.layout.shots, self.pool.layout.queries

@@ -23,7 +23,6 @@ from quickstudy.core import (
     unfinished_checkpoints,
 )
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog, refuse_missing_tensorboard
-from quickstudy.training.looks import COLUMNS, Look, look
 from quickstudy.training.run import (
     BEST,
     LAST,
@@ -36,10 +35,11 @@ from quickstudy.training.run import (
     load_last,
     save_last,
 )
+from quickstudy.training.validation import COLUMNS, Validation, validate
 
 _SECONDS_BETWEEN_SAVES = 30.0
 _STEPS_BETWEEN_NOTES = 50
-_MOST_BLIND_LOOKS = 3
+_MOST_FAILED_VALIDATIONS = 3
 
 
 class NonFiniteLossError(RuntimeError):
@@ -83,7 +83,7 @@ class _Training:
         self.position = Position()
         if run.resume:
             self.position = load_last(run.folder, self.learner, self.optimiser, self.average)
-            if not is_readable(run.folder / BEST):  # Lost: the best of the looks to come takes its place.
+            if not is_readable(run.folder / BEST):  # Lost: the best of the validations to come takes its place.
                 self.position.best_score, self.position.best_step = -math.inf, 0
         self.saved_step = self.position.step if run.resume else None
         self.logs: list[Log] = []
@@ -110,16 +110,16 @@ class _Training:
                 if self.position.step == first_step + 1:
                     self._begin()
                 done = self._fraction() >= 1
-                looks = done or self.position.step % self.experiment.validate_every == 0
-                if looks or self.position.step % _STEPS_BETWEEN_NOTES == 0:
+                validates = done or self.position.step % self.experiment.validate_every == 0
+                if validates or self.position.step % _STEPS_BETWEEN_NOTES == 0:
                     rate = self._rate(*noted)
-                    self._note(rate, self._validate() if looks else None)
+                    self._note(rate, self._validate() if validates else None)
                     noted = (time.monotonic(), self.position.step)
                     self.position.seconds = seconds_before + time.monotonic() - started
-                if looks or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+                if validates or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
                     self._save()
                     saved = time.monotonic()
-                if looks:
+                if validates:
                     self._stop_if_blind(done)
 
     def _begin(self) -> None:
@@ -163,13 +163,13 @@ class _Training:
         self.position.step += 1
         return value
 
-    def _validate(self) -> Look | None:
-        """Look at the validation tasks, and keep the weights if they are the best so far."""
+    def _validate(self) -> Validation | None:
+        """Validation at the validation tasks, and keep the weights if they are the best so far."""
         seen = None
         if self.fabric.is_global_zero:
             learner = self._kept()
-            seen = look(self.experiment, learner, self.validation)
-            self.position.blind_looks = 0 if seen.problem is None else self.position.blind_looks + 1
+            seen = validate(self.experiment, learner, self.validation)
+            self.position.failed_validations = 0 if seen.problem is None else self.position.failed_validations + 1
             if seen.problem is None and seen.score > self.position.best_score:
                 self.position.best_score, self.position.best_step = seen.score, self.position.step
                 measured = {f"validation_{name}": value for name, value in seen.figures.items()}
@@ -179,17 +179,19 @@ class _Training:
         return seen
 
     def _stop_if_blind(self, done: bool) -> None:
-        """Stop if the looks stay no numbers, or if a training ends without a single one that was."""
+        """Stop if validations keep giving no finite numbers, or if a training ends without one that did."""
         complaint: str | None = None
-        is_blind = self.position.blind_looks >= _MOST_BLIND_LOOKS or (done and self.position.best_step == 0)
-        if self.fabric.is_global_zero and is_blind:
+        has_failed = self.position.failed_validations >= _MOST_FAILED_VALIDATIONS or (
+            done and self.position.best_step == 0
+        )
+        if self.fabric.is_global_zero and has_failed:
             complaint = (
-                f"The last {self.position.blind_looks} looks at the validation tasks were no numbers, up to that at "
+                f"The last {self.position.failed_validations} validations gave no finite numbers, up to "
                 f"step {self.position.step}, though the training loss is {self.last_loss:.4g}. {self._left()} "
                 f"{self._advice()}"
             )
         if self.fabric.world_size > 1:
-            complaint = self.fabric.broadcast(complaint)  # Only the first process looks, and all end together.
+            complaint = self.fabric.broadcast(complaint)  # Only the first process validates, and all end together.
         if complaint is not None:
             raise NonFiniteLossError(complaint)
 
@@ -215,7 +217,7 @@ class _Training:
         kept: Any = self.learner if self.average is None else self.average.module
         return kept
 
-    def _note(self, rate: float, seen: Look | None) -> None:
+    def _note(self, rate: float, seen: Validation | None) -> None:
         """Tell the logs and the display of the steps since the last time."""
         losses, self.position.losses = self.position.losses, []
         self.last_loss = losses[-1]
@@ -229,7 +231,7 @@ class _Training:
             figures |= seen.figures
             text = seen.text
         elif seen is not None:
-            warning = f"step {self.position.step}: the look at the validation tasks gave {seen.problem}, and is skipped"
+            warning = f"step {self.position.step}: validation gave {seen.problem} and is skipped"
         for log in self.logs:
             log.write(self.position.step, figures)
         self.run.show(

@@ -2,8 +2,8 @@
 
 last.safetensors           weights, optimiser, average, random state; the settings and the position in its header
 last.previous.safetensors  the one before, for when the last is damaged
-best.safetensors           the weights that did best at a look at the validation tasks
-metrics.csv                one row for each look at the loss
+best.safetensors           the weights with the best validation
+metrics.csv                one row for each report of the loss
 """
 
 import math
@@ -74,10 +74,10 @@ class Position:
     seconds: float = 0.0
     """Time spent, over all sessions."""
     best_score: float = -math.inf
-    """At a look at the validation tasks."""
+    """At validation."""
     best_step: int = 0
-    blind_looks: int = 0
-    """How many looks at the validation tasks, up to now and in a row, did not come out as numbers."""
+    failed_validations: int = 0
+    """Validations in a row, up to now, that gave no finite numbers."""
     losses: list[float] = field(default_factory=list)
     """Of the steps since the last row of the log."""
 
@@ -112,7 +112,7 @@ def save_last(
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    # JSON has no infinity: without a best look there is no best score.
+    # JSON has no infinity: without a validation there is no best score.
     place = {**asdict(position), "best_score": position.best_score if math.isfinite(position.best_score) else None}
     save_checkpoint(
         folder / LAST,
@@ -194,7 +194,7 @@ def read_position(header: Mapping[str, Any], path: Path) -> Position:
     found: dict[str, Any] = {
         name: -math.inf if value is None else value for name, value in place.items() if name in known
     }
-    counts = [found.get(name, 0) for name in ("step", "best_step", "blind_looks")]
+    counts = [found.get(name, 0) for name in ("step", "best_step", "failed_validations")]
     numbers = [found.get(name, 0.0) for name in ("seconds", "best_score")]
     losses = found.get("losses", [])
     if (

@@ -1,4 +1,4 @@
-"""What a training sees when it looks at tasks that it is not trained on, and which weights it keeps for it."""
+"""Validation during a training: which figures are noted, and which weights are kept."""
 
 import math
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from torch import Tensor
 from quickstudy.core import Experiment, Learner, TaskDistribution
 from quickstudy.evaluation import Interval, evaluate, evaluate_functions, evaluate_instances
 
-_SEED = 1_000_000_007  # Any number: the same tasks at every look.
+_SEED = 1_000_000_007  # Any number: the same tasks in each validation.
 INSTANCE_NAMES = tuple(f"instance_{number}" for number in range(1, 11))
 FUNCTION_NAMES = ("log_likelihood", "log_likelihood_interval95", "squared_error", "coverage90", "oracle")
 COLUMNS = {"queries": (), "instances": INSTANCE_NAMES, "functions": FUNCTION_NAMES}
 """Of the log, beside accuracy and its interval, by what a training is validated by."""
 
 
-class Look(NamedTuple):
+class Validation(NamedTuple):
     """What was seen."""
 
     score: float
@@ -27,10 +27,10 @@ class Look(NamedTuple):
     text: str
     """For the display."""
     problem: str | None = None
-    """What was no number, where something was not: such a look says nothing of the weights."""
+    """What was no number, where something was not: such a validation says nothing of the weights."""
 
 
-def look(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
+def validate(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Validation:
     """Ask the learner as the experiment has it validated."""
     if experiment.validate_by == "functions":
         return _at_functions(experiment, learner, tasks)
@@ -42,18 +42,18 @@ def look(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> L
     return _of_accuracy(found.accuracy, {}, problem)
 
 
-def _by_instance(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
+def _by_instance(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Validation:
     with _watched(learner) as has_nan:
         table = evaluate_instances(learner, tasks, experiment.validation_tasks, seed=_SEED)
     details = {name: each.mean for name, each in zip(INSTANCE_NAMES, table.accuracy, strict=True)}
     return _of_accuracy(table.after_first, details, "predictions nan" if any(has_nan) else None)
 
 
-def _of_accuracy(accuracy: Interval, details: dict[str, float], problem: str | None) -> Look:
+def _of_accuracy(accuracy: Interval, details: dict[str, float], problem: str | None) -> Validation:
     if not math.isfinite(accuracy.mean):
         problem = f"accuracy {accuracy.mean}"
     figures = {"accuracy": accuracy.mean, "interval95": accuracy.interval95, **details}
-    return Look(accuracy.mean, figures, str(accuracy), problem)
+    return Validation(accuracy.mean, figures, str(accuracy), problem)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def _watched(learner: Any) -> Iterator[list[bool]]:
         del learner.predict_sequence
 
 
-def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Look:
+def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Validation:
     found = evaluate_functions(learner, tasks, experiment.validation_tasks, seed=_SEED)
     likelihood = found.log_likelihood
     figures: dict[str, float | None] = {
@@ -89,4 +89,4 @@ def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribut
     beside = "" if found.oracle is None else f" (oracle {found.oracle.mean:.3f})"
     text = f"{likelihood.text(3, ' nats')}{beside}, error {found.squared_error.mean:.3f}"
     finite = math.isfinite(likelihood.mean)
-    return Look(likelihood.mean, figures, text, None if finite else f"log-likelihood {likelihood.mean}")
+    return Validation(likelihood.mean, figures, text, None if finite else f"log-likelihood {likelihood.mean}")

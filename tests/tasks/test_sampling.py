@@ -3,7 +3,7 @@ import torch
 
 from quickstudy.core import UserError
 from quickstudy.tasks import Episodes, Layout, SharedEpisodes, ShotsOfEach, UnevenShots
-from quickstudy.tasks.dealing import draw_count, draw_distinct, draw_shots
+from quickstudy.tasks.sampling import draw_count, draw_distinct, draw_shots
 
 
 def seeded(seed=0) -> torch.Generator:

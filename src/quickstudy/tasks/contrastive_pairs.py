@@ -13,11 +13,11 @@ from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, augment_images, refuse_augmentation
-from quickstudy.tasks.dealing import draw_distinct, gather_images
+from quickstudy.tasks.sampling import draw_distinct, gather_images
 from quickstudy.tasks.scale import Scaled, read_images
 
 
-class AugmentedPairs:
+class ContrastivePairs:
     """Tasks of `pairs` drawings, each changed at random once for the support and once for the queries.
 
     `drawings` is (D, H, W) or (D, channels, H, W), of whatever classes. Numbers are read as `quickstudy.tasks.scale`

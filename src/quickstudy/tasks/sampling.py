@@ -1,4 +1,4 @@
-"""How examples are drawn and dealt to the tasks of a batch: no loop over tasks, classes or images."""
+"""Episode sampling: examples are drawn for all tasks of a batch at once, without a loop over tasks or images."""
 
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
     """The control: support labels that say nothing about the classes, so that chance is the best there is."""
 
 
-class Hand(NamedTuple):
+class Assignment(NamedTuple):
     """Which examples go where in a batch of tasks, and their labels: (T, N·K) for support, (T, N·Q) for queries."""
 
     support_index: Tensor
@@ -55,7 +55,9 @@ class Hand(NamedTuple):
     query_y: Tensor
 
 
-def deal(index_TNE: Tensor, shots: tuple[int, ...], layout: Layout, generator: torch.Generator) -> Hand:
+def assign_examples(
+    index_TNE: Tensor, shots: tuple[int, ...], layout: Layout, generator: torch.Generator
+) -> Assignment:
     """Deal the examples that the index names, in random order: the first of a class to the support, the rest ask.
 
     `shots` tells of each class how many its support has. Of every class as many ask as the layout says, the last ones.
@@ -68,7 +70,7 @@ def deal(index_TNE: Tensor, shots: tuple[int, ...], layout: Layout, generator: t
     support_y, query_y = support_order // most, query_order // layout.queries
     if layout.shuffled_labels:
         support_y = _labels_at_random(index_TNE.shape[0], shots, generator).gather(1, support_order.argsort().argsort())
-    return Hand(support_index, support_y, query_index, query_y)
+    return Assignment(support_index, support_y, query_index, query_y)
 
 
 def draw_shots(shots: Shots, ways: int, generator: torch.Generator) -> tuple[int, ...]:
@@ -123,9 +125,9 @@ def _shuffled(index_TNE: Tensor, place_S: Tensor, generator: torch.Generator) ->
 
 
 def _labels_at_random(num_tasks: int, shots: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """As many labels of each class as it has shots, for every task, dealt to the examples with no regard to theirs."""
-    # N tasks in turn share the deal and differ by the label it starts from, so that over them every place has every
-    # label once: by luck alone a good learner's mean over a thousand tasks would stray a percent from chance.
+    """As many labels of each class as it has shots, for every task, assigned to the examples at random."""
+    # N tasks in turn share one order of labels and differ by the label it starts from, so over them each place has each
+    # label once. With independent labels, a good learner's mean over a thousand tasks could be a percent above chance.
     ways = len(shots)
     label_S = torch.arange(ways).repeat_interleave(torch.tensor(shots)).to(generator.device)
     groups = -(-num_tasks // ways)
@@ -156,13 +158,15 @@ def gather_images(
     return gathered.view(*index_TE.shape, *gathered.shape[1:])
 
 
-def gather_tasks(images: Scaled, hand: Hand, jitter: Jitter | Augmentation | None, generator: torch.Generator) -> Tasks:
-    """The tasks of a hand, with the images (B, *image) it names."""
+def gather_tasks(
+    images: Scaled, assignment: Assignment, jitter: Jitter | Augmentation | None, generator: torch.Generator
+) -> Tasks:
+    """The tasks of an assignment, with the images (B, *image) that it names."""
     return Tasks(
-        gather_images(images, hand.support_index, jitter, generator),
-        hand.support_y,
-        gather_images(images, hand.query_index, jitter, generator),
-        hand.query_y,
+        gather_images(images, assignment.support_index, jitter, generator),
+        assignment.support_y,
+        gather_images(images, assignment.query_index, jitter, generator),
+        assignment.query_y,
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-class LinearSteps(NamedTuple):
+class LowRankUpdate(NamedTuple):
     """What steps added to the weights of each task: the sum over r of the outer products of read_r and change_r."""
 
     read: Tensor
@@ -22,18 +22,18 @@ class LinearSteps(NamedTuple):
     """(T, R, N)."""
 
 
-class SteppedLinear(NamedTuple):
+class UpdatedLinear(NamedTuple):
     """A linear layer of each task, without a bias: the weights that all of them began with, and the steps since."""
 
     weight: Tensor
     """(D, N)."""
-    steps: LinearSteps
+    steps: LowRankUpdate
 
     @classmethod
-    def unchanged(cls, weight_DN: Tensor, num_tasks: int) -> "SteppedLinear":
+    def unchanged(cls, weight_DN: Tensor, num_tasks: int) -> "UpdatedLinear":
         """The layer before any step."""
         none = (weight_DN.new_zeros(num_tasks, 0, size) for size in weight_DN.shape)
-        return cls(weight_DN, LinearSteps(*none))
+        return cls(weight_DN, LowRankUpdate(*none))
 
     def __call__(self, z_TED: Tensor) -> Tensor:
         """What the layer writes, (T, E, N)."""
@@ -45,10 +45,10 @@ class SteppedLinear(NamedTuple):
         """Something that it is made of has a gradient to be asked for."""
         return self.weight.requires_grad or any(part.requires_grad for part in self.steps)
 
-    def constant(self) -> "SteppedLinear":
+    def constant(self) -> "UpdatedLinear":
         """The same layer with its history forgotten, and open to differentiation."""
         weight, (read, change) = self
-        return SteppedLinear(weight.detach().requires_grad_(), LinearSteps(read.detach(), change.detach()))
+        return UpdatedLinear(weight.detach().requires_grad_(), LowRankUpdate(read.detach(), change.detach()))
 
 
 class WatchedLinear:
@@ -57,7 +57,7 @@ class WatchedLinear:
     With `is_constant` the step is a constant to whoever differentiates later.
     """
 
-    def __init__(self, layer: SteppedLinear, *, is_constant: bool) -> None:
+    def __init__(self, layer: UpdatedLinear, *, is_constant: bool) -> None:
         self.layer, self.is_constant = layer, is_constant
         self.read = self.written = torch.empty(0)
 
@@ -67,9 +67,9 @@ class WatchedLinear:
         self.written = (self.layer.constant() if self.is_constant else self.layer)(z_TED)
         return self.written
 
-    def stepped(self, change_TEN: Tensor) -> SteppedLinear:
+    def stepped(self, change_TEN: Tensor) -> UpdatedLinear:
         """The layer after a step: minus the rate times the gradient of what was written."""
         weight, (read, change) = self.layer
-        return SteppedLinear(
-            weight, LinearSteps(torch.cat([read, self.read], dim=1), torch.cat([change, change_TEN], dim=1))
+        return UpdatedLinear(
+            weight, LowRankUpdate(torch.cat([read, self.read], dim=1), torch.cat([change, change_TEN], dim=1))
         )

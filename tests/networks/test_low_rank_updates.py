@@ -1,17 +1,17 @@
 import torch
 
-from quickstudy.networks.linear_steps import LinearSteps, SteppedLinear, WatchedLinear
+from quickstudy.networks.low_rank_updates import LowRankUpdate, UpdatedLinear, WatchedLinear
 
 
 def drawn(generator, *shape):
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-def stepped(generator) -> SteppedLinear:
-    return SteppedLinear(drawn(generator, 7, 4), LinearSteps(drawn(generator, 3, 5, 7), drawn(generator, 3, 5, 4)))
+def stepped(generator) -> UpdatedLinear:
+    return UpdatedLinear(drawn(generator, 7, 4), LowRankUpdate(drawn(generator, 3, 5, 7), drawn(generator, 3, 5, 4)))
 
 
-def multiplied_out(layer: SteppedLinear) -> torch.Tensor:
+def multiplied_out(layer: UpdatedLinear) -> torch.Tensor:
     """The matrix (T, D, N) of each task."""
     return layer.weight + torch.einsum("trd,trn->tdn", *layer.steps)
 
@@ -23,7 +23,7 @@ def test_it_writes_what_the_matrix_of_each_task_would(generator):
 
 def test_without_a_step_it_is_the_weights_that_all_tasks_share(generator):
     weight_DN, z_TED = drawn(generator, 7, 4), drawn(generator, 3, 6, 7)
-    layer = SteppedLinear.unchanged(weight_DN, 3)
+    layer = UpdatedLinear.unchanged(weight_DN, 3)
     assert layer.steps.read.shape == (3, 0, 7)
     assert torch.equal(layer(z_TED), z_TED @ weight_DN)
 
@@ -43,7 +43,7 @@ def test_a_step_is_one_of_gradient_descent_on_the_matrix(generator):
 def test_a_constant_step_has_no_history_and_another_has(generator):
     weight_DN, z_TED = drawn(generator, 7, 4).requires_grad_(), drawn(generator, 3, 6, 7).requires_grad_()
     for is_constant in (True, False):
-        watched = WatchedLinear(SteppedLinear.unchanged(weight_DN, 3), is_constant=is_constant)
+        watched = WatchedLinear(UpdatedLinear.unchanged(weight_DN, 3), is_constant=is_constant)
         assert watched(z_TED).requires_grad
         after = watched.stepped(torch.ones(3, 6, 4, dtype=torch.float64))
         assert after.steps.read.requires_grad == (not is_constant)

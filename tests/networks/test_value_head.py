@@ -6,7 +6,7 @@ from torch.nn.functional import softplus
 
 from quickstudy.core import UserError
 from quickstudy.learners import CNP, GridConvCNP, NeuralProcess
-from quickstudy.networks.heads import ValueHead, perceptron
+from quickstudy.networks.value_head import ValueHead, perceptron
 from quickstudy.tasks import Completion, CompletionLayout
 from quickstudy.testing import check_learner
 
