@@ -23,6 +23,7 @@ PLAIN = {
     "strength": 0.0,
     "generated": 0.0,
     "copies": 0,
+    "mirrored": False,
     "pool": None,
     "ways": 5,
     "shots": 1,

@@ -98,9 +98,14 @@ def test_a_start_may_have_seen_what_a_final_training_trains_on_anyway() -> None:
 
 
 def test_images_are_moved_distorted_or_left_alone() -> None:
-    assert training_change(False, 0.0) is None
-    assert training_change(True, 0.0) == Jitter()
-    assert training_change(True, 0.5) == training_change(False, 0.5) == Augmentation().times(0.5)
+    assert training_change(jitter=False, distortion=0.0) is None
+    assert training_change(jitter=True, distortion=0.0) == Jitter()
+    assert training_change(jitter=False, distortion=0.5) == Augmentation().times(0.5)
+
+
+def test_with_jitter_a_distorted_image_is_shifted_as_far_as_jitter_shifts_it() -> None:
+    assert training_change(jitter=True, distortion=0.5) == Augmentation().times(0.5)._replace(shift=Jitter().shift)
+    assert training_change(jitter=True, distortion=1.5) == Augmentation().times(1.5)
 
 
 @pytest.mark.parametrize("size", [7, 106, 0, -1])

@@ -26,15 +26,16 @@ def omniglot_protonet(
     queries: int = 5,
     downsampling: Downsampling = "pool",
     jitter: bool = True,
-    distortion: float = 0.0,
+    distortion: float = 0.4,
     final: bool = True,
     pool: Pool | None = (60, 6),
     generated: float = 0.0,
     copies: int = 0,
+    mirrored: bool = True,
     tasks_per_step: int = 6,
     learning_rate: float = 2e-3,
     average_decay: float | None = 0.999,
-    views: NumViews = 1,
+    views: NumViews = 5,
     steps: int = 9_000,
 ) -> Experiment:
     """Prototypical Networks on Omniglot, 60-way episodes over characters in four rotations.
@@ -46,11 +47,13 @@ def omniglot_protonet(
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
         jitter: Turn, shift and scale every training image a little.
-        distortion: Strength of elastic distortion of training images, used instead of jitter; 1 is `Augmentation`.
+        distortion: Strength of elastic distortion of training images, used instead of jitter, but for its shift; 1 is
+            `Augmentation`.
         final: Train on the validation alphabets too, as the paper's last run does; leave it out to tune.
         pool: Classes and drawings that the tasks of a step share, each drawing embedded once; or every task its own.
         generated: Share of steps whose characters are generated, new ones every time.
         copies: Warped copies of each class; all drawings of a copy are warped in the same way, so it is a new class.
+        mirrored: Train on the mirror image of each character too, as a class of its own.
         tasks_per_step: Episodes in one optimiser step.
         learning_rate: Of Adam, at its highest.
         average_decay: Decay a step of the moving average of the weights.
@@ -61,7 +64,7 @@ def omniglot_protonet(
     encoder = Views(Conv4(downsampling=downsampling), views)
     return Experiment(
         learner=ProtoNet(encoder),
-        train=omniglot_training(split, final, layout, pool, generated, copies),
+        train=omniglot_training(split, final, layout, pool, generated, copies, mirrored),
         validation=omniglot_validation(split, final, Layout(20, 1, 5)),
         test={name: omniglot_episodes(split, "test", layout) for name, layout in TEST_LAYOUTS.items()},
         steps=steps,
@@ -69,6 +72,8 @@ def omniglot_protonet(
         learning_rate=learning_rate,
         warmup_steps=200,
         average_decay=average_decay,
+        # Generated characters rank weights in another way than real ones, so a final training keeps its last weights.
+        validate_every=steps if final else 500,
         input_range=INK,
     )
 

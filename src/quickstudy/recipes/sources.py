@@ -60,18 +60,20 @@ def omniglot_episodes(
     *,
     rotations: bool = False,
     copies: int = 0,
+    mirrored: bool = False,
     within_alphabet: bool = False,
     size: int = 28,
 ) -> TaskSource:
     """Episodes over the characters of one part of a split; with rotations, four classes for each character.
 
-    `copies` adds warped copies of each class: all drawings of a copy are warped in the same way.
+    `copies` adds warped copies of each class: all drawings of a copy are warped in the same way. `mirrored` adds its
+    mirror image.
     """
 
     def source(data_root: Path | None) -> Episodes:
         classes = part_classes(split, part)
         images, names = omniglot.load(data_root, size)
-        chosen = _further_classes(images[classes], copies, rotations)
+        chosen = _further_classes(images[classes], copies, rotations, mirrored)
         alphabets = omniglot.alphabets(names)[classes]
         groups = np.tile(alphabets, len(chosen) // len(classes)) if within_alphabet else None
         return Episodes(chosen, layout, groups=groups)
@@ -146,16 +148,25 @@ def sequence_labels(labels: Labels) -> Literal["indices", "strings"]:
 
 
 def omniglot_training(
-    split: Split, final: bool, layout: Layout, pool: Pool | None = None, generated: float = 0.0, copies: int = 0
+    split: Split,
+    final: bool,
+    layout: Layout,
+    pool: Pool | None = None,
+    generated: float = 0.0,
+    copies: int = 0,
+    mirrored: bool = False,
 ) -> TrainingSource:
     """Episodes to train on: rotated classes, of the validation alphabets too if this is the final training.
 
-    `copies` adds warped copies of each class: all drawings of a copy are warped in the same way. `generated` is the
-    share of steps whose characters are generated instead, new ones every time.
+    `copies` adds warped copies of each class: all drawings of a copy are warped in the same way. `mirrored` adds its
+    mirror image. `generated` is the share of steps whose characters are generated instead, new ones every time.
     """
     part = _training_part(final)
-    drawn = _sharing(lambda inner: omniglot_episodes(split, part, inner, rotations=True, copies=copies), layout, pool)
-    return _with_generated(drawn, glyph_training(layout, pool), generated)
+
+    def drawn(inner: Layout) -> TaskSource:
+        return omniglot_episodes(split, part, inner, rotations=True, copies=copies, mirrored=mirrored)
+
+    return _with_generated(_sharing(drawn, layout, pool), glyph_training(layout, pool), generated)
 
 
 def _with_generated(drawn: TrainingSource, made: TrainingSource, share: float) -> TrainingSource:
@@ -173,8 +184,14 @@ def omniglot_validation(split: Split, final: bool, layout: Layout) -> TaskSource
 
 
 def training_change(jitter: bool, distortion: float) -> Jitter | Augmentation | None:
-    """How each training image is changed: elastic distortion of this strength, or else jitter."""
-    return Augmentation().times(distortion) if distortion else Jitter() if jitter else None
+    """How each training image is changed: elastic distortion of this strength, or else jitter.
+
+    With both, a distorted image is shifted as far as jitter shifts it.
+    """
+    if not distortion:
+        return Jitter() if jitter else None
+    distorted = Augmentation().times(distortion)
+    return distorted._replace(shift=max(distorted.shift, Jitter().shift)) if jitter else distorted
 
 
 def glyph_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:
