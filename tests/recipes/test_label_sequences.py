@@ -54,4 +54,4 @@ def test_fewer_drawings_of_a_class_are_for_training_alone(instances, few_charact
 
 def test_it_is_validated_by_instance_and_its_average_is_kept() -> None:
     experiment = build("omniglot-lstm", {})
-    assert (experiment.validate_by, experiment.average_decay) == ("instances", 0.999)
+    assert (experiment.validate_by, experiment.optimisation.average_decay) == ("instances", 0.999)

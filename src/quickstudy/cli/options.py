@@ -11,6 +11,7 @@ from rich.table import Table
 from quickstudy.cli.report import json_text
 from quickstudy.core import UserError
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
+from quickstudy.recipes.arguments import flattened
 
 
 def parse(function: Callable[..., Any], program: str, arguments: list[str]) -> Any:
@@ -36,11 +37,11 @@ def check_seed(seed: int) -> None:
 
 
 def captured(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """A function of the same signature and documentation that returns its arguments instead of using them."""
+    """A function of the same signature and documentation that returns its options instead of using them."""
 
     @functools.wraps(function)
     def capture(**arguments: Any) -> dict[str, Any]:
-        return arguments
+        return flattened(arguments)
 
     return capture
 

@@ -94,7 +94,7 @@ def run(arguments: list[str]) -> int:
 def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     _refuse_options(options)
     # Once before other processes are started, so that a mistake is told once.
-    share_of_step(build(name, setting).tasks_per_step, options.devices * options.num_nodes)
+    share_of_step(build(name, setting).optimisation.tasks_per_step, options.devices * options.num_nodes)
     fabric = _fabric(options)
     # Folders are chosen once the other processes exist: they run this same code.
     folder = _agreed(fabric, lambda: _choose_folder(name, options))

@@ -4,12 +4,11 @@ A recipe is a configuration, a command (`quickstudy train NAME`) and the header 
 One with published weights is frozen: a change gets a new name.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.recipes.arguments import check_arguments
+from quickstudy.recipes.arguments import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
@@ -70,7 +69,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
 }
 
 
-_RENAMED = {"bent": "copies"}
+_RENAMED = {"bent": "copies", "outer_rate": "learning_rate", "transductive": "is_transductive"}
 """Arguments in the headers of older weights, and their names now."""
 
 
@@ -87,8 +86,8 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
 
 
 def default_arguments(name: str) -> dict[str, Any]:
-    """A recipe's setting: its arguments and their defaults."""
-    return {key: value.default for key, value in inspect.signature(find_recipe(name)).parameters.items()}
+    """A recipe's setting: all its options, those in groups too, and their defaults."""
+    return {key: option.default for key, option in options(find_recipe(name)).items()}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
@@ -105,15 +104,14 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
             f"The recipe '{name}' has no argument {', '.join(sorted(unknown))}. "
             "The checkpoint was written by another version of quickstudy; use that one."
         )
-    # JSON has no tuples: what was a pair came back as a list.
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    given = {key: _restored(value, options(recipe)[key].annotation) for key, value in arguments.items()}
     changed = {key: value for key, value in given.items() if value != default_arguments(name)[key]}
     try:
         check_arguments(recipe, given)
     except UserError as error:
         raise UserError(f"The recipe '{name}' cannot be built so: {error}") from None
     try:
-        return recipe(**given)
+        return recipe(**grouped(recipe, given))
     except UserError:
         raise
     except Exception as error:
@@ -122,6 +120,13 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         # Of what is built, for whoever builds it; here the values are the user's.
         values = ", ".join(f"{key} = {value}" for key, value in changed.items())
         raise UserError(f"The recipe '{name}' cannot be built with {values}: {error}") from error
+
+
+def _restored(value: Any, annotation: Any) -> Any:
+    """An option as it was before it was stored: JSON has no tuples, and shares were once true or false."""
+    if isinstance(value, list):
+        return tuple(value)
+    return float(value) if annotation is float and isinstance(value, bool) else value
 
 
 __all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]
