@@ -79,7 +79,7 @@ _RENAMED = {
 }
 """Options in the headers of older weights, and their names now."""
 
-_FORMER = {"addresses": "after", "reads": "after", "erase": "first", "least_used": None, "short": 0.0}
+_FORMER = {"addresses": "after", "reads": "after", "erase": "first", "least_used": None, "short": 0.0, "views": 1}
 """What weights were trained with whose headers do not have an option: it came after the training."""
 
 
