@@ -107,16 +107,17 @@ def _sources(records: Sequence[Record], published: Sequence[Record]) -> list[str
         f"- `{source['learner']}`: {source['paper']}, table {source['table']}. "
         f"Classes: {source['split']}. Protocol: {source['protocol']}. Figures {source['certainty']}."
         for record in records
-        for source in _of_the_paper(record, published)
+        for source in of_the_paper(record, published)
     }
     return ["The papers' figures:", "\n".join(sorted(lines))] if lines else []
 
 
 def _beside(record: Record, published: Sequence[Record]) -> str:
-    return "".join(f" ({source['accuracy']})" for source in _of_the_paper(record, published))
+    return "".join(f" ({source['accuracy']})" for source in of_the_paper(record, published))
 
 
-def _of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
+def of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
+    """The figures of the paper under the protocol of this record."""
     # A paper trained and tested on Omniglot with 423 test classes says nothing of transfer, or of other classes.
     if _where(record) != "omniglot vinyals" or (record["trained_on"] or "omniglot").startswith("glyphs"):
         return []
