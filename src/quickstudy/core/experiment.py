@@ -54,6 +54,9 @@ class Experiment:
     """Decay a step of the exponential moving average of the weights, which then is what is kept."""
     frozen: tuple[str, ...] = ()
     """Parts of the learner, by name, that stay as they started, their running statistics too."""
+    starts_from: str | None = None
+    """Weights that a training begins with, by the name of their recipe, wherever name and shape of a tensor agree.
+    `--start-from` gives others."""
     validate_every: int = 500
     """Steps between two validations."""
     validation_tasks: int = 200

@@ -70,10 +70,6 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
 }
 
 
-_RENAMED = {"bent": "copies"}
-"""Arguments in the headers of older weights, and their names now."""
-
-
 def find_recipe(name: str) -> Callable[..., Experiment]:
     """The recipe of that name.
 
@@ -98,7 +94,6 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         UserError: if there is no such recipe, it has no such argument, or nothing can be built with a value.
     """
     recipe = find_recipe(name)
-    arguments = {_RENAMED.get(key, key): value for key, value in arguments.items()}
     unknown = set(arguments) - set(default_arguments(name))
     if unknown:
         raise UserError(

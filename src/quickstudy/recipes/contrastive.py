@@ -74,7 +74,7 @@ def _drawings(split: Split, final: bool, rotations: bool, pairs: int, augmentati
 
     def source(data_root: Path | None) -> ContrastivePairs:
         images, _ = omniglot.load(data_root)
-        heap = torch.as_tensor(images[training_classes({"split": split, "final": final})]).flatten(0, 1)
+        heap = torch.as_tensor(images[training_classes(split, final)]).flatten(0, 1)
         return ContrastivePairs(rotated_classes(heap) if rotations else heap, pairs, augmentation)
 
     return source

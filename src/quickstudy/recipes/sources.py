@@ -4,7 +4,7 @@ Nothing is read before the tasks are asked for, so weights load without their da
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -258,38 +258,6 @@ def part_classes(split: Split, part: Parts) -> np.ndarray:
     return np.concatenate([getattr(omniglot.split(split), name) for name in part.split(" and ")])
 
 
-def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
-    """Which Omniglot characters a recipe with these arguments trains on; none where it has no split."""
-    if "split" not in arguments:
-        return np.array([], dtype=int)
-    return part_classes(arguments["split"], _training_part(arguments.get("final", False)))
-
-
-def refuse_leak(header: Mapping[str, Any], split: Split, part: Part) -> None:
-    """Refuse to evaluate weights on classes they were trained on, themselves or in what they started from.
-
-    Raises:
-        UserError: if classes of that part of the split are among them.
-    """
-    asked = getattr(omniglot.split(split), part)
-    for arguments in (header["arguments"], *header.get("before", ())):
-        leaked = int(np.isin(asked, training_classes(arguments)).sum())
-        if leaked:
-            own = arguments["split"]
-            raise UserError(
-                f"These weights were trained on the split '{own}', whose training classes include {leaked} of the "
-                f"{part} classes of '{split}'. Evaluate on '{own}', or train with --split {split}"
-                + (" and without the validation classes." if part == "validation" else ".")
-            )
-
-
-def refuse_leaking_start(before: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Refuse to start from weights that have seen what this training is validated or tested on.
-
-    Raises:
-        UserError: as `refuse_leak`.
-    """
-    if "split" not in arguments:
-        return
-    for part in ("test",) if arguments.get("final") else ("validation", "test"):
-        refuse_leak(before, arguments["split"], part)  # type: ignore[arg-type]
+def training_classes(split: Split, final: bool) -> np.ndarray:
+    """The characters that a training on a split draws from, those of the validation too if it is the final one."""
+    return part_classes(split, _training_part(final))
