@@ -17,7 +17,7 @@ from quickstudy.cli.functions import (
     settings,
     where,
 )
-from quickstudy.core import Experiment, UserError
+from quickstudy.core import Experiment, Optimisation, UserError
 from quickstudy.learners import CNP
 from quickstudy.tasks import Completion, CompletionLayout, Episodes, GaussianProcesses, Layout, Mixture, PointLayout
 from quickstudy.tasks.kernels import Stationary
@@ -32,7 +32,11 @@ def _experiment(train=None, **test) -> Experiment:
     sources = {title: (lambda root, tasks=tasks: tasks) for title, tasks in test.items()}
     learner = CNP(hidden=8)
     return Experiment(
-        learner=learner, train=lambda _: trained, validation=lambda _: trained, test=sources, steps=1, tasks_per_step=1
+        learner=learner,
+        train=lambda _: trained,
+        validation=lambda _: trained,
+        test=sources,
+        optimisation=Optimisation(steps=1, tasks_per_step=1),
     )
 
 

@@ -174,6 +174,13 @@ def test_arguments_that_came_later_are_what_they_stood_for(monkeypatch: pytest.M
     assert arguments("omniglot-cnp") == arguments("omniglot-mann", format=2) == {"ways": 5}
 
 
+def test_what_was_true_or_false_is_a_share_now() -> None:
+    written = {"recipe": "r", "arguments": {"frozen_encoder": True, "jitter": True}}
+    found = Header.from_json(written, PATH).arguments
+    assert type(found["frozen_encoder"]) is float
+    assert found == {"frozen_encoder": 1.0, "jitter": True}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

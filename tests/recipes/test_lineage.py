@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from quickstudy.core import Experiment, Header, Parent, UserError
+from quickstudy.core import Experiment, Header, Optimisation, Parent, UserError
+from quickstudy.datasets import omniglot
 from quickstudy.learners import Nearest
-from quickstudy.recipes.lineage import refuse_leak, refuse_leaking_start, refuse_seen, training_pictures
+from quickstudy.recipes.lineage import (
+    refuse_leak,
+    refuse_leaking_start,
+    refuse_seen,
+    training_classes,
+    training_pictures,
+)
 from quickstudy.tasks import Episodes, Layout
 
 CONTENTS = {"train": ["b", "a", "b"], "validation": ["c"], "test": ["d", "e", "f"]}
@@ -35,10 +42,17 @@ def experiment(contents: Mapping[str, Sequence[str]] | None = CONTENTS) -> Exper
         train=episodes,
         validation=episodes,
         test={},
-        steps=1,
-        tasks_per_step=1,
+        optimisation=Optimisation(steps=1, tasks_per_step=1),
         contents=None if contents is None else lambda root: contents,
     )
+
+
+@pytest.mark.parametrize("split", ["lake", "vinyals"])
+def test_a_final_training_is_on_the_validation_classes_too(split: str) -> None:
+    parts = omniglot.split(split)
+    assert training_classes({"split": split}).tolist() == parts.train.tolist()
+    assert training_classes({"split": split, "final": True}).tolist() == [*parts.train, *parts.validation]
+    assert len(training_classes({"hidden": 5})) == 0
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])

@@ -78,7 +78,7 @@ class FinalTest:
             record = instances_record(rows[title], learner, self.recipe, self.seed, tasks.layout)
             records.append({"setting": title, **record})
         picture, metrics = self.folder / "instances.png", self.folder / METRICS
-        draw = partial(save_instances, picture, metrics, self.experiment.tasks_per_step)
+        draw = partial(save_instances, picture, metrics, self.experiment.optimisation.tasks_per_step)
         return _Found(rows, {"test": records}, {picture: draw})
 
     def _by_value(self, learner: Learner) -> "_Found":

@@ -79,11 +79,12 @@ def run(arguments: list[str]) -> int:
 
     # The parameters' names head the two groups of options in the help.
     def command(
-        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)], run: TrainOptions
+        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)],
+        run: tyro.conf.FlagCreatePairsOff[TrainOptions],
     ) -> tuple[dict[str, Any], TrainOptions]:
         return recipe, run
 
-    setting, options = parse(command, f"train {name}", arguments[1:])
+    setting, options = parse(command, f"train {name}", arguments[1:], both_flags=True)
     _train(name, setting, options)
     return 0
 
@@ -99,7 +100,7 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     seed: Any = header.seed
     torch.manual_seed(seed)
     experiment = build(name, header.arguments)
-    share_of_step(experiment.tasks_per_step, options.devices * options.num_nodes)
+    share_of_step(experiment.optimisation.tasks_per_step, options.devices * options.num_nodes)
     starts = [] if goes_on else _starts(name, experiment, options)
     _refuse_pointless(name, experiment, has_start=bool(starts) or bool(header.parents))
     fabric = _fabric(options)
@@ -270,6 +271,8 @@ def _begun(header: Header, experiment: Experiment, starts: list[str], data_root:
 def _refuse_pointless(name: str, experiment: Experiment, *, has_start: bool) -> None:
     if not any(parameter.requires_grad for parameter in experiment.learner.parameters()):
         raise UserError(f"'{name}' has nothing to train. Evaluate it at once: quickstudy evaluate {name}")
+    if experiment.optimisation.steps < 1:
+        raise UserError(f"--steps {experiment.optimisation.steps} was given, but a whole number from 1 was expected.")
     if experiment.frozen and not has_start:
         raise UserError(
             f"The {', '.join(experiment.frozen)} of '{name}' would stay as it was drawn. Give trained weights to begin "

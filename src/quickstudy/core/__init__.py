@@ -15,6 +15,7 @@ from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.header import Header, Parent, header_of, load_trained, save_trained
 from quickstudy.core.learner import Learner, OnlineLearner
+from quickstudy.core.optimisation import Optimisation, Optimiser
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
 from quickstudy.core.stored_states import load_state, register_state, save_state
@@ -23,6 +24,7 @@ from quickstudy.core.tasks import (
     Oracle,
     SharedTasks,
     ShowsImages,
+    StagedDistribution,
     TaskDistribution,
     Tasks,
     TrainingDistribution,
@@ -37,10 +39,13 @@ __all__ = [
     "KnowsAnswers",
     "Learner",
     "OnlineLearner",
+    "Optimisation",
+    "Optimiser",
     "Oracle",
     "Parent",
     "SharedTasks",
     "ShowsImages",
+    "StagedDistribution",
     "TaskDistribution",
     "TaskSource",
     "Tasks",

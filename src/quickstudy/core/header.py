@@ -204,9 +204,21 @@ _ABSENT: dict[str, Any] = {
 """What a field is that is left out, where it is not None."""
 
 
-_RENAMED = {"bent": "copies"}
+_RENAMED = {
+    "bent": "copies",
+    "outer_rate": "learning_rate",
+    "transductive": "is_transductive",
+    "sharpens": "key_strength",
+    "sharpest": "max_key_strength",
+}
 """Arguments of the first format, and their names now."""
-_UNSAID: dict[str, Mapping[str, Any]] = {}
+_SHARES = ("frozen_encoder",)
+"""Arguments that were true or false in the first format, and are shares now."""
+_UNSAID: dict[str, Mapping[str, Any]] = {
+    "omniglot-mann": {"addresses": "after", "reads": "after", "erase": "first", "least_used": None},
+    "omniglot-mann-s": {"short": 0.0},
+    "omniglot-lstm": {"short": 0.0},
+}
 """By the beginning of a recipe's name: arguments that came after the first format, and what stood for them before."""
 _PROVENANCE = ("quickstudy", "commit", "torch", "python", "machine", "accelerator", "threads")
 
@@ -262,11 +274,14 @@ def _part_of_mean(part: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str
 
 
 def _with_todays_names(recipe: Any, arguments: Any) -> Any:
-    """Arguments with the names that they have now, and with those that came since; no arguments stay what they are."""
+    """Arguments by the names that they have now, with those that came since; what are no arguments stays as it is."""
     if not isinstance(arguments, dict):
         return arguments
-    unsaid: dict[str, Any] = {}
-    for beginning, values in _UNSAID.items():
+    found: dict[str, Any] = {}
+    for beginning, unsaid in _UNSAID.items():
         if isinstance(recipe, str) and recipe.startswith(beginning):
-            unsaid |= values
-    return {**unsaid, **{_RENAMED.get(key, key): value for key, value in arguments.items()}}
+            found |= unsaid
+    for key, value in arguments.items():
+        name = str(_RENAMED.get(key, key))
+        found[name] = float(value) if name in _SHARES and isinstance(value, bool) else value
+    return found

@@ -4,12 +4,11 @@ A recipe is a configuration, a command (`quickstudy train NAME`) and the header 
 One with published weights is frozen: a change gets a new name.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.recipes.arguments import check_arguments
+from quickstudy.recipes.arguments import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
@@ -22,7 +21,7 @@ from quickstudy.recipes.conv_cnp import (
 from quickstudy.recipes.general import gp_general, gp_general_tnp
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
-from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
+from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omniglot_mann_strings
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
@@ -57,6 +56,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_maml_dense,
         omniglot_mann,
         omniglot_mann_sequences,
+        omniglot_mann_strings,
         omniglot_metanet,
         omniglot_metanet_paper,
         omniglot_nearest,
@@ -83,8 +83,8 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
 
 
 def default_arguments(name: str) -> dict[str, Any]:
-    """A recipe's setting: its arguments and their defaults."""
-    return {key: value.default for key, value in inspect.signature(find_recipe(name)).parameters.items()}
+    """A recipe's setting: all its options, those in groups too, and their defaults."""
+    return {key: option.default for key, option in options(find_recipe(name)).items()}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
@@ -108,7 +108,7 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
     except UserError as error:
         raise UserError(f"The recipe '{name}' cannot be built so: {error}") from None
     try:
-        return recipe(**given)
+        return recipe(**grouped(recipe, given))
     except UserError:
         raise
     except Exception as error:

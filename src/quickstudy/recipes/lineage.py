@@ -11,7 +11,14 @@ import numpy as np
 
 from quickstudy.core import Experiment, Header, UserError
 from quickstudy.datasets import omniglot
-from quickstudy.recipes.sources import Part, Split, training_classes
+from quickstudy.recipes.sources import Part, Split, part_classes
+
+
+def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
+    """Indices of the Omniglot characters that a recipe with these arguments trains on; none if it has no split."""
+    if "split" not in arguments:
+        return np.array([], dtype=int)
+    return part_classes(arguments["split"], "train and validation" if arguments.get("final") else "train")
 
 
 def refuse_leak(header: Header, split: Split, part: Part) -> None:
@@ -27,11 +34,9 @@ def refuse_leak(header: Header, split: Split, part: Part) -> None:
     """
     classes = getattr(omniglot.split(split), part)
     for arguments in (each.arguments for each in header.ancestors()):
-        if "split" not in arguments:
-            continue
-        own = arguments["split"]
-        leaked = int(np.isin(classes, training_classes(own, arguments.get("final", False))).sum())
+        leaked = int(np.isin(classes, training_classes(arguments)).sum())
         if leaked:
+            own = arguments["split"]
             raise UserError(
                 f"These weights were trained on the split '{own}', whose training classes include {leaked} of the "
                 f"{part} classes of '{split}'. Evaluate on '{own}', or train with --split {split}"
