@@ -218,6 +218,7 @@ _UNSAID: dict[str, Mapping[str, Any]] = {
     "omniglot-mann": {"addresses": "after", "reads": "after", "erase": "first", "least_used": None},
     "omniglot-mann-s": {"short": 0.0},
     "omniglot-lstm": {"short": 0.0},
+    "omniglot-protonet": {"views": 1},
 }
 """By the beginning of a recipe's name: arguments that came after the first format, and what stood for them before."""
 _PROVENANCE = ("quickstudy", "commit", "torch", "python", "machine", "accelerator", "threads")
