@@ -78,6 +78,8 @@ def test_the_validation_classes_of_a_final_training_count_as_seen() -> None:
 
 def test_weights_of_other_classes_or_of_no_omniglot_are_not_refused() -> None:
     refuse_leak(trained(LAKE, trained(LAKE), trained({"hidden": 5})), "vinyals", "test")
+    refuse_leak(trained(LAKE), "lake", "test")
+    refuse_leak(trained(VINYALS), "vinyals", "test")
 
 
 def test_a_start_may_have_seen_what_a_final_training_trains_on_anyway() -> None:
