@@ -30,7 +30,13 @@ from quickstudy.evaluation.instances import ReadsSequences
 from quickstudy.pretrained import describe, load
 from timing import write_json
 
-RECIPES = ("omniglot-nearest", "omniglot-autoencoder", "omniglot-lstm", "omniglot-mann-sequences")
+RECIPES = (
+    "omniglot-nearest",
+    "omniglot-autoencoder",
+    "omniglot-lstm",
+    "omniglot-mann-sequences",
+    "omniglot-mann-strings",
+)
 """Made for sequences."""
 PAPERS_SIZE = 20
 """Side of the paper's images; what was trained is asked for images of its own training's size."""

@@ -80,6 +80,22 @@ def test_it_learns_in_a_few_hundred_steps(tmp_path: Path) -> None:
     assert position.best_score > 0.35  # Chance is 0.2.
 
 
+def test_staged_tasks_are_drawn_by_how_much_of_the_training_is_over(tmp_path: Path) -> None:
+    fractions = []
+
+    class Staged(GeneratedEpisodes):
+        def at(self, fraction: float) -> GeneratedEpisodes:
+            fractions.append(fraction)
+            return self
+
+        def to(self, device: torch.device | str) -> GeneratedEpisodes:
+            return self
+
+    tasks = Staged(glyphs.sample, Layout(ways=5, shots=1, queries=2))
+    _train(tmp_path / "run", replace(_experiment(steps=4), train=lambda root: tasks))
+    assert fractions == [0, 0.25, 0.5, 0.75]
+
+
 def test_the_same_seed_ends_with_the_same_weights_and_another_does_not(tmp_path: Path) -> None:
     for name, seed in (("one", 0), ("again", 0), ("other", 1)):
         _train(tmp_path / name, _experiment(), seed=seed)
