@@ -123,7 +123,7 @@ def main(name: Annotated[str, tyro.conf.Positional] = "gp-general", options: Opt
         print(f"bayes_mixture: {error}", file=sys.stderr)
         return 2
     protocol = {
-        "tasks": f"those that {describe(name)['recipe']} is tested on, with another number of points given",
+        "tasks": f"those that {describe(name).recipe} is tested on, with another number of points given",
         "queries": _QUERIES,
         "draws": options.draws,
         "seed": options.seed,

@@ -72,9 +72,9 @@ def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
     recipes: dict[str, str] = {}
     for name in names:
         learner, header, stem = quickstudy.load(name), describe(name), Path(name).name
-        tests = build(header["recipe"], header["arguments"]).test
+        tests = build(header.recipe, header.arguments).test
         rows[stem] = {title: _evaluated(learner, source(options.data_root), options) for title, source in tests.items()}
-        curves[stem], recipes[stem] = chosen_rows(learner, drawn, options), header["recipe"]
+        curves[stem], recipes[stem] = chosen_rows(learner, drawn, options), header.recipe
     return {
         "benchmark": "completion",
         "protocol": {

@@ -92,7 +92,7 @@ def measure(name: str, asked: Asked, tasks: int) -> dict[str, Any]:
     except UserError as error:
         refusal = str(error)
     command = shlex.join(["quickstudy", *asked.arguments(stem(name), tasks)])
-    about = {"weights": stem(name), "recipe": describe(name)["recipe"], "kind": asked.kind}
+    about = {"weights": stem(name), "recipe": describe(name).recipe, "kind": asked.kind}
     return {**about, "command": command, "result": result, "refusal": refusal}
 
 
@@ -134,7 +134,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
 def _layout(name: str) -> PointLayout | None:
     """Where the points of a training lay."""
     header = describe(name)
-    tasks = build(header["recipe"], header["arguments"]).train(None) if predicts_values(name) else None
+    tasks = build(header.recipe, header.arguments).train(None) if predicts_values(name) else None
     layout = layout_of(tasks)
     return layout if isinstance(layout, PointLayout) else None
 

@@ -73,7 +73,7 @@ def tasks_of(name: str) -> GaussianProcesses:
         UserError: if that is no Gaussian processes, whose exact posterior is known.
     """
     header = describe(name)
-    tasks = next(iter(build(header["recipe"], header["arguments"]).test.values()))(None)
+    tasks = next(iter(build(header.recipe, header.arguments).test.values()))(None)
     if not isinstance(tasks, GaussianProcesses):
         raise UserError(f"'{name}' is tested on {type(tasks).__name__}, not on curves of Gaussian processes.")
     return tasks
@@ -131,7 +131,7 @@ def _measured(names: Sequence[str], options: Options) -> None:
     import sklearn
 
     protocol = {
-        "tasks": f"those that {describe(names[0])['recipe']} is tested on, with another number of points given; "
+        "tasks": f"those that {describe(names[0]).recipe} is tested on, with another number of points given; "
         "the same for all contenders",
         "queries": _QUERIES,
         "seed": options.seed,
@@ -143,7 +143,7 @@ def _measured(names: Sequence[str], options: Options) -> None:
         "seconds": options.seconds,
         "scikit-learn": sklearn.__version__,
     }
-    about = {stem(name): describe(name)["recipe"] for name in names}
+    about = {stem(name): describe(name).recipe for name in names}
     write_json(
         options.out,
         {

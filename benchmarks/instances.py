@@ -22,9 +22,9 @@ from rich.table import Table
 
 import quickstudy
 from instance_tables import INSTANCES, figure
-from measure import is_trained, progress_bar, stem, trained_on
+from measure import progress_bar, stem, trained_on
 from quickstudy.cli import evaluate
-from quickstudy.core import UserError
+from quickstudy.core import Header, UserError
 from quickstudy.datasets import DataError
 from quickstudy.evaluation.instances import ReadsSequences
 from quickstudy.pretrained import describe, load
@@ -75,14 +75,14 @@ class Reader(NamedTuple):
     """A learner that reads sequences."""
 
     name: str
-    header: dict[str, Any]
+    header: Header
     labels: str
     """one-hot, strings, or copied: whatever they are, the answer is one of those told before."""
 
     def settings(self, classes: tuple[int, ...]) -> list[Setting]:
         """As many classes as slots were built for; where that is left open, each of the numbers given."""
-        size = None if is_trained(self.header) else PAPERS_SIZE
-        built_for = self.header["arguments"].get("classes") if self.labels == "one-hot" else None
+        size = None if self.header.is_trained else PAPERS_SIZE
+        built_for = self.header.arguments.get("classes") if self.labels == "one-hot" else None
         return [Setting(count, size) for count in (classes if built_for is None else (built_for,))]
 
 
@@ -102,7 +102,7 @@ class Options:
 
 def default_names() -> list[str]:
     """All that `quickstudy.load` knows of the recipes made for sequences."""
-    return [name for name in quickstudy.available() if describe(name)["recipe"] in RECIPES]
+    return [name for name in quickstudy.available() if describe(name).recipe in RECIPES]
 
 
 def reader(name: str) -> Reader:
@@ -117,7 +117,7 @@ def reader(name: str) -> Reader:
             f"'{name}' is a {type(learner).__name__}, which reads no sequences. "
             f"Leave it out; those of these recipes do: {', '.join(RECIPES)}."
         )
-    labels = header["arguments"].get("labels", "one-hot") if learner.labels_are_slots else "copied"
+    labels = header.arguments.get("labels", "one-hot") if learner.labels_are_slots else "copied"
     return Reader(name, header, labels)
 
 
@@ -128,16 +128,16 @@ def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | N
     """
     result = _printed(setting.arguments(asked.name, sequences), data_root)
     name = Path(asked.name).resolve().name if Path(asked.name).exists() else asked.name
-    arguments = asked.header["arguments"]
+    arguments = asked.header.arguments
     return {
         "weights": stem(asked.name),
-        "recipe": asked.header["recipe"],
+        "recipe": asked.header.recipe,
         "trained_on": trained_on(asked.header),
         "arguments": {key: arguments[key] for key in _TELLING if key in arguments},
-        "trainings_averaged": len(asked.header.get("averaged") or ()),
-        "trainings_before": len(asked.header.get("before") or ()),
-        "minutes": asked.header.get("minutes"),
-        "best_step": asked.header.get("step"),
+        "trainings_averaged": len(asked.header.averaged),
+        "trainings_before": len(asked.header.ancestors()) - 1 - bool(asked.header.averaged),
+        "minutes": asked.header.minutes,
+        "best_step": asked.header.step,
         "labels": asked.labels,
         "classes": setting.classes,
         "command": shlex.join(["quickstudy", *setting.arguments(name, sequences)]),

@@ -24,7 +24,7 @@ from rich.table import Table
 
 import quickstudy
 from quickstudy.cli import evaluate
-from quickstudy.core import UserError
+from quickstudy.core import Header, UserError
 from quickstudy.datasets import DataError
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
@@ -81,43 +81,38 @@ class Options:
     """Measure tasks of uneven shots alone, and keep the other figures that are there."""
 
 
-def grid(header: dict[str, Any], *, is_transductive: bool = False) -> list[Setting]:
+def grid(header: Header, *, is_transductive: bool = False) -> list[Setting]:
     """The settings for weights with this header: those of its data, and for transductive learners both ways."""
     plain = _plain_grid(header)
     even = [setting for setting in plain if isinstance(setting.shots, int)]
     return plain + [setting._replace(inductive=True) for setting in even] if is_transductive else plain
 
 
-def _plain_grid(header: dict[str, Any]) -> list[Setting]:
+def _plain_grid(header: Header) -> list[Setting]:
     """The protocol on Omniglot, and before it the glyphs of glyphs-*."""
     omniglot = [Setting("omniglot", split, *counts) for split in ("lake", "vinyals") for counts in WAYS_AND_SHOTS]
     omniglot.append(Setting("omniglot", "lake", 20, 1, within_alphabet=True))
     omniglot.append(Setting("omniglot", "lake", 5, 1, shuffled_labels=True))
     omniglot.append(Setting("omniglot", "vinyals", 5, UNEVEN))
-    if not header["recipe"].startswith("glyphs-"):
+    if not header.recipe.startswith("glyphs-"):
         return omniglot
     glyphs = [Setting("glyphs", None, *counts) for counts in WAYS_AND_SHOTS]
     # Transfer says nothing of a learner without weights: on Omniglot it is omniglot-NAME itself.
-    return glyphs + omniglot if is_trained(header) else glyphs
+    return glyphs + omniglot if header.is_trained else glyphs
 
 
 def predicts_values(name: str) -> bool:
     """Whether these weights answer with values of functions, which `benchmarks/functions.py` measures."""
     header = describe(name)
-    return build(header["recipe"], header["arguments"]).validate_by == "functions"
+    return build(header.recipe, header.arguments).validate_by == "functions"
 
 
-def is_trained(header: dict[str, Any]) -> bool:
-    """Weights know how far their training went, or of what they are the mean; a learner without any knows neither."""
-    return "step" in header or "averaged" in header
-
-
-def trained_on(header: dict[str, Any]) -> str | None:
+def trained_on(header: Header) -> str | None:
     """The data, and of Omniglot the split; None where there was nothing to train."""
-    if not is_trained(header):
+    if not header.is_trained:
         return None
-    data = header["recipe"].split("-")[0]
-    return " ".join([data, *filter(None, [header["arguments"].get("split")])])
+    data = header.recipe.split("-")[0]
+    return " ".join([data, *filter(None, [header.arguments.get("split")])])
 
 
 def measure(name: str, setting: Setting, tasks: int, data_root: Path | None) -> dict[str, Any]:
@@ -158,7 +153,7 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
         if progress.disable:
             print(f"{name}: {setting}", file=sys.stderr, flush=True)
         record = measure(name, setting, options.tasks, options.data_root)
-        about = {"weights": stem(name), "recipe": header["recipe"], "trained_on": trained_on(header)}
+        about = {"weights": stem(name), "recipe": header.recipe, "trained_on": trained_on(header)}
         records.append({**about, "transductive": is_transductive and not setting.inductive, **record})
         write_json(path, records)
         progress.advance(task)

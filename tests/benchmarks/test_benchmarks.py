@@ -14,7 +14,7 @@ import sampler
 import throughput
 import timing
 from quickstudy.cli import main as quickstudy_main
-from quickstudy.core import save_checkpoint
+from quickstudy.core import Header, save_checkpoint
 from quickstudy.recipes import build
 from quickstudy.tasks import Episodes, Layout
 
@@ -107,7 +107,7 @@ def test_steps_with_any_feeding_and_task_by_task_change_the_weights() -> None:
 
 
 def test_the_grid_covers_the_protocol() -> None:
-    omniglot = measure.grid({"recipe": "omniglot-cnp", "arguments": {"split": "lake"}, "step": 1})
+    omniglot = measure.grid(Header(recipe="omniglot-cnp", arguments={"split": "lake"}, step=1))
     even = [setting for setting in omniglot if isinstance(setting.shots, int)]
     plain = {tuple(setting[:4]) for setting in even if not (setting.within_alphabet or setting.shuffled_labels)}
     counts = [(5, 1), (5, 5), (20, 1), (20, 5)]
@@ -116,13 +116,13 @@ def test_the_grid_covers_the_protocol() -> None:
     assert measure.Setting("omniglot", "lake", 5, 1, shuffled_labels=True) in omniglot
     assert measure.Setting("omniglot", "vinyals", 5, (15, 1, 1, 1, 1)) in omniglot
     assert len(omniglot) == len(set(omniglot)) == 11
-    glyphs = measure.grid({"recipe": "glyphs-protonet", "arguments": {}, "step": 1})
+    glyphs = measure.grid(Header(recipe="glyphs-protonet", step=1))
     assert glyphs == [measure.Setting("glyphs", None, *count) for count in counts] + omniglot
-    assert measure.grid({"recipe": "glyphs-nearest", "arguments": {}}) == glyphs[:4]
+    assert measure.grid(Header(recipe="glyphs-nearest")) == glyphs[:4]
 
 
 def test_transductive_learners_are_asked_both_ways_but_for_uneven_shots() -> None:
-    header = {"recipe": "omniglot-maml", "arguments": {"split": "lake"}, "step": 1}
+    header = Header(recipe="omniglot-maml", arguments={"split": "lake"}, step=1)
     plain, both = measure.grid(header), measure.grid(header, is_transductive=True)
     assert both == plain + [setting._replace(inductive=True) for setting in plain if isinstance(setting.shots, int)]
     assert [("--inductive" in setting.arguments("x", 1)) for setting in both] == [False] * 11 + [True] * 10

@@ -14,12 +14,12 @@ from quickstudy.cli.display import EvaluationBar
 from quickstudy.cli.functions import FunctionOptions, evaluated, given, pictures, settings, where
 from quickstudy.cli.options import parse, print_evaluations, print_functions, print_instances, print_json
 from quickstudy.cli.report import evaluation_record, functions_records, instances_record
-from quickstudy.core import Experiment, Learner, TaskSource, UserError
+from quickstudy.core import Experiment, Header, Learner, TaskSource, UserError
 from quickstudy.evaluation import evaluate, evaluate_instances, provenance
 from quickstudy.evaluation.answering import refuse_seed
 from quickstudy.pretrained import describe, load
 from quickstudy.recipes import build
-from quickstudy.recipes.seen import refuse_seen
+from quickstudy.recipes.lineage import refuse_leak, refuse_seen
 from quickstudy.recipes.sources import (
     Part,
     Split,
@@ -27,7 +27,6 @@ from quickstudy.recipes.sources import (
     glyph_episodes,
     omniglot_episodes,
     omniglot_sequences,
-    refuse_leak,
     refuse_size,
     sequence_labels,
 )
@@ -97,13 +96,13 @@ def run(arguments: list[str]) -> int:
 def _evaluate(name: str, options: EvaluateOptions, points: FunctionOptions) -> None:
     learner = _loaded(name, options)
     header = describe(name)
-    experiment = build(header["recipe"], header["arguments"])
+    experiment = build(header.recipe, header.arguments)
     if experiment.validate_by == "functions":
         _evaluate_functions(name, learner, experiment, options, points)
         return
     if given(points):
         raise UserError(f"{', '.join(given(points))}: '{name}' names classes, not values of functions. Leave that out.")
-    data = options.data or header["recipe"].split("-")[0]
+    data = options.data or header.recipe.split("-")[0]
     learner = learner.to(options.device)
     tasks: Any = _source(data, options, header)(options.data_root).to(options.device)
     where = f"{data} {options.split}" if data == "omniglot" else data
@@ -113,10 +112,10 @@ def _evaluate(name: str, options: EvaluateOptions, points: FunctionOptions) -> N
         asked = (learner, tasks, options.tasks)
         if options.instances:
             table = evaluate_instances(*asked, seed=options.seed, progress=bar.show)
-            record = instances_record(table, learner, header["recipe"], options.seed, tasks.layout)
+            record = instances_record(table, learner, header.recipe, options.seed, tasks.layout)
         else:
             evaluation = evaluate(*asked, options.seed, bar.show)
-            record = evaluation_record(evaluation, learner, header["recipe"], options.seed)
+            record = evaluation_record(evaluation, learner, header.recipe, options.seed)
     if options.json:
         print_json({**record, **_protocol(data, options, header), "weights": name, **provenance()})
     elif options.instances:
@@ -143,7 +142,7 @@ def _evaluate_functions(
     learner = learner.to(options.device)
     rows = settings(experiment, points, options.data_root, options.device)
     measured = evaluated(learner, rows, options.tasks, options.seed)
-    recipe = describe(name)["recipe"]
+    recipe = describe(name).recipe
     if options.json:
         about = {"tasks": options.tasks, "seed": options.seed, "device": options.device, "weights": name}
         records = functions_records(measured, learner, recipe, options.seed)
@@ -201,12 +200,12 @@ def _loaded(name: str, options: EvaluateOptions) -> Learner:
     return learner
 
 
-def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> TaskSource:
+def _source(data: str, options: EvaluateOptions, header: Header) -> TaskSource:
     shots = options.shots[0] if len(options.shots) == 1 else ShotsOfEach(options.shots)
     layout = Layout(options.ways, shots, options.queries, shuffled_labels=options.shuffled_labels)
     if options.instances and data != "omniglot":
         raise UserError(f"--instances was given, but sequences are of omniglot, not of '{data}'. Leave it out.")
-    if header["arguments"].get("labels") == "strings" and not options.instances:
+    if header.arguments.get("labels") == "strings" and not options.instances:
         raise UserError(
             "These weights name classes by strings, which only sequences of omniglot have. Add --instances"
             + ("." if data == "omniglot" else ", and leave --data out.")
@@ -214,7 +213,7 @@ def _source(data: str, options: EvaluateOptions, header: dict[str, Any]) -> Task
     if options.skip_small and not Path(data).is_dir():
         raise UserError(f"--skip-small was given, but it is for a folder of images, not for '{data}'. Leave it out.")
     if data == "omniglot":
-        size, labels = _size(options, header), header["arguments"].get("labels", "one-hot")
+        size, labels = _size(options, header), header.arguments.get("labels", "one-hot")
         if options.part != "train":
             refuse_leak(header, options.split, options.part)
         if options.instances:
@@ -240,13 +239,13 @@ def _say(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def _size(options: EvaluateOptions, header: dict[str, Any]) -> int:
+def _size(options: EvaluateOptions, header: Header) -> int:
     """The side of the images that weights read: only a learner without weights, such as Nearest, reads any."""
-    built_for: int = header["arguments"].get("size", 28)
+    built_for: int = header.arguments.get("size", 28)
     if options.size is None:
         return built_for
     refuse_size(options.size)
-    if options.size != built_for and header["arguments"]:
+    if options.size != built_for and header.arguments:
         raise UserError(
             f"--size {options.size} was given, but these weights read images of {built_for}×{built_for} pixels. "
             "Leave --size out."
@@ -265,7 +264,7 @@ def _refuse_beside_instances(options: EvaluateOptions) -> None:
             raise UserError(f"{option} and --instances were given, but a sequence has no such thing. Leave one out.")
 
 
-def _protocol(data: str, options: EvaluateOptions, header: dict[str, Any]) -> dict[str, Any]:
+def _protocol(data: str, options: EvaluateOptions, header: Header) -> dict[str, Any]:
     is_omniglot = data == "omniglot"
     where = {
         "data": data,
