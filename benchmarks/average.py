@@ -18,9 +18,9 @@ import torch
 import tyro
 from torch import Tensor
 
-from quickstudy.cli.report import json_text
 from quickstudy.core import UserError, save_checkpoint
 from quickstudy.pretrained import describe, load
+from quickstudy.protocols.records import json_text
 from quickstudy.recipes import build
 from quickstudy.training.run import LAST, load_end
 from quickstudy.training.validation import Validation, validate

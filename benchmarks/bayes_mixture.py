@@ -24,7 +24,7 @@ from torch.distributions import Normal
 
 from gp_regression import tasks_of
 from measure import stem
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Tasks, UserError, unchecked_distributions
 from quickstudy.evaluation import Interval, provenance
 from quickstudy.pretrained import describe, load

@@ -23,7 +23,7 @@ from torch import Tensor
 import quickstudy
 from quickstudy.core import Learner, ShowsImages, TaskDistribution, Tasks, UserError
 from quickstudy.evaluation import Interval, evaluate_functions, provenance
-from quickstudy.evaluation.completions import Choice, next_pixels, save_completions
+from quickstudy.evaluation.completed_images import Choice, next_pixels, save_completions
 from quickstudy.evaluation.plots import empty_figure, plain_axes
 from quickstudy.pretrained import describe
 from quickstudy.recipes import build

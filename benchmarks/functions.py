@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import tyro
+from quickstudy.cli.functions import layout_of
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -24,7 +25,6 @@ from rich.table import Table
 import quickstudy
 from measure import predicts_values, progress_bar, stem
 from quickstudy.cli import evaluate
-from quickstudy.cli.functions import layout_of
 from quickstudy.core import UserError
 from quickstudy.pretrained import describe
 from quickstudy.recipes import build

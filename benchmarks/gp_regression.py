@@ -24,7 +24,7 @@ from torch.distributions import Distribution
 from gp_contenders import Contender, Learnt, fitted
 from gp_picture import ORACLE, draw
 from measure import stem
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Oracle, Tasks, UserError, unchecked_distributions
 from quickstudy.evaluation import Interval, provenance
 from quickstudy.evaluation.quantiles import cumulative

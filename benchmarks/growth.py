@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Learner, Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.learners.cnp import CNPClassifier
@@ -137,7 +137,7 @@ def _measured(options: Options) -> list[dict[str, Any]]:
                 "work": f"one {_WAYS}-way task of {FEATURES} features at a time, no encoder, without gradients; "
                 "milliseconds a call of adapt, and of predict for all queries at once",
                 "learners": f"as the classes' defaults for {_WAYS} ways make them; SNAIL built for the largest support",
-                "memory": "freed blocks are kept (quickstudy.cli.memory)",
+                "memory": "freed blocks are kept (quickstudy.cli.freed_memory)",
                 "pairing": PAIRING,
                 "rounds": options.rounds,
                 "seconds": options.seconds,

@@ -26,7 +26,7 @@ from measure import is_trained, progress_bar, stem, trained_on
 from quickstudy.cli import evaluate
 from quickstudy.core import UserError
 from quickstudy.datasets import DataError
-from quickstudy.evaluation.instances import ReadsSequences
+from quickstudy.evaluation.instance_table import ReadsSequences
 from quickstudy.pretrained import describe, load
 from timing import write_json
 

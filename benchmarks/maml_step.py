@@ -22,7 +22,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.learners.maml import MAML
@@ -256,7 +256,7 @@ def main(options: Options, measure_one: Callable[..., dict[str, Any]] = measure)
                     MAPPED: "vmap(grad(…)) of torch.func over that function of one task",
                 },
                 "difference": "the largest between gradients of all ways in float64, 4 tasks, beside the largest",
-                "memory": "freed blocks are kept (quickstudy.cli.memory)",
+                "memory": "freed blocks are kept (quickstudy.cli.freed_memory)",
                 "pairing": PAIRING,
                 "rounds": options.rounds,
                 "seconds": options.seconds,

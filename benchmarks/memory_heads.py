@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from quickstudy.cli.report import json_text
 from quickstudy.core import UserError, save_checkpoint
-from quickstudy.evaluation.instances import as_sequence
+from quickstudy.evaluation.instance_table import as_sequence
 from quickstudy.learners import MANN
 from quickstudy.pretrained import describe, load
+from quickstudy.protocols.records import json_text
 from quickstudy.recipes import build
 
 COLUMNS = {

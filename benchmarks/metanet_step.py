@@ -21,7 +21,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Tasks, unchecked_distributions
 from quickstudy.datasets import glyphs
 from quickstudy.evaluation import provenance
@@ -156,7 +156,7 @@ def main(options: Options) -> int:
                     USUAL: "each example's gradients by a backward pass of its own, and each query with weights of its "
                     "own; the generators make all coordinates of a layer at once here too",
                 },
-                "memory": "freed blocks are kept (quickstudy.cli.memory)",
+                "memory": "freed blocks are kept (quickstudy.cli.freed_memory)",
                 "pairing": PAIRING,
                 "rounds": options.rounds,
                 "seconds": options.seconds,

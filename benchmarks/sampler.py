@@ -22,7 +22,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Tasks
 from quickstudy.evaluation import provenance
 from quickstudy.tasks import Episodes, Layout
@@ -193,7 +193,7 @@ def main(options: Options) -> int:
                 },
                 "images": {"shape": list(images.shape), "dtype": "uint8", "content": "random bytes"},
                 "tasks": "float32 from 0 to 1; checked to be of equal shapes, types and label counts",
-                "memory": "freed blocks are kept (quickstudy.cli.memory)",
+                "memory": "freed blocks are kept (quickstudy.cli.freed_memory)",
                 "pairing": PAIRING,
                 "rounds": options.rounds,
                 "seconds": options.seconds,

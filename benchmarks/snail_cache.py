@@ -22,7 +22,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.learners.snail import SNAIL
@@ -183,7 +183,7 @@ def main(options: Options) -> int:
                     "paper's episodes, and queries are answered as they come",
                 },
                 "arithmetic": _arithmetic(),
-                "memory": "freed blocks are kept (quickstudy.cli.memory)",
+                "memory": "freed blocks are kept (quickstudy.cli.freed_memory)",
                 "pairing": PAIRING,
                 "rounds": options.rounds,
                 "seconds": options.seconds,

@@ -19,7 +19,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from quickstudy.cli.memory import keep_freed_memory
+from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Learner, Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.networks import Conv4

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from quickstudy.cli.report import json_text
+from quickstudy.protocols.records import json_text
 
 Work = Callable[[], int]
 """Does a piece of work, and says how many units of it were done."""

@@ -454,7 +454,7 @@ FAULTS = [
     ),
     Fault(
         "the first drawing of a class counts among those after it",
-        "evaluation/instances.py",
+        "evaluation/instance_table.py",
         "[:, 1:]",
         "[:, 0:]",
         "tests/evaluation/test_instances.py tests/training/test_loop.py -k first",

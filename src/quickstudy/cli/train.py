@@ -13,20 +13,20 @@ import torch
 import tyro
 from lightning_fabric import Fabric
 
-from quickstudy.cli.display import TrainingBar
+from quickstudy.cli.display import EvaluationBar, TrainingBar
 from quickstudy.cli.folders import RunFolder, new_folder, resume_command, resumed_folder, stored_header
-from quickstudy.cli.options import captured, check_count, check_seed, parse
-from quickstudy.cli.testing import FinalTest
+from quickstudy.cli.options import captured, check_count, check_seed, parse, print_final_test
 from quickstudy.core import Experiment, UserError
 from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, describe
+from quickstudy.protocols import FinalTest
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
 from quickstudy.recipes.sources import refuse_leaking_start
 from quickstudy.training import NonFiniteLossError, Run, train
 from quickstudy.training.loop import share_of_step
-from quickstudy.training.run import LAST
+from quickstudy.training.run import LAST, METRICS
 
 _RULED_BY_RUN = (
     "seed",
@@ -136,8 +136,11 @@ def _trained_and_tested(
             fabric,
         )
     if fabric.is_global_zero and options.test_tasks > 0:
-        test = FinalTest(name, folder.path, experiment, options.test_tasks, header["seed"], options.data_root)
-        test.go(as_json=options.json)
+        metrics = folder.path / METRICS
+        test = FinalTest(name, folder.path, experiment, options.test_tasks, header["seed"], options.data_root, metrics)
+        with EvaluationBar(options.test_tasks) as bar:
+            found = test.measure(bar.show)
+        print_final_test(found, as_json=options.json)
 
 
 def _refuse_options(options: TrainOptions) -> None:

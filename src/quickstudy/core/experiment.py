@@ -12,6 +12,7 @@ from quickstudy.core.tasks import TaskDistribution, TrainingDistribution
 
 Optimiser = Literal["adam", "rmsprop", "sgd"]
 ValidateBy = Literal["queries", "instances", "functions"]
+Data = Literal["omniglot", "glyphs"]
 
 TaskSource = Callable[[Path | None], TaskDistribution]
 """Makes a task distribution from the data root. Called late: loading weights must not load data."""
@@ -62,6 +63,10 @@ class Experiment:
     of functions; the most accurate weights are kept, or those that find the true values likeliest."""
     input_range: tuple[float, float] | None = None
     """What the training's inputs lie between: in eval mode the learner refuses others. None if any number will do."""
+
+    data: Data | None = None
+    """The data set with the classes of training and test, which an evaluation uses unless it is given another. None
+    for learners of functions."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no training can be made with, and tell the learner what its inputs lie between."""

@@ -125,6 +125,7 @@ def omniglot_cnp(
         gradient_clip=10.0,
         average_decay=average_decay,
         input_range=INK,
+        data="omniglot",
     )
 
 

@@ -66,6 +66,7 @@ def omniglot_contrastive(
         warmup_steps=200,
         average_decay=average_decay,
         input_range=INK,
+        data="omniglot",
     )
 
 

@@ -98,6 +98,7 @@ def omniglot_maml(
         average_decay=average_decay,
         validation_tasks=200,
         input_range=INK,
+        data="omniglot",
     )
 
 
@@ -171,6 +172,7 @@ def omniglot_maml_dense(
         gradient_clip=10.0,
         average_decay=average_decay,
         input_range=INK,
+        data="omniglot",
     )
 
 

@@ -17,6 +17,7 @@ def omniglot_nearest() -> Experiment:
         steps=0,
         tasks_per_step=1,
         input_range=INK,
+        data="omniglot",
     )
 
 
@@ -30,6 +31,7 @@ def glyphs_nearest() -> Experiment:
         steps=0,
         tasks_per_step=1,
         input_range=INK,
+        data="glyphs",
     )
 
 

@@ -68,6 +68,7 @@ def omniglot_protonet(
         warmup_steps=200,
         average_decay=average_decay,
         input_range=INK,
+        data="omniglot",
     )
 
 
@@ -108,4 +109,5 @@ def glyphs_protonet(
         warmup_steps=100,
         average_decay=average_decay,
         input_range=INK,
+        data="glyphs",
     )

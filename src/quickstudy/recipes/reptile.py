@@ -90,4 +90,5 @@ def omniglot_reptile(
         learning_rate=outer_rate,
         validation_tasks=100,
         input_range=INK,
+        data="omniglot",
     )

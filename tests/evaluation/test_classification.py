@@ -203,15 +203,17 @@ def test_where_classes_differ_in_their_shots_the_accuracy_is_told_for_each_numbe
 def test_accuracy_by_shots_is_over_the_tasks_that_have_a_class_of_as_many(coded):
     learner = Largest()
     found = evaluate(learner, Episodes(coded.images, Layout(3, UnevenShots(1, 4), 2)), num_tasks=40)
-    shares: dict[int, list[float]] = {}
-    for labels in torch.cat([nn.functional.one_hot(each, 3).sum(dim=1) for each in learner.labels]).tolist():
+    shares: dict[int, list[tuple[float, int]]] = {}
+    counts = torch.cat([nn.functional.one_hot(each, 3).sum(dim=1) for each in learner.labels]).tolist()
+    for index, labels in enumerate(counts):
         answer = labels.index(max(labels))
         for number in set(labels):
-            shares.setdefault(number, []).append((labels[answer] == number) / labels.count(number))
+            shares.setdefault(number, []).append(((labels[answer] == number) / labels.count(number), index // 10))
     assert len(found.by_shots) > 2
     assert found.by_shots.keys() == shares.keys()
-    for number, values in shares.items():
-        expected = Interval.over(torch.tensor(values, dtype=torch.float64))
+    for number, found_there in shares.items():
+        values, batches = (torch.tensor(each, dtype=torch.float64) for each in zip(*found_there, strict=True))
+        expected = Interval.over(values, batches)  # All tasks of a batch share the drawn shots.
         assert found.by_shots[number].mean == pytest.approx(expected.mean)
         assert found.by_shots[number].interval95 == pytest.approx(expected.interval95)
 

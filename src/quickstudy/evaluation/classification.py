@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from quickstudy.core import Learner, TaskDistribution, Tasks, UserError
-from quickstudy.evaluation.answering import TASKS_AT_ONCE, answered, asking, drawn, generator_of
+from quickstudy.evaluation.answering import TASKS_AT_ONCE, Batches, answered, asking, drawn, generator_of
 from quickstudy.evaluation.calibration import expected_calibration_error
 from quickstudy.evaluation.intervals import Interval
 
@@ -28,12 +28,14 @@ class Evaluation:
     """(T,): one a task, in the order drawn, so that two learners can be compared task by task."""
     by_shots: Mapping[int, Interval]
     """Accuracy on the queries of classes with as many support examples, where classes differ in that."""
+    batches: Tensor | None = None
+    """(T,): the number of the batch of each task, where tasks of a batch share something that was drawn."""
 
     def minus(self, other: "Evaluation") -> Interval:
         """By how much this is better than another evaluation of the same tasks, paired task by task."""
         if self.tasks != other.tasks:
             raise UserError(f"{self.tasks} and {other.tasks} tasks cannot be paired. Evaluate both on the same tasks.")
-        return Interval.over(self.accuracies - other.accuracies)
+        return Interval.over(self.accuracies - other.accuracies, self.batches)
 
 
 def evaluate(
@@ -53,9 +55,12 @@ def evaluate(
     """
     generator = generator_of(tasks, num_tasks, seed)
     noted: list[dict[str, Tensor]] = []
+    batches = Batches(tasks)
     with asking(learner):
         for start in range(0, num_tasks, TASKS_AT_ONCE):
-            noted += [answered(learner, part, _figures) for part in drawn(tasks, num_tasks - start, generator)]
+            for part in drawn(tasks, num_tasks - start, generator):
+                batches.add(part, start)
+                noted.append(answered(learner, part, _figures))
             if progress is not None:
                 progress(min(start + TASKS_AT_ONCE, num_tasks))
     # Tasks of different batches may differ in size, so they are joined flat, or as one number each.
@@ -63,30 +68,33 @@ def evaluate(
     confidence_B, is_correct_B, log_likelihood_B = (
         torch.cat([each[name].flatten() for each in noted]) for name in ("confidence", "is correct", "log-likelihood")
     )
+    batch_T = batches.index()
     return Evaluation(
-        accuracy=Interval.over(accuracy_T),
+        accuracy=Interval.over(accuracy_T, batch_T),
         negative_log_likelihood=-float(log_likelihood_B.double().mean()),
         calibration_error=expected_calibration_error(confidence_B, is_correct_B),
         tasks=num_tasks,
         accuracies=accuracy_T,
-        by_shots=_by_shots(noted),
+        by_shots=_by_shots(noted, batch_T),
+        batches=batch_T,
     )
 
 
-def _by_shots(noted: Sequence[dict[str, Tensor]]) -> dict[int, Interval]:
+def _by_shots(noted: Sequence[dict[str, Tensor]], batch_T: Tensor | None) -> dict[int, Interval]:
     """Over the tasks that have a class with as many shots; empty if all classes of all tasks have the same number."""
     numbers = torch.cat([each["shots"].flatten() for each in noted]).unique().tolist()
     if len(numbers) < 2:
         return {}
     found = {}
     for number in numbers:
-        shares = []
+        shares, has = [], []
         for each in noted:
             counts_TQ = each["shots"] == number
             has_any_T = counts_TQ.any(dim=1)
             rights_T = (each["is correct"] & counts_TQ).sum(dim=1)[has_any_T].double()
             shares.append(rights_T / counts_TQ.sum(dim=1)[has_any_T])
-        found[number] = Interval.over(torch.cat(shares))
+            has.append(has_any_T)
+        found[number] = Interval.over(torch.cat(shares), None if batch_T is None else batch_T[torch.cat(has)])
     return found
 
 

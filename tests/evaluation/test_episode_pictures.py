@@ -3,7 +3,7 @@ import torch
 from PIL import Image
 
 from quickstudy.core import Tasks, categorical
-from quickstudy.evaluation.pictures import save_episode
+from quickstudy.evaluation.episode_pictures import save_episode
 
 CELL, FRAME, HEAD, GAP = 64, 3, 30, 24
 GREY, GREEN, RED = (140, 140, 140), (38, 150, 70), (205, 45, 45)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from quickstudy.core import KnowsAnswers, Learner, Oracle, TaskDistribution, Tasks, UserError
-from quickstudy.evaluation.answering import TASKS_AT_ONCE, answered, asking, first, generator_of
+from quickstudy.evaluation.answering import TASKS_AT_ONCE, Batches, answered, asking, first, generator_of
 from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.quantiles import cumulative
 
@@ -74,10 +74,12 @@ def evaluate_functions(
     """
     generator = generator_of(tasks, num_tasks, seed)
     noted: dict[str, list[Tensor]] = {}
+    batches = Batches(tasks)
     with asking(learner):
         for start in range(0, num_tasks, TASKS_AT_ONCE):
             drawn, oracle = _sample(tasks, generator)
             counted = first(drawn, num_tasks - start)
+            batches.add(counted, start)
             known = {} if oracle is None else _known(oracle, drawn)
             for name, values_TQ in (known | answered(learner, counted, _figures)).items():
                 of_task_T = values_TQ[: len(counted.query_y)].double().flatten(1).mean(dim=1)
@@ -85,7 +87,7 @@ def evaluate_functions(
             if progress is not None:
                 progress(min(start + TASKS_AT_ONCE, num_tasks))
     each_T = {name: torch.cat(parts) for name, parts in noted.items()}
-    intervals = {name: Interval.over(values_T) for name, values_T in each_T.items()}
+    intervals = {name: Interval.over(values_T, batches.index()) for name, values_T in each_T.items()}
     coverage = tuple(intervals[str(level)] for level in LEVELS if str(level) in intervals)
     return FunctionEvaluation(
         log_likelihood=intervals["log-likelihood"],

@@ -1,24 +1,14 @@
 """Which functions are evaluated and drawn; the command itself is tested in test_evaluate_functions."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
-from quickstudy.cli.functions import (
-    FunctionOptions,
-    Setting,
-    by_support,
-    evaluated,
-    given,
-    layout_of,
-    pictures,
-    settings,
-    where,
-)
 from quickstudy.core import Experiment, UserError
 from quickstudy.learners import CNP
+from quickstudy.protocols import PointOptions, RegressionOptions, Weights, measure_regression
+from quickstudy.protocols.regression import Setting, by_support, evaluated, layout_of, settings
 from quickstudy.tasks import Completion, CompletionLayout, Episodes, GaussianProcesses, Layout, Mixture, PointLayout
 from quickstudy.tasks.kernels import Stationary
 
@@ -39,37 +29,43 @@ def _experiment(train=None, **test) -> Experiment:
 IMAGES = Completion(torch.rand(4, 6, 6), CompletionLayout(5))
 
 
-def test_options_that_were_used_are_told_as_they_are_written() -> None:
-    assert given(FunctionOptions()) == []
-    assert given(FunctionOptions(support=(3,), query_range=(0.0, 1.0))) == ["--support", "--query-range"]
-
-
 def test_a_title_says_where_the_points_are() -> None:
-    assert where(FunctionOptions()) == ""
-    options = FunctionOptions(range=(-1.0, 1.0), query_range=(1.0, 2.5))
-    assert where(options) == ", from -1 to 1, asked from 1 to 2.5"
+    experiment = _experiment(curves=_curves())
+    weights = Weights("mine", experiment.learner, experiment, {"recipe": "gp-cnp", "arguments": {}})
+    found = measure_regression(weights, RegressionOptions(tasks=2))
+    assert found.title == "mine on functions it has never seen"
+    points = PointOptions(range=(-1.0, 1.0), query_range=(1.0, 2.5))
+    moved = measure_regression(weights, RegressionOptions(points=points, tasks=2))
+    assert moved.title == "mine on functions it has never seen, from -1 to 1, queries from 1 to 2.5"
+    assert moved.record()["test"][0]["query_range"] == (1.0, 2.5)
+
+
+def test_a_mixture_in_a_test_cannot_be_moved() -> None:
+    experiment = _experiment(kinds=Mixture([_curves(), _curves()], [1.0, 1.0]))
+    with pytest.raises(UserError, match="is of Mixture"):
+        settings(experiment, PointOptions(support=(2,)))
 
 
 def test_without_options_the_experiments_tests_are_evaluated_as_they_are() -> None:
     one, other = _curves(), _curves((0, 3))
-    rows = settings(_experiment(one=one, other=other), FunctionOptions())
+    rows = settings(_experiment(one=one, other=other), PointOptions())
     assert [(row.title, row.test) for row in rows] == [("one", "one"), ("other", "other")]
     assert [row.tasks.layout for row in rows] == [one.layout, other.layout]
 
 
 def test_a_number_of_points_given_makes_a_row_of_each_test_once() -> None:
     experiment = _experiment(few=_curves((0, 3)), many=_curves((5, 9)))
-    rows = settings(experiment, FunctionOptions(support=(2, 7)))
+    rows = settings(experiment, PointOptions(support=(2, 7)))
     # With the number of points the only difference, both tests are one and the same.
     assert [row.title for row in rows] == ["2 given", "7 given"]
     assert [row.tasks.layout.support for row in rows] == [2, 7]
     other = GaussianProcesses(PointLayout((5, 9), 4), Stationary(length=0.1))
-    rows = settings(_experiment(smooth=_curves(), rough=other), FunctionOptions(support=(2,)))
+    rows = settings(_experiment(smooth=_curves(), rough=other), PointOptions(support=(2,)))
     assert [row.title for row in rows] == ["smooth, 2 given", "rough, 2 given"]
 
 
 def test_ranges_move_the_points() -> None:
-    rows = settings(_experiment(one=_curves()), FunctionOptions(range=(4.0, 5.0), query_range=(6.0, 7.0)))
+    rows = settings(_experiment(one=_curves()), PointOptions(range=(4.0, 5.0), query_range=(6.0, 7.0)))
     tasks = rows[0].tasks.sample(8, torch.Generator().manual_seed(0))
     assert 4 <= float(tasks.support_x.min()) <= float(tasks.support_x.max()) <= 5
     assert 6 <= float(tasks.query_x.min()) <= float(tasks.query_x.max()) <= 7
@@ -77,11 +73,11 @@ def test_ranges_move_the_points() -> None:
 
 def test_options_that_mean_nothing_to_a_test_are_refused() -> None:
     with pytest.raises(UserError, match=r"--range was given, but the test 'drawings' is of Completion"):
-        settings(_experiment(drawings=IMAGES), FunctionOptions(range=(0.0, 1.0)))
+        settings(_experiment(drawings=IMAGES), PointOptions(range=(0.0, 1.0)))
     episodes = Episodes(torch.rand(6, 4, 3, 3), Layout(2, 1, 1))
     assert layout_of(episodes) is None
     with pytest.raises(UserError, match="--support was given"):
-        settings(_experiment(classes=episodes), FunctionOptions(support=(1,)))
+        settings(_experiment(classes=episodes), PointOptions(support=(1,)))
 
 
 def test_by_support_goes_from_the_fewest_points_of_the_training_to_the_most() -> None:
@@ -89,18 +85,6 @@ def test_by_support_goes_from_the_fewest_points_of_the_training_to_the_most() ->
     assert [row.tasks.layout.support for row in rows] == [0, 10, 20, 30, 40, 50]
     assert by_support(_experiment(_curves(7), one=_curves()), None) == []
     assert by_support(_experiment(IMAGES, one=IMAGES), None) == []
-
-
-def test_what_is_drawn_is_what_there_is_to_draw(tmp_path: Path) -> None:
-    learner = CNP(hidden=8)
-    curves = evaluated(learner, [Setting("curves", "curves", _curves())], 10, 0)
-    assert {path.name for path in pictures(tmp_path, learner, curves, [], 0)} == {"functions.png", "calibration.png"}
-    sizes = evaluated(learner, [Setting(str(count), "curves", _curves(count)) for count in (3, 5)], 10, 0)
-    assert tmp_path / "likelihood.png" in pictures(tmp_path, learner, curves, sizes, 0)
-    of_images = CNP(2, 1, hidden=8)
-    images = evaluated(of_images, [Setting("images", "images", IMAGES)], 10, 0)
-    assert {path.name for path in pictures(tmp_path, of_images, images, [], 0)} >= {"completions.png"}
-    assert not list(tmp_path.iterdir()), "nothing is drawn before it is asked for"
 
 
 def test_a_learner_is_evaluated_on_every_row_by_one_seed() -> None:
@@ -116,12 +100,6 @@ def test_a_learner_is_evaluated_on_every_row_by_one_seed() -> None:
 def test_a_test_is_moved_without_changing_the_experiments_own() -> None:
     own = _curves()
     experiment = _experiment(one=own)
-    settings(experiment, FunctionOptions(support=(2,), range=(4.0, 5.0)))
+    settings(experiment, PointOptions(support=(2,), range=(4.0, 5.0)))
     assert own.layout == _curves().layout
     assert replace(experiment).test.keys() == {"one"}
-
-
-def test_a_mixture_has_as_few_points_as_any_of_its_parts_and_as_many() -> None:
-    parts = [GaussianProcesses(PointLayout(support, 5)) for support in ((3, 9), (0, 4), (50, 200))]
-    layout = layout_of(Mixture(parts, [1.0, 1.0, 1.0]))
-    assert layout == PointLayout((0, 200), 5)

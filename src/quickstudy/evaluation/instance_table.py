@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from quickstudy.core import Learner, TaskDistribution, Tasks, UserError
-from quickstudy.evaluation.answering import asking, first, generator_of, refuse_answers, some_tasks
+from quickstudy.evaluation.answering import Batches, asking, first, generator_of, refuse_answers, some_tasks
 from quickstudy.evaluation.intervals import Interval
 
 _SEQUENCES_AT_ONCE = 50  # Fixed: how sequences are batched decides which are drawn.
@@ -36,11 +36,13 @@ class InstanceTable:
     sequences: int
     by_sequence: Tensor
     """(T, I): of each sequence, the mean over its classes; not a number where none comes as often."""
+    batches: Tensor | None = None
+    """(T,): the number of the batch of each sequence, where sequences of a batch share something that was drawn."""
 
     @property
     def after_first(self) -> Interval:
         """Over all but the first of each class, whose answer nobody could know."""
-        return _over_existing(self.by_sequence[:, 1:].nanmean(dim=1))
+        return _over_existing(self.by_sequence[:, 1:].nanmean(dim=1), self.batches)
 
 
 def evaluate_instances(
@@ -67,14 +69,17 @@ def evaluate_instances(
         )
     generator = generator_of(tasks, num_sequences, seed, "sequences")
     accuracy: list[Tensor] = []
+    batches = Batches(tasks)
     with asking(learner):
         for start in range(0, num_sequences, _SEQUENCES_AT_ONCE):
             counted = first(tasks.sample(_SEQUENCES_AT_ONCE, generator), num_sequences - start)
+            batches.add(counted, start)
             accuracy += [_accuracy(learner, part, num_instances) for part in some_tasks(learner, counted)]
             if progress is not None:
                 progress(min(start + _SEQUENCES_AT_ONCE, num_sequences))
-    accuracy_TI = torch.cat(accuracy)
-    return InstanceTable(tuple(map(_over_existing, accuracy_TI.unbind(dim=1))), num_sequences, accuracy_TI)
+    accuracy_TI, batch_T = torch.cat(accuracy), batches.index()
+    intervals = tuple(_over_existing(accuracy_T, batch_T) for accuracy_T in accuracy_TI.unbind(dim=1))
+    return InstanceTable(intervals, num_sequences, accuracy_TI, batch_T)
 
 
 def _accuracy(learner: ReadsSequences, tasks: Tasks, num_instances: int) -> Tensor:
@@ -119,5 +124,6 @@ def _characters(labels: Tensor) -> Tensor:
     return labels.reshape(*labels.shape[:2], -1)
 
 
-def _over_existing(accuracy_T: Tensor) -> Interval:
-    return Interval.over(accuracy_T[~accuracy_T.isnan()])
+def _over_existing(accuracy_T: Tensor, batch_T: Tensor | None) -> Interval:
+    exists_T = ~accuracy_T.isnan()
+    return Interval.over(accuracy_T[exists_T], None if batch_T is None else batch_T[exists_T])

@@ -2,13 +2,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from quickstudy.cli import memory
+from quickstudy.cli import freed_memory
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch, platform: str, library: object) -> None:
-    monkeypatch.setattr(memory.sys, "platform", platform)
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
-    memory.keep_freed_memory()
+    monkeypatch.setattr(freed_memory.sys, "platform", platform)
+    monkeypatch.setattr(freed_memory.ctypes, "CDLL", lambda name: library)
+    freed_memory.keep_freed_memory()
 
 
 def test_glibc_is_told_to_keep_large_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

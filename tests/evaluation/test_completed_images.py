@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from quickstudy.core import Learner, ShowsImages, UserError
-from quickstudy.evaluation.completions import complete, next_pixels, save_completions
+from quickstudy.evaluation.completed_images import complete, next_pixels, save_completions
 from quickstudy.tasks import Completion, CompletionLayout
 
 

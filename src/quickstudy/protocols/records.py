@@ -1,11 +1,12 @@
-"""Evaluations as records: the figures with the protocol they were made by."""
+"""Evaluations as JSON records, how they are written, and how stored figures are read."""
 
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from quickstudy.cli.functions import Layout, Measured
 from quickstudy.core import Learner
 from quickstudy.evaluation import (
     LEVELS,
@@ -14,7 +15,7 @@ from quickstudy.evaluation import (
     InstanceTable,
     first_instance_ceiling,
 )
-from quickstudy.tasks import PointLayout, SequenceLayout
+from quickstudy.tasks import CompletionLayout, PointLayout, SequenceLayout
 
 
 def json_text(value: Any, *, indent: int | None = 2, ensure_ascii: bool = True) -> str:
@@ -22,8 +23,21 @@ def json_text(value: Any, *, indent: int | None = 2, ensure_ascii: bool = True) 
     return json.dumps(_finite(value), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
 
 
-def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed: int) -> dict[str, Any]:
-    """What `--json` prints of an evaluation, without the protocol's own options."""
+def write_json(path: Path, value: Any) -> None:
+    """Write a record or a list of them, and make the folder if there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json_text(value, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def evaluation_record(evaluation: Evaluation, name: str, seed: int, *, is_transductive: bool) -> dict[str, Any]:
+    """What `--json` prints of an evaluation, without the protocol's own options.
+
+    Args:
+        evaluation: The figures.
+        name: Name of the recipe.
+        seed: The seed that decided the tasks.
+        is_transductive: Whether the learner used a task's queries together.
+    """
     return {
         "learner": name,
         "accuracy": evaluation.accuracy.record(),
@@ -32,7 +46,7 @@ def evaluation_record(evaluation: Evaluation, learner: Learner, name: str, seed:
         "calibration_error": evaluation.calibration_error,
         "tasks": evaluation.tasks,
         "seed": seed,
-        "transductive": learner.is_transductive,
+        "transductive": is_transductive,
     }
 
 
@@ -54,19 +68,31 @@ def instances_record(
     }
 
 
-def functions_records(measured: Sequence[Measured], learner: Learner, name: str, seed: int) -> list[dict[str, Any]]:
-    """The same of values predicted, a record for each setting; likelihoods in nats a query."""
+def functions_records(
+    measured: Sequence[tuple[str, FunctionEvaluation, PointLayout | CompletionLayout | None]],
+    learner: Learner,
+    name: str,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """The same of values of functions, a record for each setting; likelihoods in nats a query.
+
+    Args:
+        measured: For each setting its title, its figures, and where the points are if that is known.
+        learner: What was measured.
+        name: Name of the recipe.
+        seed: The seed that decided the tasks.
+    """
     return [
         {
-            "setting": each.setting.title,
+            "setting": title,
             "learner": name,
-            **_figures(each.evaluation),
-            **_points(each.layout),
-            "tasks": each.evaluation.tasks,
+            **_figures(evaluation),
+            **_points(layout),
+            "tasks": evaluation.tasks,
             "seed": seed,
             "transductive": learner.is_transductive,
         }
-        for each in measured
+        for title, evaluation, layout in measured
     ]
 
 
@@ -83,7 +109,7 @@ def _figures(row: FunctionEvaluation) -> dict[str, Any]:
     }
 
 
-def _points(layout: Layout | None) -> dict[str, Any]:
+def _points(layout: PointLayout | CompletionLayout | None) -> dict[str, Any]:
     """How many points there are and where; nothing where tasks are made in another way."""
     counts = {name: getattr(layout, name) for name in _COUNTS if hasattr(layout, name)}
     if not isinstance(layout, PointLayout):
@@ -101,3 +127,32 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(part) for key, part in value.items()}
     return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def number(value: float | None, digits: int, times: float = 1) -> str:
+    """A stored figure as text: a dash where it is null.
+
+    Args:
+        value: The figure.
+        digits: Digits behind the point.
+        times: What to multiply it by, such as 100 for percent.
+    """
+    return "–" if value is None else f"{times * value:.{digits}f}"
+
+
+def interval_text(found: Mapping[str, float | None], digits: int, times: float = 1) -> str:
+    """A stored mean with its interval as text, or the mean alone where there is no interval. Arguments as `number`."""
+    mean = number(found["mean"], digits, times)
+    return mean if found["interval95"] is None else f"{mean} ± {number(found['interval95'], digits, times)}"
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """The lowest value, the median and the highest, by name."""
+    return {"minimum": min(values), "median": statistics.median(values), "maximum": max(values)}
+
+
+def ratio_text(values: Mapping[str, float]) -> str:
+    """A spread of ratios as text."""
+    digits = 1 if values["median"] >= 10 else 2
+    low, middle, high = (f"{values[name]:.{digits}f}" for name in ("minimum", "median", "maximum"))
+    return f"{middle} × ({low} to {high})"

@@ -8,7 +8,7 @@ from torch.distributions import Categorical, Independent
 
 from quickstudy.core import Learner, Tasks, UserError
 from quickstudy.evaluation import Interval
-from quickstudy.evaluation.instances import (
+from quickstudy.evaluation.instance_table import (
     InstanceTable,
     accuracy_by_instance,
     appearances,
