@@ -22,20 +22,18 @@ def accuracy_section(records: Sequence[Record], published: Sequence[Record]) -> 
     return "\n\n".join([_legend(plain), table([*_HEADINGS, *_COUNT_HEADINGS], cells, 3), *_sources(plain, published)])
 
 
-def short_section(records: Sequence[Record], published: Sequence[Record]) -> str:
-    """For README.md: one shot, the test classes that the papers' are closest to; nothing where there is none."""
-    counts = ((5, 1), (20, 1))
-    plain = [record for record in records if not (_is_control(record) or _is_uneven(record))]
-    rows: dict[str, dict[tuple[int, int], str]] = {}
-    for record in plain:
-        is_asked = _where(record) == "omniglot vinyals" and (record["ways"], record["shots"]) in counts
-        if is_asked and not record.get("inductive", False):
-            row = rows.setdefault(_row(record, plain)[0], {})
-            row[record["ways"], record["shots"]] = _figure(record) + _beside(record, published)
-    if not rows:
-        return ""
-    cells = [[name, *(row.get(each, "") for each in counts)] for name, row in rows.items()]
-    return table(["weights", "5-way 1-shot", "20-way 1-shot"], cells, 1)
+def headline(records: Sequence[Record], published: Sequence[Record], weights: str) -> tuple[str, str]:
+    """For README.md: 5-way 1-shot on the test classes that the papers' are closest to, ours and the paper's figure.
+
+    Both are empty where there is none.
+    """
+    for record in records:
+        is_plain = not (_is_control(record) or _is_uneven(record) or record.get("inductive", False))
+        setting = record["weights"], _where(record), record["ways"], record["shots"]
+        if is_plain and setting == (weights, "omniglot vinyals", 5, 1):
+            way = ", transductive" if _is_transductive(record) else ""
+            return _figure(record) + way, _beside(record, published).strip(" ()")
+    return "", ""
 
 
 def control_section(records: Sequence[Record]) -> str:

@@ -27,7 +27,7 @@ from quickstudy.evaluation.completed_images import Choice, next_pixels, save_com
 from quickstudy.evaluation.plots import empty_figure, plain_axes
 from quickstudy.pretrained import describe
 from quickstudy.recipes import build
-from quickstudy.recipes._completion import TESTS, characters
+from quickstudy.recipes._completion import TESTS, drawings
 from quickstudy.recipes.sources import Split
 from timing import write_json
 
@@ -65,7 +65,7 @@ class Options:
 
 def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
     """Everything, as it is stored."""
-    images = characters(options.split, rotations=False)
+    images = drawings(options.split, rotations=False)
     drawn, seen = images(options.data_root, "test"), images(options.data_root, "train")
     rows = {name: baseline_rows(guess, drawn, options) for name, guess in baselines(seen.images).items()}
     curves: dict[str, Any] = {}
@@ -151,7 +151,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
                 record = measure(names, options)
             write_json(options.out, record)
         if options.picture is not None:
-            images = characters(options.split, rotations=False)(options.data_root, "test")
+            images = drawings(options.split, rotations=False)(options.data_root, "test")
             save_completions(options.picture, quickstudy.load(names[-1]), images, seed=options.seed)
             draw_next(options.picture.with_name("next-pixel.png"), record["next_pixel"])
     except UserError as error:

@@ -116,8 +116,8 @@ def _setting(record: Record) -> list[str]:
     """What sets the weights apart from others of their kind."""
     arguments = record["arguments"]
     parts = ["labels copied"] if record["labels"] == "copied" else []
-    if "sharpens" in arguments:
-        parts.append("sharpened" if arguments["sharpens"] else "not sharpened")
+    if "key_strength" in arguments:
+        parts.append("sharpened" if arguments["key_strength"] else "not sharpened")
     if arguments.get("blur"):
         parts.append("pixels blurred")
     if record["trained_on"] is None:

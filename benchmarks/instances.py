@@ -38,7 +38,17 @@ PROTOCOL = (
     "ten drawings of each class, all in random order, the label of each told with the next one; of each sequence the "
     "mean over its classes, then mean and 95 % interval over sequences"
 )
-_TELLING = ("classes", "labels", "controller", "is_recurrent", "sharpens", "blur", "size", "tasks_per_step", "steps")
+_TELLING = (
+    "classes",
+    "labels",
+    "controller",
+    "is_recurrent",
+    "key_strength",
+    "blur",
+    "size",
+    "tasks_per_step",
+    "steps",
+)
 
 
 class Setting(NamedTuple):

@@ -1,11 +1,11 @@
 """What each head of a MANN does along sequences it was not trained on, and weights in which some of them are new.
 
-python benchmarks/memory_heads.py NAME|RUN [--sequences 100] [--json] [--fresh 3 [--sharpest 41] --out RUN]
+python benchmarks/memory_heads.py NAME|RUN [--sequences 100] [--json] [--fresh 3 [--max_key_strength 41] --out RUN]
 
-A head that writes only where it read last, and reads everywhere alike, keeps no example apart from another; a sharpness
-of hundreds is a choice that no gradient reaches. Neither comes back by itself. `--fresh` draws a head's key and gate
-anew, and the network begins by ignoring what it reads; `--sharpest` lets all heads start at the sharpness of new ones,
-below that bound. Then `quickstudy train … --start-from RUN`.
+A head that writes only where it read last, and reads everywhere alike, keeps no example apart from another; a key
+strength of hundreds is a choice that no gradient reaches. Neither comes back by itself. `--fresh` draws a head's key
+and gate anew, and the network begins by ignoring what it reads; `--max-key-strength` lets all heads start at the key
+strength of new ones, below that bound. Then `quickstudy train … --start-from RUN`.
 """
 
 import sys
@@ -44,7 +44,7 @@ class Options:
     """Print figures as JSON."""
     fresh: tuple[int, ...] = ()
     """Heads to draw anew, from 0."""
-    sharpest: float | None = None
+    max_key_strength: float | None = None
     """Start all heads as sharp as new ones, and bound them."""
     out: Path | None = None
     """Run folder for the weights."""
@@ -70,21 +70,27 @@ def observe(learner: MANN, x: Tensor, y: Tensor) -> list[dict[str, float]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in means_RF.tolist()]
 
 
-def renewed(name: str, fresh: tuple[int, ...], sharpest: float | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def renewed(
+    name: str, fresh: tuple[int, ...], max_key_strength: float | None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Weights and header like those of `name`, but for these heads, and the sharpness of all where it is bounded.
 
     Raises:
         UserError: if there are no such heads.
     """
     header = describe(name)
-    arguments = header["arguments"] if sharpest is None else {**header["arguments"], "sharpest": sharpest}
+    arguments = (
+        header["arguments"]
+        if max_key_strength is None
+        else {**header["arguments"], "max_key_strength": max_key_strength}
+    )
     torch.manual_seed(0)
     new: Any = build(header["recipe"], arguments).learner
     (_, width, heads), hidden = new.network.cell.sizes, new.network.cell.keys.in_features
     if not set(fresh) <= set(range(heads)):
         raise UserError(f"Fresh heads {fresh} were asked for, but '{name}' has heads 0 to {heads - 1}.")
     drawn, kept = new.state_dict(), load(name).state_dict()
-    weights = {key: drawn[key] if sharpest and ".sharpness." in key else value for key, value in kept.items()}
+    weights = {key: drawn[key] if max_key_strength and ".sharpness." in key else value for key, value in kept.items()}
     for head in fresh:
         key, read = (slice(start + head * width, start + (head + 1) * width) for start in (0, hidden))
         for part, rows in (("keys", key), ("gates", head), ("sharpness", head)):
@@ -124,8 +130,10 @@ def main(name: Annotated[str, tyro.conf.Positional], options: Options) -> int:
     """Validation at the heads of a MANN, and write weights in which some are new."""
     try:
         learner, header = _learner(name), describe(name)
-        if (bool(options.fresh) or options.sharpest is not None) != (options.out is not None):
-            raise UserError("New heads go to a run folder: give --out with --fresh or --sharpest, and only then.")
+        if (bool(options.fresh) or options.max_key_strength is not None) != (options.out is not None):
+            raise UserError(
+                "New heads go to a run folder: give --out with --fresh or --max-key-strength, and only then."
+            )
         tasks = build(header["recipe"], header["arguments"]).validation(options.data_root)
         x, y = as_sequence(tasks.sample(options.sequences, torch.Generator().manual_seed(0)).to("cpu", torch.float32))
         heads = observe(learner, x, y)
@@ -134,7 +142,7 @@ def main(name: Annotated[str, tyro.conf.Positional], options: Options) -> int:
         else:
             _show(heads, learner.network.cell.sizes[0])
         if options.out is not None:
-            _write(options.out, renewed(name, options.fresh, options.sharpest))
+            _write(options.out, renewed(name, options.fresh, options.max_key_strength))
     except (UserError, ValueError) as error:
         print(f"memory_heads: {error}", file=sys.stderr)
         return 2

@@ -2,8 +2,8 @@
 
 python benchmarks/tables.py [--check] [--root DIR]
 
-docs/results.md holds all tables, of accuracy by instance and of functions only short ones; README.md one of one-shot
-accuracy; docs/learners/STEM.md, where it has the marks, those of its learner.
+README.md holds one table with a row for each learner; docs/results.md holds all tables, those of accuracy by instance
+and of functions in short; docs/learners/STEM.md, where it has the marks, holds those of its learner.
 """
 
 import json
@@ -18,8 +18,9 @@ import tyro
 
 import function_tables
 import instance_tables
-from accuracy_tables import accuracy_section, control_section, short_section, uneven_section
+from accuracy_tables import accuracy_section, control_section, uneven_section
 from completion_tables import completion_section
+from learner_table import Measured, learner_section
 from quickstudy.pretrained import describe
 from regressor_tables import mixture_section, series_section
 from speed_tables import HEADINGS, cache_rows, machines, sampler_rows, step_rows, throughput_rows
@@ -93,6 +94,11 @@ class Results:
         functions = function_tables.in_short(self.functions)
         return replace(self, instances=ours, published_instances=theirs, functions=functions, series=None)
 
+    def measured(self) -> Measured:
+        """What the table of README.md is made of."""
+        ours, theirs = self.instances, self.published_instances
+        return Measured(self.accuracies, self.published, ours, theirs, self.functions, self.completion)
+
     def of_learner(self, learner: str) -> "Results":
         """A learner's own figures, and of speed only what was measured of that learner alone.
 
@@ -156,7 +162,7 @@ def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     results = Results.read(root)
     readme, page = root / "README.md", root / "docs" / "results.md"
     text = _marked(readme)
-    yield readme, text, replaced(text, short_section(results.accuracies, results.published) or _NOTHING)
+    yield readme, text, replaced(text, learner_section(results.measured()))
     text = _marked(page)
     yield page, text, replaced(text, render(results.in_short()))
     for page in sorted((root / "docs" / "learners").glob("*.md")):

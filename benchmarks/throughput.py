@@ -86,11 +86,14 @@ class Training:
         self.learner: Learner = experiment.learner
         if encoder is not None:
             self.learner.encoder = encoder
+        chosen = experiment.optimisation
         self.optimiser = AdamW(
-            self.learner.parameters(), lr=experiment.learning_rate, weight_decay=experiment.weight_decay
+            self.learner.parameters(),
+            lr=chosen.learning_rate,
+            weight_decay=chosen.weight_decay,
         )
-        assert experiment.average_decay is not None
-        self.average = averaged(self.learner, experiment.average_decay)
+        assert chosen.average_decay is not None
+        self.average = averaged(self.learner, chosen.average_decay)
 
     def step(self, tasks: Tasks) -> None:
         """All tasks at once."""

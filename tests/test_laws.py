@@ -96,7 +96,7 @@ LEARNERS = {
     "cnp, concatenated decoder": lambda: _cnp("concatenated"),
     "cnp, with places to spare": lambda: _cnp("concatenated", num_ways=5),
     "mann": lambda: MANN(
-        PIXELS, max_ways=3, hidden=64, slots=16, width=10, heads=2, labels_come="at once", sharpens=True
+        PIXELS, max_ways=3, hidden=64, slots=16, width=10, heads=2, labels_come="at once", key_strength=True
     ),
     "lstm": lambda: LSTM(PIXELS, max_ways=3, hidden=64, labels_come="at once"),
     "meta networks": _metanet,

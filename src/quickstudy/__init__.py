@@ -1,8 +1,8 @@
-"""quickstudy: networks that learn a new task by reading a few labelled examples, in one forward pass.
+"""Networks that learn a new task by reading a few labelled examples, in one forward pass.
 
 learner = quickstudy.load("omniglot-protonet")
-state = learner.adapt(support_x, support_y)       # once, for a batch of tasks
-prediction = learner.predict(state, query_x)      # a torch.distributions object, as often as you like
+state = learner.adapt(support_x, support_y)   # reads the examples of a batch of tasks, once
+prediction = learner.predict(state, query_x)  # a torch.distributions object; call it as often as you like
 """
 
 from importlib.metadata import version

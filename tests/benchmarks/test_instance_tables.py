@@ -32,7 +32,7 @@ def record(
 
 
 def mann(weights: str, mean: float, **given: Any) -> dict[str, Any]:
-    telling = {"controller": "lstm", "sharpens": True, "tasks_per_step": 16, "steps": 18_000, **given}
+    telling = {"controller": "lstm", "key_strength": True, "tasks_per_step": 16, "steps": 18_000, **given}
     return record(weights, "omniglot-mann-sequences", mean, **telling)
 
 
@@ -114,7 +114,7 @@ def test_without_ours_there_is_no_table(project: Path) -> None:
         (record("w", "omniglot-lstm", 1.0, is_recurrent=True), "LSTM", "ours, `w`"),
         (record("w", "omniglot-lstm", 1.0, is_recurrent=False), "feed-forward", "ours, `w`"),
         (record("w", "omniglot-transformer", 1.0, size=20), "transformer", "ours, `w`"),
-        (mann("w", 1.0, sharpens=False), "MANN", "ours, `w`, not sharpened, 18,000 steps of 16"),
+        (mann("w", 1.0, key_strength=False), "MANN", "ours, `w`, not sharpened, 18,000 steps of 16"),
         (mann("w", 1.0, blur=0.8), "MANN", "ours, `w`, sharpened, pixels blurred, 18,000 steps of 16"),
         (mann("w", 1.0, blur=0.0), "MANN", "ours, `w`, sharpened, 18,000 steps of 16"),
         ({**mann("w", 1.0), "minutes": 90.0}, "MANN", "ours, `w`, sharpened, 90 minutes"),

@@ -48,7 +48,7 @@ def test_slots_are_asked_for_as_many_classes_as_they_were_built_for_and_others_f
 def test_a_record_says_who_was_asked_what_and_holds_what_the_command_prints(
     tmp_path: Path, made_up_omniglot: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = trained(tmp_path / "small-mann", labels="one-hot", sharpens=False, controller="feed-forward")
+    run = trained(tmp_path / "small-mann", labels="one-hot", key_strength=False, controller="feed-forward")
     assert instances.main([str(run)], options(tmp_path)) == 0
     told = capsys.readouterr()
     assert "3 classes" in told.out
@@ -56,7 +56,7 @@ def test_a_record_says_who_was_asked_what_and_holds_what_the_command_prints(
     text = (tmp_path / "out" / "instances-small-mann.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     (record,) = json.loads(text)
-    telling = {"classes": 3, "labels": "one-hot", "controller": "feed-forward", "sharpens": False}
+    telling = {"classes": 3, "labels": "one-hot", "controller": "feed-forward", "key_strength": False}
     assert record["arguments"] == {**telling, "size": 20, "tasks_per_step": 4, "steps": 3}
     expected = {"weights": "small-mann", "recipe": "omniglot-mann-sequences", "trained_on": "omniglot vinyals"}
     expected |= {"labels": "one-hot", "classes": 3, "minutes": None, "best_step": 2}

@@ -38,7 +38,7 @@ def test_a_head_that_reads_everywhere_alike_spreads_over_all_slots() -> None:
 
 
 def test_a_hard_choice_is_one_slot_and_gates_tell_where_is_written() -> None:
-    reader = learner(sharpens=True)
+    reader = learner(key_strength=True, addresses="after")
     with torch.no_grad():
         reader.network.cell.sharpness.bias.fill_(1e6)
         reader.network.cell.gates.weight.zero_()
@@ -74,9 +74,9 @@ def test_a_head_of_a_controller_that_is_fed_nothing_can_be_new(tmp_path: Path) -
 
 def test_written_they_are_a_run_to_start_from_with_bounded_heads(tmp_path: Path, capsys) -> None:
     run = tmp_path / "fresh"
-    assert memory_heads.main(WEIGHTS, Options(sequences=2, fresh=(3,), sharpest=41.0, out=run, json=True)) == 0
+    assert memory_heads.main(WEIGHTS, Options(sequences=2, fresh=(3,), max_key_strength=41.0, out=run, json=True)) == 0
     assert len(json.loads(capsys.readouterr().out)["heads"]) == 4
-    assert read_header(run / "best.safetensors")["arguments"]["sharpest"] == 41
+    assert read_header(run / "best.safetensors")["arguments"]["max_key_strength"] == 41
     hidden = torch.randn(2, 200)
     assert torch.allclose(quickstudy.load(run).network.cell.sharpness_of(hidden), torch.full((2, 4), 10.0))
     assert memory_heads.main(WEIGHTS, Options(sequences=2, fresh=(3,), out=run)) == 2

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+import learner_table
 import table_layout
 import tables
+from quickstudy import learners
 
 BENCHMARKS = Path(tables.__file__).parent
 
@@ -206,16 +208,42 @@ def test_a_learners_page_holds_its_accuracies_only(project: Path) -> None:
     assert (project / "docs" / "learners" / "cnp.md").read_text() == "no marks here\n"
 
 
-def test_the_readme_has_one_shot_on_the_papers_classes_alone(project: Path) -> None:
-    records = [figures("omniglot-maml", (5, 1), 0.98, transductive=True), accuracy((20, 1), 0.95)]
-    records.append({**figures("omniglot-maml", (5, 1), 0.97, transductive=False), "inductive": True})
+def readme_row(root: Path, stem: str) -> str:
+    (row,) = (line for line in (root / "README.md").read_text().splitlines() if f"learners/{stem}.md)" in line)
+    return row
+
+
+def test_the_readme_has_one_row_for_each_learner_of_the_package(project: Path) -> None:
+    assert tables.main(tables.Options(root=project)) == 0
+    modules = {path.stem for path in Path(learners.__file__).parent.glob("[!_]*.py")}
+    pages = {path.stem for path in (BENCHMARKS.parent / "docs" / "learners").glob("[!i]*.md")}
+    rows = [line for line in (project / "README.md").read_text().splitlines() if line.startswith("| [")]
+    assert len(rows) == len(learner_table.LEARNERS) == len(pages)
+    for stem in pages:
+        assert f"[`{stem}.py`](src/quickstudy/learners/{stem}.py)" in readme_row(project, stem)
+    assert modules - pages == {"lstm"}  # It is on MANN's page.
+
+
+def test_the_readme_has_a_learners_one_shot_figure_beside_the_papers(project: Path) -> None:
+    records = [
+        {**figures("omniglot-maml", (5, 1), 0.97, transductive=False), "inductive": True},
+        figures("omniglot-maml", (5, 1), 0.98, transductive=True),
+        figures("omniglot-snail", (20, 1), 0.95),
+    ]
     (project / "benchmarks" / "results" / "accuracy-more.json").write_text(json.dumps(records))
     assert tables.main(tables.Options(root=project)) == 0
-    rows = [line for line in (project / "README.md").read_text().splitlines() if line.startswith("| `")]
-    assert sorted(rows) == [
-        "| `omniglot-maml`, transductive | 98.00 ± 0.11 (98.7) |  |",
-        "| `omniglot-protonet` | 98.51 ± 0.11 (98.8) | 95.00 ± 0.11 (96.0) |",
-    ]
+    assert readme_row(project, "protonet").endswith("| 98.51 ± 0.11 | 98.8, Snell et al., 2017 |")
+    assert readme_row(project, "maml").endswith("| 98.00 ± 0.11, transductive | 98.7, Finn et al., 2017 |")
+    assert readme_row(project, "snail").endswith("|  | Mishra et al., 2018 |")
+    assert readme_row(project, "attentive_cnp").endswith("| no weights | Kim et al., 2019 |")
+
+
+def test_the_readme_measures_learners_of_functions_images_and_sequences_in_their_own_ways() -> None:
+    measured = tables.Results.read(BENCHMARKS.parent).measured()
+    text = learner_table.learner_section(measured)
+    assert "| 2nd drawing of a class: 87.24 ± 0.96 | 82.8, Santoro et al., 2016 |" in text
+    assert "nats (exact posterior -0.11) | Nguyen and Grover, 2022 |" in text
+    assert "| squared error 0.0287 ± 0.0009 from 100 pixels | Gordon et al., 2020 |" in text
 
 
 def test_snails_cache_is_in_the_results_and_on_snails_page(project: Path) -> None:

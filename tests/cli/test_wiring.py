@@ -240,13 +240,13 @@ def test_a_frozen_encoder_stays_as_it_started(quickstudy, few_characters, tmp_pa
     start = _weights(tmp_path / "start", LAKE)
     small = ("--max-ways", 3, "--ways", 3, "--shots", 1, "--pool", "None", "--generated", 0, "--tasks-per-step", 1)
     command = ("train", "omniglot-transformer", *small, "--steps", 1, "--test-tasks", 0)
-    code, _, err = quickstudy(*command, "--frozen-encoder", "--start-from", start, "--out", tmp_path / "run")
+    code, _, err = quickstudy(*command, "--frozen-encoder", 1, "--start-from", start, "--out", tmp_path / "run")
     assert code == 0, err
     began, _ = load_checkpoint(start / "best.safetensors")
     ended, _ = load_checkpoint(tmp_path / "run/last.safetensors")
     shared = [name for name in began if f"learner.{name}" in ended]
     assert shared
     assert all(torch.equal(began[name], ended[f"learner.{name}"]) for name in shared)
-    code, _, err = quickstudy(*command, "--frozen-encoder", "--out", tmp_path / "other")
+    code, _, err = quickstudy(*command, "--frozen-encoder", 1, "--out", tmp_path / "other")
     assert code == 2
     assert "would stay as it was drawn" in err

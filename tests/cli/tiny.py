@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from quickstudy.core import Experiment
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.recipes import RECIPES
@@ -17,7 +17,9 @@ from quickstudy.tasks import Episodes, Layout
 
 
 def tiny(
-    *, ways: int = 3, tasks_per_step: int = 2, learning_rate: float = 1e-3, average_decay: float = 0.9, steps: int = 12
+    *,
+    ways: int = 3,
+    optimisation: Optimisation = Optimisation(steps=12, tasks_per_step=2, average_decay=0.9),  # noqa: B008
 ) -> Experiment:
     """Characters of noise."""
 
@@ -30,10 +32,7 @@ def tiny(
         train=episodes(0, Layout(ways, 1, 2)),
         validation=episodes(1, Layout(ways, 1, 2)),
         test={f"{ways}-way {shots}-shot": episodes(2, Layout(ways, shots, 3)) for shots in (1, 5)},
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        average_decay=average_decay,
+        optimisation=optimisation,
         validate_every=5,
         validation_tasks=10,
     )

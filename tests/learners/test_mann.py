@@ -42,7 +42,7 @@ def strings(sequence, generator):
 
 def test_it_obeys_the_laws(tasks):
     torch.manual_seed(0)
-    learner = MANN(28 * 28, max_ways=5, labels_come="at once", sharpens=True, hidden=100, slots=16, width=20)
+    learner = MANN(28 * 28, max_ways=5, labels_come="at once", key_strength=True, hidden=100, slots=16, width=20)
     assert "training beats chance" in check_learner(learner, tasks, training_steps=180)
 
 
@@ -59,9 +59,10 @@ def test_the_sizes_are_the_papers():
 
 
 @both_controllers
-def test_a_step_is_made_of_controller_memory_and_output(controller, sequence):
+@pytest.mark.parametrize("addresses", ["before", "after"])
+def test_a_step_is_made_of_controller_memory_and_output(addresses, controller, sequence):
     """The first step, from an empty memory, with the null label."""
-    learner, (x, y) = build(controller=controller), sequence
+    learner, (x, y) = build(controller=controller, addresses=addresses), sequence
     cell = learner.network.cell
     drive = cell.from_inputs(x[:, 0])
     if controller == "lstm":
@@ -72,11 +73,14 @@ def test_a_step_is_made_of_controller_memory_and_output(controller, sequence):
     keys = cell.keys(hidden).tanh().view(2, 2, 10)
     alpha = cell.gates(hidden).sigmoid()
     memory = torch.full((2, 16, 10), 1e-6, dtype=torch.float64)
+    addressed = memory.clone()
     memory[:, 1] = 0  # Slot 0 counts as used; 1 and 2 are next.
     memory[:, 0] += (alpha[..., None] * keys).sum(dim=1)
     for head in range(2):
         memory[:, 1 + head] += (1 - alpha[:, head, None]) * keys[:, head]
-    weights = torch.cosine_similarity(keys[:, :, None], memory[:, None], dim=-1).softmax(dim=-1)
+    if addresses == "after":
+        addressed = memory
+    weights = torch.cosine_similarity(keys[:, :, None], addressed[:, None], dim=-1).softmax(dim=-1)
     logits = learner.network.output(torch.cat([hidden, (weights @ memory).flatten(1)], dim=-1))
     found = learner.predict_sequence(x, y).logits[:, 0]
     assert torch.allclose(found, logits.log_softmax(dim=-1), atol=1e-10)
@@ -197,6 +201,31 @@ def test_where_labels_come_at_once_the_loss_is_that_of_the_predictions(sequence)
     assert (prediction.probs[1, :, 3] == 0).all()  # Label 3 was not in the support.
 
 
+@pytest.mark.parametrize("options", [{}, {"least_used": 1}, {"erase": "every", "addresses": "after"}])
+def test_slots_that_stay_empty_are_left_out_of_training_and_change_nothing(options, sequence):
+    (x, y), learner = sequence, build(slots=60, key_strength=True, **options)
+    tasks, losses = Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:]), []
+    cell, few = learner.network.cell, learner.network.cell.prior
+    assert few(2, steps=8).memory.memory.shape[1] < few(2).memory.memory.shape[1] == 60
+    for prior in (few, lambda num_tasks, steps: few(num_tasks)):
+        cell.prior = prior
+        learner.zero_grad()
+        losses.append((learner(tasks), None))
+        losses[-1][0].backward()
+        losses[-1] = losses[-1][0], [parameter.grad.clone() for parameter in learner.parameters()]
+    (one, gradients), (other, expected) = losses
+    assert torch.allclose(one, other, atol=1e-12)
+    assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(gradients, expected, strict=True))
+
+
+def test_late_labels_can_have_the_loss_of_the_queries_alone(sequence):
+    (x, y), learner = sequence, build(only_queries=True)
+    tasks = Tasks(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
+    state = learner.adapt(tasks.support_x, tasks.support_y)
+    prediction = learner.predict(state._replace(is_seen=torch.ones_like(state.is_seen)), tasks.query_x)
+    assert torch.allclose(learner(tasks), -prediction.log_prob(tasks.query_y).mean(), atol=1e-12)
+
+
 def test_in_training_labels_are_thrown_into_other_slots_each_time(sequence):
     (x, y), learner = sequence, build(max_ways=8)
     tasks = Tasks(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
@@ -295,20 +324,23 @@ def test_what_was_read_is_fed_to_the_next_step_only_where_asked(sequence):
 def test_sharpening_is_learnt(sequence):
     x, y = sequence
     assert build().network.cell.sharpness is None
-    learner = build(sharpens=True).train()
+    learner = build(key_strength=True).train()
     learner(Tasks(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])).backward()
     assert learner.network.cell.sharpness.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("sharpest", [None, 41.0])
-def test_sharpening_starts_at_ten_and_ends_at_its_bound(sharpest):
-    cell, thoughts = build(sharpens=True, sharpest=sharpest).network.cell, torch.zeros(1, 32, dtype=torch.float64)
+@pytest.mark.parametrize("max_key_strength", [None, 41.0])
+def test_sharpening_starts_at_ten_and_ends_at_its_bound(max_key_strength):
+    cell, thoughts = (
+        build(key_strength=True, max_key_strength=max_key_strength).network.cell,
+        torch.zeros(1, 32, dtype=torch.float64),
+    )
     assert torch.allclose(
-        cell.sharpness_of(thoughts), torch.full((1, 2), 10.0 if sharpest else 11.0).double(), atol=1e-3
+        cell.sharpness_of(thoughts), torch.full((1, 2), 10.0 if max_key_strength else 11.0).double(), atol=1e-3
     )
     with torch.no_grad():
         cell.sharpness.bias.fill_(1000.0)
-    assert torch.allclose(cell.sharpness_of(thoughts), torch.full((1, 2), sharpest or 1001.0).double())
+    assert torch.allclose(cell.sharpness_of(thoughts), torch.full((1, 2), max_key_strength or 1001.0).double())
 
 
 def test_a_gradient_reaches_every_parameter_and_every_item(sequence):
@@ -442,8 +474,13 @@ def test_queries_of_another_number_of_tasks_are_refused(sequence):
         ({"controller": "gru"}, "lstm or feed-forward"),
         ({"labels": "words"}, "one-hot or strings"),
         ({"heads": 17}, "17 heads need a slot each"),
-        ({"sharpest": 41.0}, "sharpens is False"),
-        ({"sharpens": True, "sharpest": 10.0}, "a bound above 10"),
+        ({"max_key_strength": 41.0}, "key_strength is False"),
+        ({"addresses": "during"}, "addresses is 'during', but before or after"),
+        ({"reads": "now"}, "reads is 'now', but before or after"),
+        ({"erase": "all"}, "erase is 'all', but none, first or every"),
+        ({"least_used": 17}, "least_used is 17, but 1 to 16"),
+        ({"least_used": 0}, "least_used is 0, but 1 to 16"),
+        ({"key_strength": True, "max_key_strength": 10.0}, "a bound above 10"),
     ],
 )
 def test_what_cannot_be_built_is_refused(options, complaint):

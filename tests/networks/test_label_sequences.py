@@ -1,3 +1,4 @@
+import math
 from itertools import permutations
 
 import pytest
@@ -63,19 +64,23 @@ def test_labels_not_seen_are_ruled_out_and_where_none_was_all_are_open():
     assert torch.allclose(found, torch.tensor([[0.5, 0.0, 0.5], [1 / 3, 1 / 3, 1 / 3]]))
 
 
-def dealings(kind: OneHotLabels | StringLabels, classes: list[int]) -> torch.Tensor:
+def dealings(kind: OneHotLabels | StringLabels, classes: list[int], drawn_letters: int | None = None) -> torch.Tensor:
     """Every way in which classes can be given labels of their own, (ways, L) or (ways, L, length)."""
-    numbers = torch.tensor(list(permutations(range(kind.num_labels), max(classes) + 1)))[:, classes]
+    letters = 1 if isinstance(kind, OneHotLabels) else drawn_letters or kind.length
+    numbers = torch.tensor(list(permutations(range(kind.num_symbols**letters), max(classes) + 1)))[:, classes]
     if isinstance(kind, OneHotLabels):
         return numbers
-    return numbers[..., None] // kind.num_symbols ** torch.arange(kind.length) % kind.num_symbols
+    return numbers[..., None] // kind.num_symbols ** (torch.arange(kind.length) % letters) % kind.num_symbols
 
 
-@pytest.mark.parametrize("kind", [OneHotLabels(4), OneHotLabels(3), StringLabels(2, 2)])
-def test_a_first_label_is_held_against_all_it_might_be_with_the_same_loss_and_gradient_over_all_dealings(kind):
+@pytest.mark.parametrize(
+    ("kind", "letters"),
+    [(OneHotLabels(4), None), (OneHotLabels(3), None), (StringLabels(2, 2), None), (StringLabels(3, 2), 2)],
+)
+def test_a_first_label_is_held_against_all_it_might_be_with_the_same_loss_and_gradient_over_all_dealings(kind, letters):
     torch.manual_seed(0)
     network = LabelSequences(LSTMCell(6, 8), kind).double()
-    labels = dealings(kind, [0, 1, 0, 2, 1])
+    labels = dealings(kind, [0, 1, 0, 2, 1], letters)
     logits = network.along(random(1, 5, 6).expand(len(labels), 5, 6), labels)
     plain, expected = kind.prediction(logits).log_prob(labels), expected_log_likelihood(kind, logits, labels)
     assert torch.allclose(plain[:, [2, 4]], expected[:, [2, 4]], atol=1e-12)
@@ -93,6 +98,23 @@ def test_a_first_label_costs_the_same_whichever_it_turns_out_to_be():
     assert torch.equal(found[:, 1], found[:1, 1].expand(3))
 
 
+def test_where_letters_repeat_only_strings_that_can_occur_are_open():
+    """Of one letter, the fifth class has the one string left; it is as sure as any that was told before."""
+    kind, letter = StringLabels(), torch.arange(5)
+    labels = letter[None, :, None].expand(1, 5, 5)
+    sure = 100 * F.one_hot(labels[:, -1:], 5).flatten(-2).double().expand(1, 5, 25)
+    assert float(expected_log_likelihood(kind, sure, labels)[0, -1]) == pytest.approx(0, abs=1e-9)
+    guess = expected_log_likelihood(kind, torch.zeros(1, 5, 25, dtype=torch.float64), labels)
+    assert torch.allclose(guess, torch.full((1, 5), 5 * math.log(1 / 5), dtype=torch.float64))
+
+
+@pytest.mark.parametrize("letters", [1, 2, 3, 4, 5])
+def test_how_many_strings_can_occur_is_seen_in_those_that_do(letters):
+    drawn = torch.randint(5, (4, 6, letters), generator=torch.Generator().manual_seed(0))
+    assert int(StringLabels().count(drawn[..., torch.arange(5) % letters])) == 5**letters
+    assert int(OneHotLabels(7).count(torch.tensor([[0, 1]]))) == 7
+
+
 def test_likelihoods_stay_out_of_mixed_precision():
     kind, labels, logits = StringLabels(), torch.arange(40).reshape(2, 4, 5) % 5, random(2, 4, 25).float()
     expected = expected_log_likelihood(kind, logits, labels)
@@ -105,7 +127,7 @@ class Counter(nn.Module):
 
     num_drives = num_outputs = 2
 
-    def prior(self, num_tasks):
+    def prior(self, num_tasks, steps=None):
         return torch.zeros(num_tasks, 1)
 
     def drive(self, features):

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from quickstudy.networks.memory import (
+    AccessOptions,
     MemoryState,
     access,
     content_weights,
@@ -49,25 +50,65 @@ def erased(state: MemoryState) -> torch.Tensor:
     return memory
 
 
-def test_a_step_equals_the_equations_written_out_for_every_slot(state, keys, gates):
-    after, reads = access(state, keys, gates, decay=0.9)
+orders = pytest.mark.parametrize("addresses", ["before", "after"])
+
+
+@orders
+@pytest.mark.parametrize("reads", ["before", "after"])
+@pytest.mark.parametrize("erase", ["none", "first", "every"])
+@pytest.mark.parametrize("least", [None, 1, 3])
+def test_a_step_equals_the_equations_written_out_for_every_slot(addresses, reads, erase, least, state, keys, gates):
+    after, found = access(state, keys, gates, options=AccessOptions(addresses, reads, erase, least, decay=0.9))
     for task in range(TASKS):
         order = sorted(range(SLOTS), key=lambda slot: float(state.usage[task, slot]))
-        memory, write = erased(state)[task], torch.zeros(HEADS, SLOTS, dtype=torch.float64)
+        memory, write = state.memory[task].clone(), torch.zeros(HEADS, SLOTS, dtype=torch.float64)
+        for slot in {"none": [], "first": order[:1], "every": order[: least or HEADS]}[erase]:
+            memory[slot] = 0
         for head in range(HEADS):
             alpha = torch.sigmoid(gates[task, head])
+            fresh = [order[head]] if least is None else order[:least]
             for slot in range(SLOTS):
-                is_least = float(slot == order[head])
-                write[head, slot] = alpha * state.read_weights[task, head, slot] + (1 - alpha) * is_least
+                write[head, slot] = alpha * state.read_weights[task, head, slot] + (1 - alpha) * float(slot in fresh)
                 memory[slot] += write[head, slot] * keys[task, head]
+        memories = {"before": state.memory[task], "after": memory}
         for head in range(HEADS):
-            cosines = torch.stack([F.cosine_similarity(keys[task, head], row, dim=0) for row in memory])
+            rows = memories[addresses]
+            cosines = torch.stack([F.cosine_similarity(keys[task, head], row, dim=0) for row in rows])
             assert torch.allclose(after.read_weights[task, head], cosines.softmax(dim=0), atol=1e-12)
-            read = sum(w * row for w, row in zip(cosines.softmax(dim=0), memory, strict=True))
-            assert torch.allclose(reads[task, head], read, atol=1e-12)
+            read = sum(w * row for w, row in zip(cosines.softmax(dim=0), memories[reads], strict=True))
+            assert torch.allclose(found[task, head], read, atol=1e-12)
         assert torch.allclose(after.memory[task], memory, atol=1e-12)
         usage = 0.9 * state.usage[task] + (after.read_weights[task] + write).sum(dim=0)
         assert torch.allclose(after.usage[task], usage, atol=1e-12)
+
+
+def made_by_hand() -> tuple[MemoryState, torch.Tensor]:
+    """Three orthogonal rows, the third the least used; and the key of a single head, which is like the second."""
+    rows = torch.tensor([[[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]], dtype=torch.float64)
+    usage, last_read = torch.tensor([[2.0, 1.0, 0.0]]).double(), torch.tensor([[[1.0, 0, 0]]]).double()
+    return MemoryState(rows, last_read, usage), torch.tensor([[[0.0, 1, 0, 0]]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("addresses", "found"), [("before", [0, 1, 0]), ("after", [0, 0.5, 0.5])])
+def test_a_key_finds_its_own_fresh_row_only_where_the_written_memory_is_addressed(addresses, found):
+    """The key is written to the third row, which it then resembles as well as the second."""
+    state, key = made_by_hand()
+    sharp, shut = torch.full((1, 1), 1e3).double(), torch.full((1, 1), SHUT).double()
+    after, _ = access(state, key, shut, sharp, AccessOptions(addresses))
+    assert torch.allclose(after.read_weights[0, 0], torch.tensor(found, dtype=torch.float64), atol=1e-12)
+
+
+@pytest.mark.parametrize(("reads", "content"), [("before", [0, 1, 0, 0]), ("after", [0, 1, 0, 3])])
+def test_content_is_read_from_the_memory_before_or_after_the_writing(reads, content):
+    """The gate is open and the second row was read last, so the key is added to the row that it finds."""
+    state, _ = made_by_hand()
+    state = state._replace(read_weights=torch.tensor([[[0.0, 1, 0]]]).double())
+    key = torch.tensor([[[0.0, 0, 0, 3]]]).double()
+    rows = state.memory.clone()
+    rows[0, 1, 3] = 1e-9  # The only row that the key resembles at all.
+    sharp, open_gate = torch.full((1, 1), 1e13).double(), torch.full((1, 1), OPEN).double()
+    _, read = access(state._replace(memory=rows), key, open_gate, sharp, AccessOptions("before", reads))
+    assert torch.allclose(read[0, 0], torch.tensor(content, dtype=torch.float64), atol=1e-8)
 
 
 def test_what_is_written_is_neither_lost_nor_invented(state, keys, gates):
@@ -106,17 +147,35 @@ def test_the_least_used_row_is_erased(state, keys):
     assert torch.equal(is_zero, F.one_hot(state.usage.argmin(dim=1), SLOTS).bool())
 
 
+@pytest.mark.parametrize(("erase", "wiped"), [("none", 0), ("first", 1), ("every", HEADS)])
+def test_as_many_of_the_least_used_rows_are_erased_as_the_option_says(erase, wiped, state, keys):
+    last_read = F.one_hot(state.usage.argmax(dim=1), SLOTS).double()[:, None].expand(-1, HEADS, -1)
+    gates = torch.full((TASKS, HEADS), OPEN).double()
+    after, _ = access(state._replace(read_weights=last_read), keys, gates, options=AccessOptions(erase=erase))
+    expected = F.one_hot(least_used(state.usage, HEADS)[:, :wiped], SLOTS).sum(dim=1).bool()
+    assert torch.equal((after.memory == 0).all(dim=-1), expected)
+
+
+def test_shared_least_used_slots_are_written_to_by_every_head_with_full_weight(state):
+    shut = torch.full((TASKS, HEADS), SHUT, dtype=torch.float64)
+    least = least_used(state.usage, 2)
+    weights = write_weights(state.read_weights, least, shut, are_shared=True)
+    assert torch.equal(weights, F.one_hot(least, SLOTS).sum(dim=1, keepdim=True).expand(-1, HEADS, -1).double())
+
+
 @pytest.mark.parametrize("usage", [torch.zeros(2, 128), torch.full((2, 128), 0.25)])
 def test_equally_used_slots_are_taken_in_order_and_no_more_than_asked_for(usage):
     assert torch.equal(least_used(usage, 4), torch.arange(4).expand(2, 4))
+    assert torch.equal(least_used(usage, 1), torch.zeros(2, 1, dtype=torch.long))
 
 
 def test_slots_are_taken_from_the_least_used_on():
     assert least_used(torch.tensor([[3.0, 0.5, 2.0, 0.5, 0.1]]), 4).tolist() == [[4, 1, 3, 2]]
+    assert least_used(torch.tensor([[3.0, 0.1, 2.0, 0.1, 0.5]]), 1).tolist() == [[1]]
 
 
 def test_total_usage_follows_its_recursion(state, keys, gates):
-    after, _ = access(state, keys, gates, decay=0.99)
+    after, _ = access(state, keys, gates)
     assert torch.allclose(after.usage.sum(dim=1), 0.99 * state.usage.sum(dim=1) + 2 * HEADS, atol=1e-12)
 
 
@@ -124,7 +183,7 @@ def test_total_usage_settles_at_eight_hundred(keys, gates):
     state = empty_memory(FLOAT64, TASKS, SLOTS, WIDTH, HEADS)
     state = state._replace(usage=torch.full_like(state.usage, 800 / SLOTS))
     for _ in range(5):
-        state, _ = access(state, keys, gates, decay=0.99)
+        state, _ = access(state, keys, gates)
         assert torch.allclose(state.usage.sum(dim=1), torch.full((TASKS,), 800.0, dtype=torch.float64), atol=1e-9)
 
 
@@ -136,7 +195,7 @@ def test_an_idle_slots_usage_fades_until_it_is_taken_before_those_in_use():
     key, gate, sharp = rows[:, :1], torch.full((1, 1), OPEN).double(), torch.full((1, 1), 1e4).double()
     assert least_used(state.usage, 2).tolist() == [[2, 0]]
     for step in range(1, 8):
-        state, _ = access(state, key, gate, sharp, decay=0.9)
+        state, _ = access(state, key, gate, sharp, AccessOptions(decay=0.9))
         assert float(state.usage[0, 1]) == pytest.approx(0.9**step, abs=1e-12)
     assert least_used(state.usage, 2).tolist() == [[2, 1]]
 
@@ -172,9 +231,11 @@ def test_tasks_have_memories_of_their_own(state, keys, gates):
     assert torch.allclose(reads[1:2], read, atol=1e-12)
 
 
-def test_gradients_are_those_of_finite_differences(state, keys, gates):
+@orders
+def test_gradients_are_those_of_finite_differences(addresses, state, keys, gates):
     def step(memory, weights, keys, gates, sharpness):
-        after, reads = access(MemoryState(memory, weights, state.usage), keys, gates, sharpness)
+        options = AccessOptions(addresses)
+        after, reads = access(MemoryState(memory, weights, state.usage), keys, gates, sharpness, options)
         return after.memory, after.read_weights, reads
 
     given = state.memory, state.read_weights, keys, gates, random(TASKS, HEADS, seed=5).exp()

@@ -9,8 +9,9 @@ from quickstudy.datasets import glyphs
 from quickstudy.evaluation import evaluate, evaluate_instances
 from quickstudy.learners import LSTM, InContextTransformer, ProtoNet
 from quickstudy.networks import Conv4
+from quickstudy.networks.memory import AccessOptions
 from quickstudy.pretrained import adopt, describe
-from quickstudy.recipes import build
+from quickstudy.recipes import build, default_arguments
 from quickstudy.tasks import Episodes, InstanceSequences, Layout, SequenceLayout
 
 SHIPPED = (
@@ -22,6 +23,8 @@ SHIPPED = (
     "omniglot-snail",
     "omniglot-transformer",
 )
+
+RECIPE = "omniglot-mann-sequences"
 
 
 def test_shipped_weights_are_available() -> None:
@@ -56,6 +59,23 @@ def test_shipped_weights_of_sequences_bind_labels_to_what_they_have_not_seen() -
     table = evaluate_instances(learner, sequences, 100)
     assert table.accuracy[0].mean < 0.457
     assert table.accuracy[1].mean > 0.6
+
+
+def test_weights_from_before_an_option_answer_as_they_did(tmp_path: Path) -> None:
+    """A header that does not say which memory is addressed is of a time when it was the one just written."""
+    arguments = {**default_arguments(RECIPE), "addresses": "after", "least_used": None}
+    weights = build(RECIPE, arguments).learner.state_dict()
+    former = {key: value for key, value in arguments.items() if key not in ("addresses", "least_used", "erase")}
+    for folder, stored in (("old", former), ("new", {**arguments, "addresses": "before"})):
+        save_checkpoint(tmp_path / folder / "best.safetensors", weights, {"recipe": RECIPE, "arguments": stored})
+    x, y = torch.rand(2, 9, 1, 20, 20), torch.arange(18).view(2, 9) % 5
+    old, new = (quickstudy.load(tmp_path / folder) for folder in ("old", "new"))
+    assert old.network.cell.access == AccessOptions("after", "after", "first", None)
+    assert new.network.cell.access == AccessOptions("before", "after", "first", None)
+    expected = build(RECIPE, arguments).learner.eval()
+    expected.load_state_dict(weights)
+    assert torch.equal(old.predict_sequence(x, y).logits, expected.predict_sequence(x, y).logits)
+    assert not torch.allclose(new.predict_sequence(x, y).logits, expected.predict_sequence(x, y).logits, atol=1e-6)
 
 
 def test_weights_load_whatever_the_random_state_and_leave_it_alone() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from quickstudy.core import Experiment, UserError
+from quickstudy.core import Experiment, Optimisation, UserError
 from quickstudy.learners import CNP
 from quickstudy.protocols import PointOptions, RegressionOptions, Weights, measure_regression
 from quickstudy.protocols.regression import Setting, by_support, evaluated, layout_of, settings
@@ -22,7 +22,11 @@ def _experiment(train=None, **test) -> Experiment:
     sources = {title: (lambda root, tasks=tasks: tasks) for title, tasks in test.items()}
     learner = CNP(hidden=8)
     return Experiment(
-        learner=learner, train=lambda _: trained, validation=lambda _: trained, test=sources, steps=1, tasks_per_step=1
+        learner=learner,
+        train=lambda _: trained,
+        validation=lambda _: trained,
+        test=sources,
+        optimisation=Optimisation(steps=1, tasks_per_step=1),
     )
 
 

@@ -1,8 +1,8 @@
 """Every number of every recipe: what cannot be trained with is refused, and all else draws tasks and computes."""
 
 import functools
-import inspect
 import math
+from dataclasses import is_dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,18 +12,26 @@ import torch
 from quickstudy.core import UserError, unchecked_distributions
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES, build, default_arguments
-from quickstudy.recipes.arguments import check_arguments
+from quickstudy.recipes.arguments import check_arguments, flattened, grouped, options
 
 BAD = (-1, 0, -1.0, 0.0, 1.0, math.nan, math.inf, -math.inf)
-SMALL = {"tasks_per_step": 1, "pool": (3, 3), "queries": 1, "hidden": 16, "test_steps": 1, "samples": 2, "pairs": 4}
+SMALL = {
+    "tasks_per_step": 1,
+    "pool": (3, 3),
+    "examples": 3,
+    "queries": 1,
+    "hidden": 16,
+    "test_steps": 1,
+    "samples": 2,
+    "pairs": 4,
+}
 PICTURES = "folder-completion-conv-cnp"  # Draws from a folder of the user's own.
 
 
 def _numbers(name: str) -> dict[str, set[type]]:
     """The recipe's arguments that are numbers, or hold some."""
     found = {}
-    for key, parameter in inspect.signature(RECIPES[name]).parameters.items():
-        annotation = parameter.annotation
+    for key, (annotation, _) in options(RECIPES[name]).items():
         kinds = {annotation, *get_args(annotation), *(kind for each in get_args(annotation) for kind in get_args(each))}
         if kinds & {int, float}:
             found[key] = kinds & {int, float}
@@ -66,7 +74,7 @@ def test_bad_numbers_are_refused_by_name_or_train(name: str, few_characters: Non
             else:
                 assert key in refusal
     assert all(value in (0, 1.0) for value in taken.values())
-    own = inspect.signature(RECIPES[name]).parameters
+    own = options(RECIPES[name])
     small = {key: value for key, value in SMALL.items() if key in own}
     small |= {"ways": 2} if "ways" in own else {}
     small |= {"shots": 1} if "shots" in own else {}
@@ -81,7 +89,21 @@ def test_bad_numbers_are_refused_by_name_or_train(name: str, few_characters: Non
 
 
 def test_all_counts_of_all_recipes_are_tried() -> None:
-    assert sum(len(_numbers(name)) for name in RECIPES) > 200
+    assert sum(len(_numbers(name)) for name in RECIPES) > 300
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_options_are_grouped_and_flattened_without_a_loss(name: str) -> None:
+    defaults = default_arguments(name)
+    arguments = grouped(RECIPES[name], defaults)
+    assert flattened(arguments) == defaults
+    assert grouped(RECIPES[name], {}) == {key: value for key, value in arguments.items() if is_dataclass(value)}
+
+
+def test_an_option_of_a_group_changes_nothing_else_in_it() -> None:
+    recipe = RECIPES["omniglot-protonet"]
+    found, default = grouped(recipe, {"copies": 3})["characters"], grouped(recipe, {})["characters"]
+    assert found == replace(default, copies=3) != default
 
 
 def _recipe(

@@ -23,6 +23,8 @@ PLAIN = {
     "strength": 0.0,
     "generated": 0.0,
     "copies": 0,
+    "mirrored": False,
+    "short": 0.0,
     "pool": None,
     "ways": 5,
     "shots": 1,
@@ -258,25 +260,27 @@ OPTIMISER = {
     "optimiser": "rmsprop",
     "tasks_per_step": 3,
     "steps": 17,
+    "warmup_steps": 5,
+    "gradient_clip": 3.0,
 }
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_options_of_the_optimiser_reach_the_experiment(name: str) -> None:
-    given = {key: value for key, value in OPTIMISER.items() if key in default_arguments(name)}
-    experiment = build(name, given)
-    assert {key: getattr(experiment, key) for key in given} == given
+    if default_arguments(name):
+        assert vars(build(name, OPTIMISER).optimisation) == OPTIMISER
 
 
-def test_reptiles_outer_rate_is_the_optimisers_and_it_goes_all_the_way_there() -> None:
-    experiment = build("omniglot-reptile", {"outer_rate": 0.5})
-    assert (experiment.learning_rate, experiment.optimiser, experiment.weight_decay) == (0.5, "sgd", 0.0)
+def test_reptiles_learning_rate_is_its_epsilon_of_plain_descent() -> None:
+    chosen = build("omniglot-reptile", {}).optimisation
+    assert (chosen.learning_rate, chosen.optimiser, chosen.weight_decay) == (1.0, "sgd", 0.0)
 
 
 @pytest.mark.parametrize("name", having("frozen_encoder"))
-def test_a_frozen_encoder_is_one_only_where_asked_for(name: str) -> None:
-    assert build(name, {}).frozen == ()
-    assert build(name, {"frozen_encoder": True}).frozen == ("encoder",)
+def test_an_encoder_is_frozen_for_the_share_that_was_given(name: str) -> None:
+    assert build(name, {"frozen_encoder": 0.0}).frozen == ()
+    partly = build(name, {"frozen_encoder": 0.75})
+    assert (partly.frozen, partly.frozen_share) == (("encoder",), 0.75)
 
 
 def test_all_drawings_of_a_warped_copy_are_warped_in_the_same_way(few_characters) -> None:

@@ -32,7 +32,7 @@ def test_strength_and_erasing_reach_the_views_and_the_drawn_pairs_train_the_lear
     experiment = build("omniglot-contrastive", {"pairs": 8, "strength": 0.5, "erased": 0.4, "rotations": False})
     pairs = experiment.train(None)
     assert pairs.augmentation == Augmentation().times(0.5)._replace(erased=0.4)
-    drawn = pairs.sample(experiment.tasks_per_step, torch.Generator().manual_seed(0))
+    drawn = pairs.sample(experiment.optimisation.tasks_per_step, torch.Generator().manual_seed(0))
     assert drawn.support_x.shape == (1, 8, 1, 28, 28)
     assert experiment.learner(drawn).isfinite()
 

@@ -1,5 +1,6 @@
 import torch
 
+from quickstudy.core import Optimisation
 from quickstudy.learners import CNP
 from quickstudy.recipes import build
 from quickstudy.recipes.general import general_experiment
@@ -11,7 +12,7 @@ def _drawn(source, count: int = 40) -> list[int]:
 
 
 def test_the_tests_are_titled_by_how_many_points_they_give() -> None:
-    experiment = general_experiment(CNP(hidden=8), tasks_per_step=1, learning_rate=1e-3, steps=1)
+    experiment = general_experiment(CNP(hidden=8), Optimisation(steps=1, tasks_per_step=1))
     for title, source in experiment.test.items():
         numbers = title.removeprefix("broader kinds, ").removesuffix(" points")
         least, most = (int(word) for word in numbers.split(" to "))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from quickstudy.core import Experiment, UserError
+from quickstudy.core import Experiment, Optimisation, UserError
 from quickstudy.learners import Nearest
 from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
 from quickstudy.tasks import Episodes, Layout
@@ -27,8 +27,7 @@ def experiment(contents: Mapping[str, Sequence[str]] | None = CONTENTS) -> Exper
         train=episodes,
         validation=episodes,
         test={},
-        steps=1,
-        tasks_per_step=1,
+        optimisation=Optimisation(steps=1, tasks_per_step=1),
         contents=None if contents is None else lambda root: contents,
     )
 

@@ -11,9 +11,9 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.distributions import Distribution, Independent, Normal
 
-from quickstudy.core import Experiment, Learner, UserError, categorical, load_checkpoint, read_header
+from quickstudy.core import Experiment, Learner, Optimisation, UserError, categorical, load_checkpoint, read_header
 from quickstudy.datasets import glyphs
-from quickstudy.learners import LSTM, MANN, ProtoNet
+from quickstudy.learners import LSTM, MANN, CNPClassifier, ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.tasks import (
     Episodes,
@@ -25,7 +25,7 @@ from quickstudy.tasks import (
     SequenceLayout,
 )
 from quickstudy.training import NonFiniteLossError, Progress, Run, train
-from quickstudy.training.loop import learning_rate, share_of_step, step_generator
+from quickstudy.training.loop import share_of_step, step_generator
 from quickstudy.training.run import PREVIOUS, load_end
 from quickstudy.training.validation import INSTANCE_NAMES
 
@@ -34,11 +34,13 @@ def _experiment(learner: Learner | None = None, **options) -> Experiment:
     layout = Layout(ways=5, shots=1, queries=2)
     torch.manual_seed(0)
     settings = {"steps": 12, "tasks_per_step": 2, "validate_every": 5, "validation_tasks": 10, **options}
+    schedule = Optimisation(**{key: settings.pop(key) for key in Optimisation.__dataclass_fields__ & settings.keys()})
     return Experiment(
         learner=learner or ProtoNet(Conv4(channels=8)),
         train=lambda root: GeneratedEpisodes(glyphs.sample, layout),
         validation=lambda root: Episodes(glyphs.load(20, 8), layout),
         test={},
+        optimisation=schedule,
         **settings,
     )
 
@@ -481,14 +483,6 @@ def test_watched_by_functions_a_likelihood_that_is_no_number_is_seen(tmp_path: P
         _train(tmp_path, experiment)
 
 
-def test_the_learning_rate_rises_then_falls_to_zero() -> None:
-    experiment = _experiment(learning_rate=2.0, warmup_steps=10)
-    assert learning_rate(experiment, 0, 0.0) == pytest.approx(0.2)
-    assert learning_rate(experiment, 10, 0.0) == pytest.approx(2.0)
-    assert learning_rate(experiment, 50, 0.5) == pytest.approx(1.0)
-    assert learning_rate(experiment, 100, 1.0) == pytest.approx(0.0)
-
-
 def test_every_step_and_process_draws_other_tasks() -> None:
     tasks = GeneratedEpisodes(glyphs.sample)
     seeds = {
@@ -535,3 +529,30 @@ def test_a_header_is_strict_json_even_before_the_first_look(tmp_path: Path, monk
     json.dumps(read_header(tmp_path / "last.safetensors"), allow_nan=False)
     position = _train(tmp_path, _experiment(), resume=True)
     assert position.best_step > 0
+
+
+def test_a_part_is_frozen_for_its_share_of_the_training_and_then_trained(tmp_path: Path) -> None:
+    folders = []
+    for share in (1.0, 0.5, 0.0):
+        torch.manual_seed(0)
+        encoder = Conv4(blocks=3, channels=8)
+        learner = CNPClassifier(encoder, encoder.num_features)
+        experiment = _experiment(learner, frozen=("encoder",), frozen_share=share, steps=4, validate_every=2)
+        first = {name: value.clone() for name, value in experiment.learner.state_dict().items()}
+        _train(tmp_path / str(share), experiment)
+        last = experiment.learner.state_dict()
+        folders.append({name: not torch.equal(first[name], last[name]) for name in first})
+    for name, *changed in zip(folders[0], *(each.values() for each in folders), strict=True):
+        assert changed == [not name.startswith("encoder"), True, True]
+
+
+def test_until_it_is_trained_a_frozen_part_keeps_its_statistics(tmp_path: Path) -> None:
+    counts = []
+    for share in (0.5, 0.0):
+        encoder = Conv4(blocks=3, channels=8)
+        learner = CNPClassifier(encoder, encoder.num_features)
+        experiment = _experiment(learner, frozen=("encoder",), frozen_share=share, steps=4)
+        _train(tmp_path / str(share), experiment)
+        (counter, *_) = (v for name, v in experiment.learner.state_dict().items() if "num_batches" in name)
+        counts.append(int(counter))
+    assert counts == [2, 4]

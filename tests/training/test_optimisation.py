@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from quickstudy.core import Experiment, Learner, Tasks, load_checkpoint
+from quickstudy.core import Experiment, Learner, Optimisation, Tasks, load_checkpoint
 from quickstudy.tasks import GaussianProcesses, PointLayout
 from quickstudy.training import NonFiniteLossError, Run, train
 
@@ -71,11 +71,13 @@ class Recorded(GaussianProcesses):
 
 def _experiment(learner: Learner | None = None, **options: Any) -> Experiment:
     settings = {"steps": 1, "tasks_per_step": 2, "optimiser": "sgd", "learning_rate": 1.0, **options}
+    schedule = Optimisation(**{key: settings.pop(key) for key in Optimisation.__dataclass_fields__ & settings.keys()})
     return Experiment(
         learner=learner or Slope(),
         train=lambda root: Recorded(),
         validation=lambda root: GaussianProcesses(PointLayout(3, 4)),
         test={},
+        optimisation=schedule,
         validation_tasks=2,
         validate_every=10**6,
         validate_by="functions",

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from quickstudy.core import Experiment, Learner
+from quickstudy.core import Experiment, Learner, Optimisation
 from quickstudy.evaluation import evaluate, evaluate_functions, evaluate_instances
 from quickstudy.learners import CNP, Nearest
 from quickstudy.tasks import Episodes, GaussianProcesses, InstanceSequences, Layout, PointLayout, SequenceLayout
@@ -16,7 +16,8 @@ def _experiment(learner: Learner, tasks, **options) -> Experiment:
         return tasks
 
     sources = {"train": source, "validation": source, "test": {}}
-    return Experiment(learner=learner, **sources, steps=1, tasks_per_step=1, validation_tasks=20, **options)
+    schedule = Optimisation(steps=1, tasks_per_step=1)
+    return Experiment(learner=learner, **sources, optimisation=schedule, validation_tasks=20, **options)
 
 
 @pytest.fixture

@@ -13,15 +13,19 @@ from quickstudy.core import UserError
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
 from quickstudy.protocols import FinalResult
 from quickstudy.protocols.records import json_text
+from quickstudy.recipes.arguments import flattened
 
 
-def parse(function: Callable[..., Any], program: str, arguments: list[str]) -> Any:
-    """Read a typed function's arguments from the command line and call it; a mistake exits with code 2."""
+def parse(function: Callable[..., Any], program: str, arguments: list[str], *, both_flags: bool = False) -> Any:
+    """Read a typed function's arguments from the command line and call it; a mistake exits with code 2.
+
+    With `both_flags` a switch has a flag for each of its two states, such as --jitter and --no-jitter.
+    """
     return tyro.cli(
         function,
         prog=f"quickstudy {program}",
         args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        config=(tyro.conf.OmitArgPrefixes, *(() if both_flags else (tyro.conf.FlagCreatePairsOff,))),
     )
 
 
@@ -38,11 +42,11 @@ def check_seed(seed: int) -> None:
 
 
 def captured(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """A function of the same signature and documentation that returns its arguments instead of using them."""
+    """A function of the same signature and documentation that returns its options instead of using them."""
 
     @functools.wraps(function)
     def capture(**arguments: Any) -> dict[str, Any]:
-        return arguments
+        return flattened(arguments)
 
     return capture
 

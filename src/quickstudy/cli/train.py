@@ -21,7 +21,7 @@ from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, describe
 from quickstudy.protocols import FinalTest
-from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
+from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe, stored_arguments
 from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
 from quickstudy.recipes.sources import refuse_leaking_start
 from quickstudy.training import NonFiniteLossError, Run, train
@@ -82,11 +82,12 @@ def run(arguments: list[str]) -> int:
 
     # The parameters' names head the two groups of options in the help.
     def command(
-        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)], run: TrainOptions
+        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)],
+        run: tyro.conf.FlagCreatePairsOff[TrainOptions],
     ) -> tuple[dict[str, Any], TrainOptions]:
         return recipe, run
 
-    setting, options = parse(command, f"train {name}", arguments[1:])
+    setting, options = parse(command, f"train {name}", arguments[1:], both_flags=True)
     _train(name, setting, options)
     return 0
 
@@ -94,7 +95,7 @@ def run(arguments: list[str]) -> int:
 def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     _refuse_options(options)
     # Once before other processes are started, so that a mistake is told once.
-    share_of_step(build(name, setting).tasks_per_step, options.devices * options.num_nodes)
+    share_of_step(build(name, setting).optimisation.tasks_per_step, options.devices * options.num_nodes)
     fabric = _fabric(options)
     # Folders are chosen once the other processes exist: they run this same code.
     folder = _agreed(fabric, lambda: _choose_folder(name, options))
@@ -218,6 +219,7 @@ def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str,
     stored = stored_header(folder)
     if stored["recipe"] != name:
         raise UserError(f"{folder} holds a training of '{stored['recipe']}', not of '{name}'. Resume that one.")
+    stored = {**stored, "arguments": stored_arguments(name, stored["arguments"])}
     plain = _header(name, default_arguments(name), TrainOptions())
     for key in (*plain["arguments"], *_RULED_BY_RUN):
         now, default = (header["arguments"].get(key, header.get(key)) for header in (given, plain))

@@ -14,6 +14,7 @@ from quickstudy.core.distributions import Ink, categorical, independent, mixture
 from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.learner import Learner, OnlineLearner
+from quickstudy.core.optimisation import Optimisation, Optimiser
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
 from quickstudy.core.stored_states import load_state, register_state, save_state
@@ -22,6 +23,7 @@ from quickstudy.core.tasks import (
     Oracle,
     SharedTasks,
     ShowsImages,
+    StagedDistribution,
     TaskDistribution,
     Tasks,
     TrainingDistribution,
@@ -35,9 +37,12 @@ __all__ = [
     "KnowsAnswers",
     "Learner",
     "OnlineLearner",
+    "Optimisation",
+    "Optimiser",
     "Oracle",
     "SharedTasks",
     "ShowsImages",
+    "StagedDistribution",
     "TaskDistribution",
     "TaskSource",
     "Tasks",

@@ -123,6 +123,14 @@ class TrainingDistribution(Protocol):
         """Draw a batch of tasks."""
 
 
+@runtime_checkable
+class StagedDistribution(TrainingDistribution, Protocol):
+    """Tasks that change in the course of a training."""
+
+    def at(self, fraction: float) -> TrainingDistribution:
+        """What is drawn from when this share of the training is over."""
+
+
 def in_random_slots(tasks: TrainingTasks, max_ways: int) -> TrainingTasks:
     """The same tasks with their classes called by other labels, drawn from all slots of a learner that has slots.
 

@@ -41,8 +41,9 @@ class LabelSequenceLearner(OnlineLearner):
     Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5).
 
     Labels come `late` as in the paper, each with the example after its own, and the loss is the mean over all answers,
-    those to the support included. Or they come `at once`, each with its own example, as suits a support that is
-    labelled anyway; the loss is then the queries' alone, with labels not yet told ruled out as in `predict`.
+    those to the support included, or with `only_queries` over those to the queries. Or they come `at once`, each with
+    its own example, as suits a support that is labelled anyway; the loss is then the queries' alone, with labels not
+    yet told ruled out as in `predict`.
     """
 
     order_matters = True
@@ -57,6 +58,7 @@ class LabelSequenceLearner(OnlineLearner):
         labels: Labels,
         max_ways: int,
         labels_come: LabelTime,
+        only_queries: bool = False,
     ) -> None:
         super().__init__()
         if labels not in ("one-hot", "strings"):
@@ -64,7 +66,7 @@ class LabelSequenceLearner(OnlineLearner):
         if labels_come not in ("late", "at once"):
             raise ValueError(f"labels_come is {labels_come!r}, but late or at once was expected.")
         self.labels = OneHotLabels(max_ways) if labels == "one-hot" else StringLabels()
-        self.num_features = num_features
+        self.num_features, self.only_queries = num_features, only_queries
         self.encoder = encoder or nn.Flatten(2)
         cell = make_cell(num_features)
         self.network = LabelSequences(cell, self.labels, labels_are_late=labels_come == "late")
@@ -98,8 +100,9 @@ class LabelSequenceLearner(OnlineLearner):
         """Minus the mean log-likelihood of the answers; in training, labels are thrown at random into the slots.
 
         Where labels are late, the answers are those at every step of the support and for every query: a task of one
-        query is the paper's sequence, its last item the query. Else they are those for the queries. In training, what
-        is said to a class's first example, whose label nobody can know, is held against every label it might have had.
+        query is the paper's sequence, its last item the query. Else, or with `only_queries`, they are those for the
+        queries. In training, what is said to a class's first example, whose label nobody can know, is held against
+        every label it might have had.
         """
         extremes = self.labels.extremes(tasks.support_y)
         check_tasks(tasks._replace(support_y=extremes), self.labels.num_symbols)
@@ -107,10 +110,13 @@ class LabelSequenceLearner(OnlineLearner):
         if self.training:
             support_y, query_y = self.labels.shuffled(support_y, query_y)
         z_TSD, z_TQD = tasks.embedded(self._encode)
-        told_TSN, state = self.network.read(self.prior(len(support_y)), z_TSD, support_y)
+        prior = self.network.prior(len(support_y), steps=z_TSD.shape[1] + 1)
+        told_TSN, state = self.network.read(prior, z_TSD, support_y)
         asked_TQN = self._ask(state, z_TQD)
         if not self.network.labels_are_late:
             return -self.labels.prediction(asked_TQN, state.is_seen).log_prob(query_y).mean()
+        if self.only_queries:
+            return -self.labels.prediction(asked_TQN).log_prob(query_y).mean()
         logits, answers = torch.cat([told_TSN, asked_TQN], dim=1), torch.cat([support_y, query_y], dim=1)
         if self.training:
             return -expected_log_likelihood(self.labels, logits, answers).mean()
@@ -118,7 +124,7 @@ class LabelSequenceLearner(OnlineLearner):
 
     def compile(self, *options: Any, **named: Any) -> None:
         """Compile the cell alone: it is what takes the time, and the same at every step, however long the sequence."""
-        self.network.cell.compile(*options, **named)
+        self.network.cell.compile(*options, **{"dynamic": False, **named})  # A memory has few sizes.
 
     def _encode(self, x: Tensor) -> Tensor:
         """Features (T, L, D) of inputs (T, L, *input), of all steps at once."""

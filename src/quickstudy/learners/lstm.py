@@ -19,7 +19,7 @@ class LSTMCell(nn.Module):
         self.from_before = nn.Linear(hidden, 4 * hidden, bias=False)  # W_hh
         self.num_drives, self.num_outputs = 4 * hidden, hidden
 
-    def prior(self, num_tasks: int) -> LSTMState:
+    def prior(self, num_tasks: int, steps: int | None = None) -> LSTMState:
         """Nothing in mind."""
         nothing_TH = self.from_before.weight.new_zeros(num_tasks, self.num_outputs)
         return LSTMState(nothing_TH, nothing_TH)
@@ -42,7 +42,7 @@ class FeedForwardCell(nn.Module):
         self.from_inputs = nn.Linear(num_inputs, hidden)
         self.num_drives = self.num_outputs = hidden
 
-    def prior(self, num_tasks: int) -> tuple[()]:
+    def prior(self, num_tasks: int, steps: int | None = None) -> tuple[()]:
         """Nothing."""
         return ()
 

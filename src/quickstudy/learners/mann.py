@@ -9,18 +9,32 @@ off, in parallel, after the support, whose labels may come `at once`; and labels
 task has classes make one set of weights serve any number of ways.
 """
 
-from math import log
+from math import ceil, log
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from quickstudy.learners._label_sequences import Labels, LabelSequenceLearner, LabelTime
-from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
+from quickstudy.learners._label_sequences import Labels, LabelSequenceLearner
+from quickstudy.learners._label_sequences import LabelTime as LabelTime
+from quickstudy.networks.memory import (
+    AccessOptions,
+    Erase,
+    LSTMState,
+    MemoryState,
+    Time,
+    access,
+    empty_memory,
+    lstm_inputs,
+    lstm_step,
+)
 
 _FIRST_SHARPNESS = 10.0
 """Unsharpened, a row exactly like the key gets e times the share of one unlike it, among 128 rows hardly a trace."""
+
+_ROWS_AT_ONCE = 32
+"""Of a memory that is built for short sequences: of few sizes, so that few are compiled."""
 
 Controller = Literal["lstm", "feed-forward"]
 
@@ -48,41 +62,58 @@ class MANNCell(nn.Module):
         slots: int,
         width: int,
         heads: int,
-        usage_decay: float,
+        access: AccessOptions,
         feeds_reads: bool,
-        sharpens: bool,
-        sharpest: float | None,
+        key_strength: bool,
+        max_key_strength: float | None,
     ) -> None:
         super().__init__()
         if controller not in ("lstm", "feed-forward"):
             raise ValueError(f"controller is {controller!r}, but lstm or feed-forward was expected.")
+        for name, value, choices in (
+            ("addresses", access.addresses, ("before", "after")),
+            ("reads", access.reads, ("before", "after")),
+            ("erase", access.erase, ("none", "first", "every")),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} is {value!r}, but {', '.join(choices[:-1])} or {choices[-1]} was expected.")
+        if access.least_used is not None and not 1 <= access.least_used <= slots:
+            raise ValueError(f"least_used is {access.least_used}, but 1 to {slots}, the number of slots, was expected.")
         if heads > slots:
             raise ValueError(f"{heads} heads need a slot each, but there are {slots}. Build more slots or fewer heads.")
-        if sharpest is not None and not (sharpens and sharpest > _FIRST_SHARPNESS):
+        if max_key_strength is not None and not (key_strength and max_key_strength > _FIRST_SHARPNESS):
             raise ValueError(
-                f"sharpest is {sharpest} and sharpens is {sharpens}, but a bound above {_FIRST_SHARPNESS:g}, where "
-                "sharpening starts, was expected, and only where there is sharpening."
+                f"max_key_strength is {max_key_strength} and key_strength is {key_strength}, but a bound above "
+                f"{_FIRST_SHARPNESS:g}, the first key strength, was expected, and only with key strength."
             )
         self.sizes = slots, width, heads
-        self.usage_decay, self.feeds_reads, self.sharpest = usage_decay, feeds_reads, sharpest
+        self.access, self.feeds_reads, self.max_key_strength = access, feeds_reads, max_key_strength
         is_recurrent = controller == "lstm"
         self.from_inputs = lstm_inputs(num_inputs, hidden) if is_recurrent else nn.Linear(num_inputs, hidden)  # W_xh, b
         fed_back = hidden + (heads * width if feeds_reads else 0)
         self.from_before = nn.Linear(fed_back, 4 * hidden, bias=False) if is_recurrent else None  # W_hh
         self.keys = nn.Linear(hidden, heads * width)  # W_k
         self.gates = nn.Linear(hidden, heads)  # W_a
-        self.sharpness = nn.Linear(hidden, heads) if sharpens else None
+        self.sharpness = nn.Linear(hidden, heads) if key_strength else None
         if self.sharpness is not None:
             nn.init.constant_(self.sharpness.bias, _FIRST_SHARPNESS)
-            if sharpest is not None:
+            if max_key_strength is not None:
                 nn.init.zeros_(self.sharpness.weight)
-                nn.init.constant_(self.sharpness.bias, log((_FIRST_SHARPNESS - 1) / (sharpest - _FIRST_SHARPNESS)))
+                nn.init.constant_(
+                    self.sharpness.bias, log((_FIRST_SHARPNESS - 1) / (max_key_strength - _FIRST_SHARPNESS))
+                )
         self.num_drives, self.num_outputs = self.from_inputs.out_features, hidden + heads * width
 
-    def prior(self, num_tasks: int) -> MANNCarried:
-        """Nothing in mind, and an empty memory."""
+    def prior(self, num_tasks: int, steps: int | None = None) -> MANNCarried:
+        """Nothing in mind, and an empty memory; if no more steps will follow, without most slots that stay empty.
+
+        Those are alike, so that one stands for all of them: the outputs are the same, and sooner there.
+        """
         weight = self.keys.weight
         slots, width, heads = self.sizes
+        if steps is not None:
+            needed = 2 + steps * (self.access.least_used or heads)
+            slots = min(slots, _ROWS_AT_ONCE * ceil(needed / _ROWS_AT_ONCE))
         nothing_TH = weight.new_zeros(num_tasks, weight.shape[1])
         memory = empty_memory(weight, num_tasks, slots, width, heads)
         return MANNCarried(LSTMState(nothing_TH, nothing_TH), memory, weight.new_zeros(num_tasks, heads * width))
@@ -94,11 +125,16 @@ class MANNCell(nn.Module):
     def forward(self, drive_TG: Tensor, carried: MANNCarried) -> tuple[Tensor, MANNCarried]:
         """One step: control, write, read; the output is o_t = [h_t; r_t]."""
         controller = self._control(drive_TG, carried)
-        h_TH, (_, width, heads) = controller.hidden, self.sizes
+        h_TH, (slots, width, heads) = controller.hidden, self.sizes
         keys_TRW = self.keys(h_TH).tanh().unflatten(-1, (heads, width))  # k = tanh(W_k h)
         memory, reads_TRW = access(
-            carried.memory, keys_TRW, self.gates(h_TH), self.sharpness_of(h_TH), decay=self.usage_decay
-        )  # α = W_a h
+            carried.memory,
+            keys_TRW,
+            self.gates(h_TH),  # α = W_a h
+            self.sharpness_of(h_TH),
+            self.access,
+            copies=slots - carried.memory.memory.shape[1] + 1,
+        )
         reads = reads_TRW.flatten(1)
         return torch.cat([h_TH, reads], dim=-1), MANNCarried(controller, memory, reads)
 
@@ -115,15 +151,37 @@ class MANNCell(nn.Module):
         if self.sharpness is None:
             return None
         above_TR = self.sharpness(h_TH)
-        return 1 + (softplus(above_TR) if self.sharpest is None else (self.sharpest - 1) * above_TR.sigmoid())
+        return 1 + (
+            softplus(above_TR) if self.max_key_strength is None else (self.max_key_strength - 1) * above_TR.sigmoid()
+        )
 
 
 class MANN(LabelSequenceLearner):
     """Reads examples and their labels one after another into a memory of `slots` rows.
 
-    Inputs, labels and loss are those of `LabelSequenceLearner`. `feeds_reads` gives what was read from memory to the
-    controller's next step; `sharpens` lets the controller sharpen where it reads, as no head can in the paper, and
-    `sharpest` bounds that, lest a head's choice become so hard that no gradient tells it what else there was.
+    Args:
+        num_features: Numbers that the encoder gives for an example, or that an example has.
+        encoder: Network that embeds examples; None reads their numbers.
+        labels: One-hot labels or strings of five letters.
+        max_ways: Label slots.
+        controller: Network that drives the memory; the feed-forward one is a single layer.
+        hidden: Units of the controller.
+        slots: Rows of the memory.
+        width: Numbers in a row.
+        heads: Keys in a step; each writes and reads.
+        usage_decay: Share of a row's usage that is left after a step.
+        addresses: Memory that the keys are compared with: before this step's writing, or after it.
+        reads: Memory whose content is read: before this step's writing, or after it.
+        erase: Least-used rows that are erased before the writing: none, that of the first head, or those of all heads.
+        least_used: Number of least-used rows that each head writes to; None gives each head a row of its own.
+        feeds_reads: Give what was read to the controller's next step.
+        key_strength: Let the controller choose how sharply a head reads; the paper's heads cannot.
+        max_key_strength: Highest key strength. A head that reads too sharply gets no gradient from other rows.
+        labels_come: Labels come with the next example, or with their own.
+        only_queries: Where labels come late, the loss is that of the answers to the queries only.
+
+    Raises:
+        ValueError: if no such network can be built.
     """
 
     def __init__(
@@ -139,10 +197,15 @@ class MANN(LabelSequenceLearner):
         width: int = 40,
         heads: int = 4,
         usage_decay: float = 0.99,
+        addresses: Time = "before",
+        reads: Time = "after",
+        erase: Erase = "first",
+        least_used: int | None = None,
         feeds_reads: bool = True,
-        sharpens: bool = False,
-        sharpest: float | None = None,
+        key_strength: bool = False,
+        max_key_strength: float | None = None,
         labels_come: LabelTime = "late",
+        only_queries: bool = False,
     ) -> None:
         def make_cell(num_inputs: int) -> MANNCell:
             return MANNCell(
@@ -152,10 +215,10 @@ class MANN(LabelSequenceLearner):
                 slots=slots,
                 width=width,
                 heads=heads,
-                usage_decay=usage_decay,
+                access=AccessOptions(addresses, reads, erase, least_used, usage_decay),
                 feeds_reads=feeds_reads,
-                sharpens=sharpens,
-                sharpest=sharpest,
+                key_strength=key_strength,
+                max_key_strength=max_key_strength,
             )
 
         super().__init__(
@@ -165,4 +228,5 @@ class MANN(LabelSequenceLearner):
             labels=labels,
             max_ways=max_ways,
             labels_come=labels_come,
+            only_queries=only_queries,
         )

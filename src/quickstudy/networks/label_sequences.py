@@ -25,7 +25,7 @@ class OneHotLabels:
     """A label is one of a number of slots; `num_symbols` is that number."""
 
     def __init__(self, slots: int) -> None:
-        self.num_symbols = self.width = self.slots = self.num_labels = slots
+        self.num_symbols = self.width = self.slots = slots
 
     def encode(self, labels: Tensor, like: Tensor) -> Tensor:
         """What the network reads, (T, L, N), of labels (T, L)."""
@@ -34,6 +34,10 @@ class OneHotLabels:
     def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
         """Which slots the labels (T, L) name, (T, N) booleans; those where the mask is False name none."""
         return members(labels, self.width, mask_TL).any(dim=1)
+
+    def count(self, labels: Tensor) -> Tensor:
+        """How many labels can occur, a single number: as many as there are slots."""
+        return labels.new_tensor(self.slots)
 
     def extremes(self, labels: Tensor) -> Tensor:
         """For each label (T, L) the symbol to be checked: itself."""
@@ -61,7 +65,6 @@ class StringLabels:
 
     def __init__(self, length: int = 5, num_symbols: int = 5) -> None:
         self.length, self.num_symbols, self.width = length, num_symbols, length * num_symbols
-        self.num_labels = num_symbols**length
         self.slots = 0  # No string has a place of its own.
 
     def encode(self, labels: Tensor, like: Tensor) -> Tensor:
@@ -71,6 +74,15 @@ class StringLabels:
     def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
         """Nothing, (T, 0): strings are not kept account of."""
         return labels.new_zeros((labels.shape[0], 0), dtype=torch.bool)
+
+    def count(self, labels: Tensor) -> Tensor:
+        """How many strings can occur beside these (T, L, length), a single number.
+
+        Fewer letters than the length may have been drawn, which the others then repeat in turn, in all strings alike.
+        """
+        place = torch.arange(self.length, device=labels.device)
+        drawn = [(labels == labels[..., place % letters]).all() for letters in range(1, self.length + 1)]
+        return self.num_symbols ** (1 + torch.stack(drawn).int().argmax())
 
     def extremes(self, labels: Tensor) -> Tensor:
         """For each label the symbol to be checked, (T, L): its lowest if that is negative, else its highest."""
@@ -101,7 +113,7 @@ def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tenso
 
     Labels are assigned at random, so the first of a class could have been any that was not told before. The mean over
     all of these is what the log-likelihood is on average, and so is its gradient, without the noise of the draw
-    (Rao and Blackwell).
+    (Rao and Blackwell). Only labels that can occur are open: of strings that repeat their letters, few.
     """
     logs_TLN = kind.log_probs(logits_TLN)
     told_TLN = kind.encode(labels, like=logs_TLN)
@@ -111,8 +123,10 @@ def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tenso
     is_earlier_LL = torch.ones(logs_TLL.shape[1:], dtype=torch.bool, device=logs_TLL.device).tril(-1)
     is_first_TL = ~(is_same_TLL & is_earlier_LL).any(dim=2)
     is_told_TLL = is_first_TL[:, None] & is_earlier_LL  # Each label once, at all steps after it came.
-    of_all_TL = logs_TLN.sum(dim=-1) * (kind.num_labels / kind.num_symbols)
-    num_open_TL = kind.num_labels - is_told_TLL.sum(dim=2)
+    # Over all labels that can occur, each symbol of each place comes equally often, whether or not letters repeat.
+    num_labels = kind.count(labels)
+    of_all_TL = logs_TLN.sum(dim=-1) * (num_labels / kind.num_symbols)
+    num_open_TL = num_labels - is_told_TLL.sum(dim=2)
     guessed_TL = (of_all_TL - (logs_TLL * is_told_TLL).sum(dim=2)) / num_open_TL.clamp(min=1)
     return torch.where(is_first_TL, guessed_TL, logs_TLL.diagonal(dim1=1, dim2=2))
 
@@ -123,8 +137,8 @@ class Cell(Protocol):
     num_drives: int
     num_outputs: int
 
-    def prior(self, num_tasks: int) -> Any:
-        """What is carried before the first step."""
+    def prior(self, num_tasks: int, steps: int | None = None) -> Any:
+        """What is carried before the first step; if `steps` is given, no more will follow."""
 
     def drive(self, features_TLD: Tensor) -> Tensor:
         """What the inputs alone contribute, (T, L, num_drives), to which the labels' share is added."""
@@ -168,11 +182,11 @@ class LabelSequences(nn.Module):
         nn.init.normal_(self.from_labels.weight, std=_LABEL_SPREAD)
         self.output = nn.Linear(num_outputs, labels.width)
 
-    def prior(self, num_tasks: int) -> LabelSequenceState:
-        """Nothing was read yet."""
+    def prior(self, num_tasks: int, steps: int | None = None) -> LabelSequenceState:
+        """Nothing was read yet; if `steps` is given, no more will follow."""
         pending_TN = self.output.weight.new_zeros(num_tasks, self.labels.width)
         nothing_TN = torch.zeros(num_tasks, self.labels.slots, dtype=torch.bool, device=pending_TN.device)
-        return LabelSequenceState(self.cell.prior(num_tasks), pending_TN, nothing_TN)
+        return LabelSequenceState(self.cell.prior(num_tasks, steps), pending_TN, nothing_TN)
 
     def read(
         self, state: LabelSequenceState, features_TLD: Tensor, labels: Tensor, mask_TL: Tensor | None = None
@@ -213,7 +227,8 @@ class LabelSequences(nn.Module):
     ) -> tuple[Tensor, Any]:
         drive_TLG = self.cell.drive(features_TLD) + self.from_labels(read_TLN)  # W_xh [x_t; y_{t−1}]
         outputs = []
-        for step, drive_TG in enumerate(drive_TLG.unbind(dim=1)):
+        # Each step's numbers side by side: a compiled cell is compiled anew for every other arrangement.
+        for step, drive_TG in enumerate(drive_TLG.transpose(0, 1).contiguous()):
             output_TO, after = self.cell(drive_TG, carried)
             carried = after if mask_TL is None else _where(mask_TL[:, step], after, carried)
             outputs.append(output_TO)

@@ -6,13 +6,18 @@ section 3.2: what is new goes to the rows that were used least recently.
 Letters: T tasks, H units, M slots, W width of a slot, R read heads.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from quickstudy.networks.attention import full_precision
+
+Time = Literal["before", "after"]
+"""Of the writing of a step."""
+Erase = Literal["none", "first", "every"]
+"""Least-used slots that are wiped: none, that of head 0, those of every head."""
 
 _NEARLY_ZERO = 1e-6  # An unwritten row; were it zero, its cosine would be 0 / 0.
 
@@ -40,43 +45,101 @@ def empty_memory(like: Tensor, num_tasks: int, slots: int, width: int, heads: in
 
 def least_used(usage_TM: Tensor, count: int) -> Tensor:
     """Exactly `count` slots of each task, the least used first, (T, count); of equals, the lower index first."""
+    if count == 1:
+        return usage_TM.argmin(dim=1, keepdim=True)  # Far cheaper than a sort, and of equals the first as well.
     return usage_TM.argsort(dim=1, stable=True)[:, :count]
 
 
-def content_weights(memory_TMW: Tensor, keys_TRW: Tensor, sharpness_TR: Tensor | None = None) -> Tensor:
-    """Where each key finds its like, (T, R, M): a softmax over cosines, times the sharpness."""
+def content_weights(
+    memory_TMW: Tensor, keys_TRW: Tensor, sharpness_TR: Tensor | None = None, copies: int = 1
+) -> Tensor:
+    """Where each key finds its like, (T, R, M): a softmax over cosines, times the sharpness.
+
+    The last row stands for so many `copies`, each of which has the weight that is given.
+    """
     dots_TRM = keys_TRW @ memory_TMW.transpose(1, 2)
     lengths_TRM = keys_TRW.norm(dim=-1)[:, :, None] * memory_TMW.norm(dim=-1)[:, None]
     cosines_TRM = dots_TRM / lengths_TRM.clamp(min=1e-12)  # K
     if sharpness_TR is not None:
         cosines_TRM = cosines_TRM * sharpness_TR[..., None]
-    return cosines_TRM.softmax(dim=-1)
+    if copies == 1:
+        return cosines_TRM.softmax(dim=-1)
+    counts_M = _counts(cosines_TRM, copies)
+    return (cosines_TRM + counts_M.log()).softmax(dim=-1) / counts_M
 
 
-def write_weights(read_TRM: Tensor, least_TR: Tensor, gates_TR: Tensor) -> Tensor:
-    """Where each head writes, (T, R, M): where it last read (gate → ∞), or its own least-used slot (gate → −∞)."""
-    fresh_TRM = F.one_hot(least_TR, read_TRM.shape[2]).to(read_TRM.dtype)  # w^lu, head j the j-th
-    return torch.lerp(fresh_TRM, read_TRM, gates_TR.sigmoid()[..., None].to(read_TRM.dtype))  # w^w
+def _counts(like_TRM: Tensor, copies: int) -> Tensor:
+    """How many slots each row stands for, (M,)."""
+    is_last_M = torch.arange(like_TRM.shape[-1], device=like_TRM.device) == like_TRM.shape[-1] - 1
+    return torch.where(is_last_M, float(copies), 1.0).to(like_TRM.dtype)
+
+
+def write_weights(read_TRM: Tensor, least_TR: Tensor, gates_TR: Tensor, *, are_shared: bool = False) -> Tensor:
+    """Where each head writes, (T, R, M): where it last read (gate → ∞), or to least-used slots (gate → −∞).
+
+    Head j has the j-th of the least-used slots for its own, (T, R). Or these `are_shared`, (T, any number): then every
+    head writes to all of them.
+    """
+    fresh_TRM = F.one_hot(least_TR, read_TRM.shape[2]).to(read_TRM.dtype)  # w^lu
+    if are_shared:
+        fresh_TRM = fresh_TRM.sum(dim=1, keepdim=True)
+    return torch.lerp(fresh_TRM.expand_as(read_TRM), read_TRM, gates_TR.sigmoid()[..., None].to(read_TRM.dtype))  # w^w
+
+
+class AccessOptions(NamedTuple):
+    """What the paper leaves open in a step of the memory."""
+
+    addresses: Time = "before"
+    """Which memory the keys are compared with: that before this step's writing, M_{t−1}, or after it, M_t."""
+    reads: Time = "after"
+    """Which memory the content is read from."""
+    erase: Erase = "first"
+    """Which least-used slots are wiped before the writing: none, the least used, or all that may be written to."""
+    least_used: int | None = None
+    """How many least-used slots all heads write to; where it is None, head j writes to the j-th alone."""
+    decay: float = 0.99
+    """Share of the usage that is left after a step."""
+
+
+_AS_THE_PORTS = AccessOptions()
 
 
 def access(
-    state: MemoryState, keys_TRW: Tensor, gates_TR: Tensor, sharpness_TR: Tensor | None = None, *, decay: float = 0.99
+    state: MemoryState,
+    keys_TRW: Tensor,
+    gates_TR: Tensor,
+    sharpness_TR: Tensor | None = None,
+    options: AccessOptions = _AS_THE_PORTS,
+    *,
+    copies: int = 1,
 ) -> tuple[MemoryState, Tensor]:
-    """One step: write every head's key, then read with it; the new state, and what was read (T, R, W).
+    """One step: write every head's key, and read with it; the new state, and what was read (T, R, W).
 
-    `decay` is the share of the usage that is left after a step. In mixed precision all of it is computed in that of the
-    memory, whose rows are written to many times.
+    Addressed before the writing, as in all public ports, a key finds what was stored in earlier steps. Addressed after
+    it, a key finds first the row that it has just been written to. The last slot stands for so many `copies`, which
+    nothing was ever written to alone; it is never the least used.
+    In mixed precision all of it is computed in that of the memory, whose rows are written to many times.
     """
     keys_TRW, gates_TR = keys_TRW.to(state.memory.dtype), gates_TR.to(state.memory.dtype)
     with full_precision(keys_TRW):
-        least_TR = least_used(state.usage, keys_TRW.shape[1])
-        written_TRM = write_weights(state.read_weights, least_TR, gates_TR)
-        is_kept_TM1 = torch.ones_like(state.usage).scatter(1, least_TR[:, :1], 0.0)[..., None]
-        memory_TMW = torch.baddbmm(state.memory * is_kept_TM1, written_TRM.transpose(1, 2), keys_TRW)  # M + Σ w^w k
-        read_TRM = content_weights(memory_TMW, keys_TRW, sharpness_TR)  # w^r
+        usage_TM = state.usage if copies == 1 else state.usage[:, :-1]
+        least_TR = least_used(usage_TM, options.least_used or keys_TRW.shape[1])
+        written_TRM = write_weights(state.read_weights, least_TR, gates_TR, are_shared=options.least_used is not None)
+        memory_TMW = torch.baddbmm(_erased(state, least_TR, options.erase), written_TRM.mT, keys_TRW)  # M + Σ w^w k
+        memories = {"before": state.memory, "after": memory_TMW}
+        read_TRM = content_weights(memories[options.addresses], keys_TRW, sharpness_TR, copies)  # w^r
         # Usage only ever ranks the slots, and a rank has no gradient.
-        usage_TM = decay * state.usage + (read_TRM + written_TRM).detach().sum(dim=1)  # w^u
-        return MemoryState(memory_TMW, read_TRM, usage_TM), read_TRM @ memory_TMW  # r
+        usage_TM = options.decay * state.usage + (read_TRM + written_TRM).detach().sum(dim=1)  # w^u
+        of_all_TRM = read_TRM if copies == 1 else read_TRM * _counts(read_TRM, copies)
+        return MemoryState(memory_TMW, read_TRM, usage_TM), of_all_TRM @ memories[options.reads]  # r
+
+
+def _erased(state: MemoryState, least_TR: Tensor, erase: Erase) -> Tensor:
+    """The memory without what was in its least-used slots."""
+    if erase == "none":
+        return state.memory
+    wiped_TR = least_TR[:, :1] if erase == "first" else least_TR
+    return state.memory * torch.ones_like(state.usage).scatter(1, wiped_TR, 0.0)[..., None]
 
 
 class LSTMState(NamedTuple):

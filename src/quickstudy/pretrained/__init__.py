@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from quickstudy.core import Learner, UserError, kept_weights, load_checkpoint, load_weights, read_header
-from quickstudy.recipes import RECIPES, build, default_arguments
+from quickstudy.recipes import RECIPES, build, default_arguments, stored_arguments
 
 _FOLDER = Path(__file__).parent
 _BEST, _LAST = "best.safetensors", "last.safetensors"
@@ -61,7 +61,7 @@ def describe(name: str | Path) -> dict[str, Any]:
         return {"recipe": str(name), "arguments": {}}
     header = read_header(path)
     _refuse_header(header, path)
-    return header
+    return {**header, "arguments": stored_arguments(header["recipe"], header["arguments"])}
 
 
 def _refuse_header(header: dict[str, Any], path: Path) -> None:

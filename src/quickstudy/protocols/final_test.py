@@ -85,7 +85,7 @@ class FinalTest:
             record = instances_record(rows[title], learner, self.recipe, self.seed, tasks.layout)
             records.append({"setting": title, **record})
         picture = self.folder / "instances.png"
-        draw = partial(save_instances, picture, self.metrics, self.experiment.tasks_per_step)
+        draw = partial(save_instances, picture, self.metrics, self.experiment.optimisation.tasks_per_step)
         return self._result(rows, {"test": records}, {picture: draw})
 
     def _by_value(self, learner: Learner, progress: Progress | None) -> "FinalResult":

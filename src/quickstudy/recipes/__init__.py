@@ -4,12 +4,11 @@ A recipe is a configuration, a command (`quickstudy train NAME`) and the header 
 One with published weights is frozen: a change gets a new name.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.recipes.arguments import check_arguments
+from quickstudy.recipes.arguments import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
@@ -22,7 +21,7 @@ from quickstudy.recipes.conv_cnp import (
 from quickstudy.recipes.general import gp_general, gp_general_tnp
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
-from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences
+from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omniglot_mann_strings
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
@@ -57,6 +56,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_maml_dense,
         omniglot_mann,
         omniglot_mann_sequences,
+        omniglot_mann_strings,
         omniglot_metanet,
         omniglot_metanet_paper,
         omniglot_nearest,
@@ -70,8 +70,17 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
 }
 
 
-_RENAMED = {"bent": "copies"}
-"""Arguments in the headers of older weights, and their names now."""
+_RENAMED = {
+    "bent": "copies",
+    "outer_rate": "learning_rate",
+    "transductive": "is_transductive",
+    "sharpens": "key_strength",
+    "sharpest": "max_key_strength",
+}
+"""Options in the headers of older weights, and their names now."""
+
+_FORMER = {"addresses": "after", "reads": "after", "erase": "first", "least_used": None, "short": 0.0}
+"""What weights were trained with whose headers do not have an option: it came after the training."""
 
 
 def find_recipe(name: str) -> Callable[..., Experiment]:
@@ -87,8 +96,18 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
 
 
 def default_arguments(name: str) -> dict[str, Any]:
-    """A recipe's setting: its arguments and their defaults."""
-    return {key: value.default for key, value in inspect.signature(find_recipe(name)).parameters.items()}
+    """A recipe's setting: all its options, those in groups too, and their defaults."""
+    return {key: option.default for key, option in options(find_recipe(name)).items()}
+
+
+def stored_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a stored header by their names now, and former values of options that it does not have.
+
+    Raises:
+        UserError: if there is no such recipe.
+    """
+    former = {key: value for key, value in _FORMER.items() if key in default_arguments(name)}
+    return {**former, **{_RENAMED.get(key, key): value for key, value in arguments.items()}}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
@@ -98,22 +117,20 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         UserError: if there is no such recipe, it has no such argument, or nothing can be built with a value.
     """
     recipe = find_recipe(name)
-    arguments = {_RENAMED.get(key, key): value for key, value in arguments.items()}
     unknown = set(arguments) - set(default_arguments(name))
     if unknown:
         raise UserError(
             f"The recipe '{name}' has no argument {', '.join(sorted(unknown))}. "
             "The checkpoint was written by another version of quickstudy; use that one."
         )
-    # JSON has no tuples: what was a pair came back as a list.
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    given = {key: _restored(value, options(recipe)[key].annotation) for key, value in arguments.items()}
     changed = {key: value for key, value in given.items() if value != default_arguments(name)[key]}
     try:
         check_arguments(recipe, given)
     except UserError as error:
         raise UserError(f"The recipe '{name}' cannot be built so: {error}") from None
     try:
-        return recipe(**given)
+        return recipe(**grouped(recipe, given))
     except UserError:
         raise
     except Exception as error:
@@ -124,4 +141,11 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         raise UserError(f"The recipe '{name}' cannot be built with {values}: {error}") from error
 
 
-__all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]
+def _restored(value: Any, annotation: Any) -> Any:
+    """An option as it was before it was stored: JSON has no tuples, and shares were once true or false."""
+    if isinstance(value, list):
+        return tuple(value)
+    return float(value) if annotation is float and isinstance(value, bool) else value
+
+
+__all__ = ["RECIPES", "build", "default_arguments", "find_recipe", "stored_arguments"]

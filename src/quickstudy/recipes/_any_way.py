@@ -1,66 +1,86 @@
 """The training that learners with label slots share: one set of weights for any number of ways and shots."""
 
-from quickstudy.core import Experiment, Learner, UserError
-from quickstudy.recipes.sources import (
-    INK,
-    TEST_LAYOUTS,
-    Pool,
-    Split,
-    omniglot_episodes,
-    omniglot_training,
-    omniglot_validation,
-    training_change,
-)
+from dataclasses import dataclass
+
+from quickstudy.core import Experiment, Learner, Optimisation, UserError
+from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.recipes.sources import INK, TEST_LAYOUTS
 from quickstudy.tasks import Count, Layout, UnevenShots
 from quickstudy.tasks.sampling import highest, lowest
 
 
-def any_way_experiment(
-    learner: Learner,
-    *,
-    max_ways: int,
-    split: Split,
-    ways: Count,
-    shots: Count,
-    uneven: bool = False,
-    queries: int,
-    jitter: bool,
-    distortion: float = 0.0,
-    final: bool,
-    pool: Pool | None,
-    generated: float,
-    copies: int = 0,
-    tasks_per_step: int,
-    learning_rate: float,
-    frozen_encoder: bool = False,
-    steps: int,
-) -> Experiment:
-    """Train on episodes whose ways and shots change from step to step, on characters in four rotations.
+@dataclass(frozen=True, kw_only=True)
+class AnyWayEpisodes:
+    """Training episodes whose ways and shots change from step to step."""
 
-    With `uneven` every class of a step has shots of its own.
-    """
-    if highest(ways) > max_ways:
-        raise UserError(f"ways = {ways} was given, but there are {max_ways} label slots. Give a higher max_ways.")
-    drawn = UnevenShots(lowest(shots), highest(shots)) if uneven else shots
-    layout = Layout(ways, drawn, queries, jitter=training_change(jitter, distortion))
-    most_shots = highest(shots)
-    readable = {
-        name: test
-        for name, test in TEST_LAYOUTS.items()
-        if int(test.ways) <= max_ways and int(test.shots) <= most_shots  # type: ignore[arg-type]
-    } or {f"{max_ways}-way {most_shots}-shot": Layout(max_ways, most_shots)}
-    return Experiment(
-        learner=learner,
-        train=omniglot_training(split, final, layout, pool, generated, copies),
-        validation=omniglot_validation(split, final, Layout(min(max_ways, 20), 1, 5)),
-        test={name: omniglot_episodes(split, "test", layout) for name, layout in readable.items()},
+    max_ways: int | None = 20
+    """Label slots; the classes of a training task are put into random slots. None makes as many as the highest ways."""
+    ways: Count = (5, 20)
+    """Classes in a training episode: one number, or the lowest and highest of a number drawn for each step."""
+    shots: Count = (1, 5)
+    """Support drawings of each class in training: one number, or a range to draw from in each step."""
+    uneven: bool = False
+    """Draw the shots of each class separately; few are more frequent than many."""
+    queries: int = 1
+    """Queries of each class in training."""
+
+    @property
+    def slots(self) -> int:
+        """How many label slots the learner needs.
+
+        Raises:
+            UserError: if an episode may have more classes.
+        """
+        slots = highest(self.ways) if self.max_ways is None else self.max_ways
+        if highest(self.ways) > slots:
+            raise UserError(f"ways = {self.ways} was given, but there are {slots} label slots. Give a higher max_ways.")
+        return slots
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of a training episode."""
+        shots = UnevenShots(lowest(self.shots), highest(self.shots)) if self.uneven else self.shots
+        return Layout(self.ways, shots, self.queries)
+
+    def tests(self) -> dict[str, Layout]:
+        """The field's settings that such a learner can read, or its largest setting if it can read none of them."""
+        slots, shots = self.slots, highest(self.shots)
+        readable = {
+            title: test
+            for title, test in TEST_LAYOUTS.items()
+            if highest(test.ways) <= slots and highest(test.shots) <= shots
+        }
+        return readable or {f"{slots}-way {shots}-shot": Layout(slots, shots)}
+
+
+def any_way_optimisation(*, steps: int, tasks_per_step: int, learning_rate: float) -> Optimisation:
+    """The schedule that these learners share, with its own length, size and rate."""
+    return Optimisation(
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
         warmup_steps=200,
         gradient_clip=1.0,
         average_decay=0.999,
+    )
+
+
+def any_way_experiment(
+    learner: Learner,
+    episodes: AnyWayEpisodes,
+    characters: EpisodeCharacters,
+    optimisation: Optimisation,
+    frozen_encoder: float = 0.0,
+) -> Experiment:
+    """Train on such episodes of these characters; the encoder is frozen for this share of the training."""
+    return Experiment(
+        learner=learner,
+        train=characters.training(episodes.layout),
+        validation=characters.validation(Layout(min(episodes.slots, 20), 1, 5)),
+        test=characters.tests(episodes.tests()),
+        optimisation=optimisation,
         frozen=("encoder",) if frozen_encoder else (),
+        frozen_share=frozen_encoder,
         validate_every=250,
         validation_tasks=100,
         input_range=INK,

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from quickstudy.core import Experiment, Learner, TaskSource, UserError
+from quickstudy.core import Experiment, Learner, Optimisation, TaskSource, UserError
 from quickstudy.datasets import glyphs, omniglot, pictures
-from quickstudy.recipes.sources import Part, Split, part_classes
+from quickstudy.recipes.sources import GLYPH_SEEDS, Part, Split, part_classes
 from quickstudy.tasks import Completion, CompletionLayout, Count, GeneratedCompletion, Jitter, rotated_classes
 from quickstudy.tasks.sampling import highest
 
@@ -22,25 +22,22 @@ TESTS = {
     **{f"{count} random pixels": CompletionLayout(count) for count in (10, 50, 100, 300)},
     **{f"{count} pixels from the top": CompletionLayout(count, order="from the top") for count in (100, 300)},
 }
-_GLYPH_SEEDS = {"validation": 1, "test": 2}
 
 
 def completion_experiment(
     learner: Learner,
     images: Images,
+    optimisation: Optimisation,
     *,
     size: int = 28,
     support: Count,
-    queries: int | None,
-    jitter: bool,
-    tasks_per_step: int,
-    learning_rate: float,
-    steps: int,
+    queries: int | None = None,
+    jitter: bool = False,
     contents: Contents | None = None,
 ) -> Experiment:
-    """Train on images of so many pixels a side, of which some are given, as many as are drawn for the step.
+    """Train on images of this side; their support is some pixels, as many as the step draws.
 
-    The weights kept are those that find the other pixels likeliest where 100 are given.
+    The weights kept are those with the highest likelihood of the other pixels at a support of 100.
     """
     layout = CompletionLayout(support, queries, jitter=Jitter() if jitter else None)
 
@@ -53,38 +50,33 @@ def completion_experiment(
         validation=source("validation", CompletionLayout(min(100, size**2 // 2))),
         test={title: source("test", layout) for title, layout in TESTS.items() if highest(layout.support) < size**2},
         contents=contents,
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        warmup_steps=200,
-        gradient_clip=10.0,
-        average_decay=0.999,
+        optimisation=optimisation,
         validate_every=500,
         validation_tasks=200,
         validate_by="functions",
     )
 
 
-def characters(split: Split, *, rotations: bool) -> Images:
-    """Omniglot's drawings, those to train on in four rotations if so asked."""
+def drawings(split: Split, *, rotations: bool = True) -> Images:
+    """Omniglot's drawings; those for training are in four rotations, if wanted."""
 
     def images(data_root: Path | None, part: Part) -> Completion:
         chosen = omniglot.load(data_root)[0][part_classes(split, part)]
-        drawings = rotated_classes(chosen) if rotations and part == "train" else torch.as_tensor(chosen)
-        return Completion(drawings.flatten(0, 1))
+        turned = rotated_classes(chosen) if rotations and part == "train" else torch.as_tensor(chosen)
+        return Completion(turned.flatten(0, 1))
 
     return images
 
 
 def made_up(data_root: Path | None, part: Part) -> Completion:
-    """Generated characters: new ones all the time to train on, else a fixed thousand drawings."""
+    """Generated characters: new ones in each step for training, else a fixed thousand drawings."""
     if part == "train":
         return GeneratedCompletion(_drawn, (28, 28))
-    return Completion(glyphs.load(1000, 1, seed=_GLYPH_SEEDS[part]).flatten(0, 1))
+    return Completion(glyphs.load(1000, 1, seed=GLYPH_SEEDS[part]).flatten(0, 1))
 
 
 def folder_of(folder: str, size: int, *, colour: bool) -> Images:
-    """Pictures from the user's own folder: which part each belongs to hangs on what it shows, and on nothing else."""
+    """Pictures of your own folder. The part of a picture depends only on what it shows."""
 
     def images(data_root: Path | None, part: Part) -> Completion:
         found = _pictures(folder, size, colour=colour)
@@ -106,12 +98,10 @@ def contents_of(folder: str, size: int, *, colour: bool) -> Contents:
 
 def _pictures(folder: str, size: int, *, colour: bool) -> pictures.Pictures:
     if not folder:
-        raise UserError("No pictures were named. Give a folder that holds some: --folder DIR.")
+        raise UserError("No folder of pictures was given. Give one: --folder DIR.")
     found = pictures.read(folder, size, colour=colour)
     if len(found.digests) < 10:
-        raise UserError(
-            f"{folder} holds {len(found.digests)} pictures, but ten at least are needed to train and to test."
-        )
+        raise UserError(f"{folder} holds {len(found.digests)} pictures, but training and test need at least ten.")
     return found
 
 

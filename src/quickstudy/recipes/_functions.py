@@ -1,6 +1,6 @@
 """The training that the learners of functions share: curves of Garnelo et al. (2018), section 4.1."""
 
-from quickstudy.core import Experiment, Learner
+from quickstudy.core import Experiment, Learner, Optimisation
 from quickstudy.tasks import GaussianProcesses, PointLayout
 from quickstudy.tasks.kernels import Stationary
 
@@ -9,30 +9,37 @@ PAPERS_NOISE = 0.02
 _PAPERS_LAYOUT = PointLayout(support=(3, 9), queries=(2, 9), low=-2.0, high=2.0)
 
 
-def curves_experiment(
-    learner: Learner, *, predicts_support: bool = True, tasks_per_step: int, learning_rate: float, steps: int
-) -> Experiment:
-    """Train on curves from a Gaussian process: values of further points are asked for, and those of the support.
+def function_optimisation(
+    *, steps: int, tasks_per_step: int = 64, learning_rate: float = 1e-3, gradient_clip: float = 10.0
+) -> Optimisation:
+    """The schedule that these learners share, with its own length, size and rate."""
+    return Optimisation(
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=200,
+        gradient_clip=gradient_clip,
+        average_decay=0.999,
+    )
 
-    Not the support's where deviations have no floor, since then nothing bounds the likelihood of what is known. The
-    weights kept are those that find the further points likeliest, the support's own values being easy.
+
+def curves_experiment(learner: Learner, optimisation: Optimisation, *, predicts_support: bool = True) -> Experiment:
+    """Train on curves from a Gaussian process: predict further points, and the support's own values.
+
+    Without a floor under the deviations the support's own values are left out, because their likelihood has no bound.
+    The weights kept are those with the highest likelihood of the further points.
     """
     further, all_points = _PAPERS_LAYOUT, _PAPERS_LAYOUT._replace(predicts_support=True)
-    asked = all_points if predicts_support else further
+    trained = all_points if predicts_support else further
     return Experiment(
         learner=learner,
-        train=lambda _: GaussianProcesses(asked, PAPERS_CURVES, noise=PAPERS_NOISE),
+        train=lambda _: GaussianProcesses(trained, PAPERS_CURVES, noise=PAPERS_NOISE),
         validation=lambda _: GaussianProcesses(further, PAPERS_CURVES, noise=PAPERS_NOISE),
         test={
             "further points": lambda _: GaussianProcesses(further, PAPERS_CURVES, noise=PAPERS_NOISE),
             "all points": lambda _: GaussianProcesses(all_points, PAPERS_CURVES, noise=PAPERS_NOISE),
         },
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        warmup_steps=200,
-        gradient_clip=10.0,
-        average_decay=0.999,
+        optimisation=optimisation,
         validate_every=1_000,
         validation_tasks=1_000,
         validate_by="functions",

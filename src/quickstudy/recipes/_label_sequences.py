@@ -1,76 +1,85 @@
-"""The training that the learners of Santoro et al. (2016) share: sequences of drawings, each named one step late."""
+"""The training that the learners of Santoro et al. (2016) share: sequences of drawings; each label is one step late."""
 
-from typing import Literal
+from dataclasses import dataclass
 
-from quickstudy.core import Experiment, Learner, UserError
-from quickstudy.recipes.sources import (
-    INK,
-    Labels,
-    Split,
-    omniglot_sequences,
-    refuse_size,
-    sequence_labels,
-    sequence_training,
-    sequence_validation,
-)
-from quickstudy.tasks import Augmentation, Count, Jitter, SequenceLayout
+from quickstudy.core import Experiment, Learner, Optimisation, TrainingSource, UserError
+from quickstudy.recipes.characters import SequenceCharacters
+from quickstudy.recipes.sources import INK, Labels, sequence_labels
+from quickstudy.tasks import Count, SequenceLayout, Stages
+from quickstudy.tasks.sampling import highest
 from quickstudy.tasks.sequences import STRING_LENGTH
 
-Optimiser = Literal["adam", "rmsprop"]
+_SHORT = (2, 4)
+"""Drawings of each class in short sequences. The second drawing is learned first, and a short sequence costs little."""
 
 
-def sequence_experiment(
-    learner: Learner,
-    *,
-    split: Split,
-    classes: int,
-    instances: Count = 10,
-    labels: Labels,
-    letters: int = STRING_LENGTH,
-    size: int,
-    jitter: bool,
-    distortion: float = 0.0,
-    final: bool,
-    generated: float = 0.0,
-    copies: int = 0,
-    mirrored: bool = False,
-    tasks_per_step: int,
-    optimiser: Optimiser,
-    learning_rate: float,
-    weight_decay: float = 0.0,
-    steps: int,
-) -> Experiment:
-    """Train on sequences of ten drawings of each class, of characters in four rotations."""
-    refuse_size(size)
-    if labels != "strings" and letters != STRING_LENGTH:
-        raise UserError(
-            f"Strings of {letters} drawn letters were asked for, but labels are {labels}. Add --labels strings."
-        )
-    layout = SequenceLayout(classes, labels=sequence_labels(labels))
-    looked_at = layout._replace(letters=letters)
-    training = looked_at._replace(instances=instances, jitter=_change(jitter, distortion))
-    return Experiment(
-        learner=learner,
-        train=sequence_training(split, final, training, size, generated, copies, mirrored),
-        validation=sequence_validation(split, final, looked_at, size),
-        test={f"{classes} classes, {labels}": omniglot_sequences(split, "test", layout, size=size)},
+@dataclass(frozen=True, kw_only=True)
+class LabelSequences:
+    """Training sequences: some drawings of each of a few classes, in random order."""
+
+    classes: int = 5
+    """Classes in a sequence."""
+    instances: Count = 10
+    """Drawings of each class in training: one number, or a range to draw from in each step. The test has ten."""
+    labels: Labels = "one-hot"
+    """One-hot, or strings of five letters, which are drawn anew for each sequence."""
+    letters: Count = STRING_LENGTH
+    """How many letters of a string are drawn: one number, or a range. The others repeat them, which is learned
+    sooner."""
+    short: float = 0.0
+    """Share of the training, its start, whose sequences are short: two or more classes, two to four drawings each."""
+
+    def __post_init__(self) -> None:
+        """Refuse letters where labels are no strings."""
+        if self.labels != "strings" and self.letters != STRING_LENGTH:
+            raise UserError(
+                f"letters = {self.letters} was given, but labels = {self.labels!r} are no strings. "
+                "Add --labels strings."
+            )
+
+    def training(self, characters: SequenceCharacters) -> TrainingSource:
+        """Sequences of these characters: short ones first, if there are to be any."""
+        layout = self.layout._replace(letters=self.letters, instances=self.instances)
+        drawn = characters.training(layout)
+        if not self.short:
+            return drawn
+        short = characters.training(layout._replace(classes=(min(2, self.classes), self.classes), instances=_SHORT))
+        return lambda data_root: Stages([short(data_root), drawn(data_root)], [self.short])
+
+    @property
+    def layout(self) -> SequenceLayout:
+        """The layout of a test sequence."""
+        return SequenceLayout(self.classes, labels=sequence_labels(self.labels))
+
+
+def sequence_optimisation(
+    *, steps: int = 18_000, tasks_per_step: int = 16, learning_rate: float = 6e-3, weight_decay: float = 0.0
+) -> Optimisation:
+    """The schedule that these learners share, with its own length, size and rate."""
+    return Optimisation(
         steps=steps,
         tasks_per_step=tasks_per_step,
-        optimiser=optimiser,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         warmup_steps=100,
         gradient_clip=10.0,
         average_decay=0.999,
+    )
+
+
+def sequence_experiment(
+    learner: Learner, sequences: LabelSequences, characters: SequenceCharacters, optimisation: Optimisation
+) -> Experiment:
+    """Train on such sequences of these characters."""
+    validated = sequences.layout._replace(letters=highest(sequences.letters))
+    return Experiment(
+        learner=learner,
+        train=sequences.training(characters),
+        validation=characters.validation(validated),
+        test={f"{sequences.classes} classes, {sequences.labels}": characters.test(sequences.layout)},
+        optimisation=optimisation,
         validate_by="instances",
         validate_every=250,
         input_range=INK,
         data="omniglot",
     )
-
-
-def _change(jitter: bool, distortion: float) -> Jitter | Augmentation | None:
-    """As `training_change`, for smaller images."""
-    if distortion:
-        return Augmentation(shift=1.5, displacement=1.1).times(distortion)
-    return Jitter(shift=1.5) if jitter else None

@@ -1,35 +1,77 @@
-"""What a recipe's arguments may be, read off its signature: one rule for all recipes and numbers."""
+"""A recipe's options, read from its signature: their names, groups and defaults, and which values are valid."""
 
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from quickstudy.core import UserError
 
-_LEAST = {"copies": 0, "self_attention": 0, "support": 0, "examples": 2, "pairs": 2}
+_LEAST = {"copies": 0, "steps": 0, "warmup_steps": 0, "self_attention": 0, "support": 0, "examples": 2, "pairs": 2}
 """Of counts; of all others there is one at least."""
 _ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "temperature"}
 """Numbers that are divided by, or that nothing is left of at zero."""
-_BELOW_ONE = {"average_decay", "erased", "generated", "shuffled_channels"}
+_BELOW_ONE = {"average_decay", "erased", "generated", "short", "shuffled_channels"}
 """Shares, and decays, that leave something."""
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "none"}
 
 
-def check_arguments(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Raise UserError where a value is not of its parameter's kind, or no learner or training could be made with it."""
+class Option(NamedTuple):
+    """An option of a recipe."""
+
+    annotation: Any
+    default: Any
+
+
+def options(recipe: Callable[..., Any]) -> dict[str, Option]:
+    """All options of a recipe by name, those in its groups too."""
+    found: dict[str, Option] = {}
     for name, parameter in inspect.signature(recipe).parameters.items():
+        group = parameter.default
+        if is_dataclass(group):
+            hints = get_type_hints(type(group))
+            found |= {each.name: Option(hints[each.name], getattr(group, each.name)) for each in fields(group)}
+        else:
+            found[name] = Option(parameter.annotation, group)
+    return found
+
+
+def flattened(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's arguments with the options of groups beside the others."""
+    flat: dict[str, Any] = {}
+    for name, value in arguments.items():
+        flat |= vars(value) if is_dataclass(value) else {name: value}
+    return flat
+
+
+def grouped(recipe: Callable[..., Any], flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a recipe, from options that are not grouped; what is not given keeps its default."""
+    arguments: dict[str, Any] = {}
+    for name, parameter in inspect.signature(recipe).parameters.items():
+        group: Any = parameter.default
+        if is_dataclass(group):
+            given = {each.name: flat[each.name] for each in fields(group) if each.name in flat}
+            arguments[name] = replace(group, **given)  # type: ignore[type-var]
+        elif name in flat:
+            arguments[name] = flat[name]
+    return arguments
+
+
+def check_arguments(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Raise UserError where an option has a value of another kind, or one that no learner or training can have."""
+    for name, option in options(recipe).items():
         if name not in arguments:
             continue
         value = arguments[name]
-        if not _is_of(value, parameter.annotation):
-            raise UserError(f"{name} = {value!r} was given, but {_in_words(parameter.annotation)} was expected.")
-        is_count = float not in (parameter.annotation, *get_args(parameter.annotation))
+        if not _is_of(value, option.annotation):
+            raise UserError(f"{name} = {value!r} was given, but {_in_words(option.annotation)} was expected.")
+        is_count = float not in (option.annotation, *get_args(option.annotation))
         for number in _numbers(value):
             _check_count(name, number) if is_count else _check_number(name, number)
         # A pair in place of a single number is a range; other pairs are a number of this and a number of that.
-        is_range = get_origin(parameter.annotation) in (Union, UnionType) and int in get_args(parameter.annotation)
+        is_range = get_origin(option.annotation) in (Union, UnionType) and int in get_args(option.annotation)
         if is_range and isinstance(value, tuple) and value[0] > value[1]:
             raise UserError(f"{name} = {value} was given, but of a pair the lowest comes first.")
 

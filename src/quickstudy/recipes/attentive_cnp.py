@@ -1,8 +1,8 @@
 """Attentive Conditional Neural Processes: Kim et al. (2019), section 4.1."""
 
-from quickstudy.core import Experiment
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import AttentiveCNP
-from quickstudy.recipes._functions import curves_experiment
+from quickstudy.recipes._functions import curves_experiment, function_optimisation
 
 
 def gp_attentive_cnp(
@@ -11,20 +11,16 @@ def gp_attentive_cnp(
     heads: int = 8,
     self_attention: int = 2,
     floor: float = 0.1,
-    tasks_per_step: int = 64,
-    learning_rate: float = 1e-3,
-    steps: int = 30_000,
+    optimisation: Optimisation = function_optimisation(steps=30_000),
 ) -> Experiment:
     """An attentive CNP on curves from a Gaussian process.
 
     Args:
         channels: Width of all layers.
-        heads: Of every attention.
-        self_attention: Layers in which the support's points read each other.
-        floor: Least standard deviation of a prediction, as in CNP.
-        tasks_per_step: Curves in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        heads: Heads of each attention.
+        self_attention: Layers in which the points of the support read each other.
+        floor: Smallest standard deviation of a prediction, as in CNP.
+        optimisation: Optimiser and schedule.
     """
     learner = AttentiveCNP(channels=channels, num_heads=heads, self_attention=self_attention, floor=floor)
-    return curves_experiment(learner, tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps)
+    return curves_experiment(learner, optimisation)

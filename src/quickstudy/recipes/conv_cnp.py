@@ -1,10 +1,12 @@
 """Convolutional Conditional Neural Processes: Gordon et al. (2020), curves as in section 5.1, images as in 5.4."""
 
-from quickstudy.core import Experiment
+from dataclasses import dataclass
+
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import ConvCNP, GridConvCNP
 from quickstudy.networks.value_head import Likelihood
-from quickstudy.recipes._completion import characters, completion_experiment, contents_of, folder_of, made_up
-from quickstudy.recipes._functions import curves_experiment
+from quickstudy.recipes._completion import completion_experiment, contents_of, drawings, folder_of, made_up
+from quickstudy.recipes._functions import curves_experiment, function_optimisation
 from quickstudy.recipes.sources import Split
 from quickstudy.tasks import Count
 
@@ -17,22 +19,18 @@ def gp_conv_cnp(
     kernel: int = 5,
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 1),
     floor: float = 0.0,
-    tasks_per_step: int = 64,
-    learning_rate: float = 1e-3,
-    steps: int = 30_000,
+    optimisation: Optimisation = function_optimisation(steps=30_000),
 ) -> Experiment:
     """A convolutional CNP on curves from a Gaussian process.
 
     Args:
-        points_per_unit: Of the grid; the curves' length-scale is 0.4.
-        margin: How far the grid goes on beyond the curves, which lie from -2 to 2.
-        channels: Of the grid's function.
-        kernel: Places of every convolution.
-        dilations: Of the trunk's blocks, one for each.
-        floor: Least standard deviation of a prediction.
-        tasks_per_step: Curves in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        points_per_unit: Grid points in a unit of the input; the curves' length-scale is 0.4.
+        margin: How far the grid extends beyond the curves, which lie from -2 to 2.
+        channels: Channels of the function on the grid.
+        kernel: Grid points of each convolution.
+        dilations: Dilation of each block of the trunk.
+        floor: Smallest standard deviation of a prediction.
+        optimisation: Optimiser and schedule.
     """
     learner = ConvCNP(
         points_per_unit=points_per_unit,
@@ -42,91 +40,69 @@ def gp_conv_cnp(
         dilations=dilations,
         floor=floor,
     )
-    return curves_experiment(
-        learner,
-        predicts_support=floor > 0,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        steps=steps,
-    )
+    return curves_experiment(learner, optimisation, predicts_support=floor > 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridNetwork:
+    """The network of a convolutional process on pixels."""
+
+    channels: int = 64
+    """Channels of all layers."""
+    blocks: int = 5
+    """Blocks of the trunk."""
+    kernel: int = 5
+    """Pixels along a side of its convolutions."""
+    floor: float = 0.1
+    """Smallest standard deviation of a normal prediction."""
+
+    def build(self, outputs: int = 1, *, size: int = 28, likelihood: Likelihood) -> GridConvCNP:
+        """A learner of images of this side."""
+        return GridConvCNP(outputs, grid=(size, size), likelihood=likelihood, **vars(self))
+
+
+_COMPLETION = function_optimisation(steps=6_000, tasks_per_step=16)
 
 
 def omniglot_completion_conv_cnp(
     *,
     split: Split = "lake",
-    channels: int = 64,
-    blocks: int = 5,
-    kernel: int = 5,
     likelihood: Likelihood = "bernoulli",
-    floor: float = 0.1,
     support: Count = (1, 300),
     jitter: bool = True,
-    tasks_per_step: int = 16,
-    learning_rate: float = 1e-3,
-    steps: int = 6_000,
+    network: GridNetwork = GridNetwork(),
+    optimisation: Optimisation = _COMPLETION,
 ) -> Experiment:
     """A convolutional CNP that completes Omniglot's drawings, pixel by pixel.
 
     Args:
-        split: Characters to train on; lake's are unseen in the test of either split.
-        channels: Of all layers.
-        blocks: Of the trunk.
-        kernel: Pixels along a side of its convolutions.
-        likelihood: Ink as a normal number, or as the chance of a black pixel.
-        floor: Least standard deviation of a normal prediction.
-        support: Pixels that are given, drawn for each step; all others are asked for.
-        jitter: Turn, shift and scale every training image a little.
-        tasks_per_step: Images in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        split: Characters to train on. Those of lake are unseen in the tests of both splits.
+        likelihood: Ink as a normal variable, or as the probability of a black pixel.
+        support: Pixels in the support: one number, or a range to draw from in each step. All others are predicted.
+        jitter: Turn, shift and scale each training image a little.
+        network: The convolutional network.
+        optimisation: Optimiser and schedule.
     """
-    return completion_experiment(
-        GridConvCNP(grid=(28, 28), channels=channels, blocks=blocks, kernel=kernel, likelihood=likelihood, floor=floor),
-        characters(split, rotations=True),
-        support=support,
-        queries=None,
-        jitter=jitter,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        steps=steps,
-    )
+    learner = network.build(likelihood=likelihood)
+    return completion_experiment(learner, drawings(split), optimisation, support=support, jitter=jitter)
 
 
 def glyphs_completion_conv_cnp(
     *,
-    channels: int = 64,
-    blocks: int = 5,
-    kernel: int = 5,
     likelihood: Likelihood = "bernoulli",
-    floor: float = 0.1,
     support: Count = (1, 300),
-    tasks_per_step: int = 16,
-    learning_rate: float = 1e-3,
-    steps: int = 6_000,
+    network: GridNetwork = GridNetwork(),
+    optimisation: Optimisation = _COMPLETION,
 ) -> Experiment:
-    """The same on generated characters, new ones in every step: no data set needed.
+    """A convolutional CNP that completes generated characters, new ones in each step. No data set is needed.
 
     Args:
-        channels: Of all layers.
-        blocks: Of the trunk.
-        kernel: Pixels along a side of its convolutions.
-        likelihood: Ink as a normal number, or as the chance of a black pixel.
-        floor: Least standard deviation of a normal prediction.
-        support: Pixels that are given, drawn for each step; all others are asked for.
-        tasks_per_step: Images in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        likelihood: Ink as a normal variable, or as the probability of a black pixel.
+        support: Pixels in the support: one number, or a range to draw from in each step. All others are predicted.
+        network: The convolutional network.
+        optimisation: Optimiser and schedule.
     """
-    return completion_experiment(
-        GridConvCNP(grid=(28, 28), channels=channels, blocks=blocks, kernel=kernel, likelihood=likelihood, floor=floor),
-        made_up,
-        support=support,
-        queries=None,
-        jitter=False,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        steps=steps,
-    )
+    return completion_experiment(network.build(likelihood=likelihood), made_up, optimisation, support=support)
 
 
 def folder_completion_conv_cnp(
@@ -134,41 +110,25 @@ def folder_completion_conv_cnp(
     folder: str = "",
     size: int = 28,
     colour: bool = False,
-    channels: int = 64,
-    blocks: int = 5,
-    kernel: int = 5,
-    floor: float = 0.1,
     support: Count = (1, 300),
-    tasks_per_step: int = 16,
-    learning_rate: float = 1e-3,
-    steps: int = 6_000,
+    network: GridNetwork = GridNetwork(),
+    optimisation: Optimisation = _COMPLETION,
 ) -> Experiment:
-    """The same on a folder of pictures: CelebA's (`--size 32 --colour`), MNIST's files, your own.
+    """A convolutional CNP that completes the pictures of a folder: CelebA (`--size 32 --colour`), MNIST, your own.
 
     Args:
-        folder: Holds the pictures, in folders of its own if so wished; a tenth of them is kept for the test.
-        size: Side in pixels to which each picture's middle square is averaged.
-        colour: Red, green and blue; else grey.
-        channels: Of all layers.
-        blocks: Of the trunk.
-        kernel: Pixels along a side of its convolutions.
-        floor: Least standard deviation of a prediction.
-        support: Pixels that are given, drawn for each step; all others are asked for.
-        tasks_per_step: Images in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        folder: Folder of pictures, in sub-folders or not; a tenth of the pictures is kept for the test.
+        size: Side in pixels; the middle square of each picture is averaged to it.
+        colour: Read red, green and blue; switched off, grey.
+        support: Pixels in the support: one number, or a range to draw from in each step. All others are predicted.
+        network: The convolutional network.
+        optimisation: Optimiser and schedule.
     """
     return completion_experiment(
-        GridConvCNP(
-            3 if colour else 1, grid=(size, size), channels=channels, blocks=blocks, kernel=kernel, floor=floor
-        ),
+        network.build(3 if colour else 1, size=size, likelihood="normal"),
         folder_of(folder, size, colour=colour),
+        optimisation,
         contents=contents_of(folder, size, colour=colour),
         size=size,
         support=support,
-        queries=None,
-        jitter=False,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        steps=steps,
     )

@@ -1,7 +1,8 @@
 """A regressor for curves of any kind: one set of weights, trained over a broad mixture of kernels."""
 
-from quickstudy.core import Experiment, Learner
+from quickstudy.core import Experiment, Learner, Optimisation
 from quickstudy.learners import TNP, AmortisedGP
+from quickstudy.recipes._functions import function_optimisation
 from quickstudy.tasks import GaussianProcesses, Mixture, PointLayout
 from quickstudy.tasks.kernels import KernelPrior, OneOf, Product, Range, Stationary, Sum
 
@@ -41,21 +42,17 @@ BROAD_NOISES: Range = (0.005, 1.5)
 def gp_general(
     *,
     hidden: int = 256,
-    tasks_per_step: int = 16,
-    learning_rate: float = 1.5e-3,
-    steps: int = 6_000,
+    optimisation: Optimisation = function_optimisation(
+        steps=6_000, tasks_per_step=16, learning_rate=1.5e-3, gradient_clip=1.0
+    ),
 ) -> Experiment:
     """Amortised Gaussian processes for curves of many kinds: any inputs, any values, any number of points.
 
     Args:
         hidden: Width of the network that proposes kernels.
-        tasks_per_step: Curves in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        optimisation: Optimiser and schedule.
     """
-    return general_experiment(
-        AmortisedGP(hidden=hidden), tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps
-    )
+    return general_experiment(AmortisedGP(hidden=hidden), optimisation)
 
 
 def gp_general_tnp(
@@ -64,30 +61,27 @@ def gp_general_tnp(
     blocks: int = 6,
     heads: int = 8,
     hidden: int = 256,
-    tasks_per_step: int = 32,
-    learning_rate: float = 5e-4,
-    steps: int = 30_000,
+    optimisation: Optimisation = function_optimisation(
+        steps=30_000, tasks_per_step=32, learning_rate=5e-4, gradient_clip=1.0
+    ),
 ) -> Experiment:
-    """The same curves for a transformer neural process: inputs from -2 to 2, values of about unit scale.
+    """A transformer neural process for curves of many kinds: inputs from -2 to 2, values of about unit scale.
 
     Args:
-        channels: Of a token.
+        channels: Channels of a token.
         blocks: Layers.
-        heads: Of every attention.
+        heads: Heads of each attention.
         hidden: Width between the two layers of each block's perceptron.
-        tasks_per_step: Curves in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        optimisation: Optimiser and schedule.
     """
-    learner = TNP(channels=channels, num_blocks=blocks, num_heads=heads, hidden=hidden)
-    return general_experiment(learner, tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps)
+    return general_experiment(TNP(channels=channels, num_blocks=blocks, num_heads=heads, hidden=hidden), optimisation)
 
 
-def general_experiment(learner: Learner, *, tasks_per_step: int, learning_rate: float, steps: int) -> Experiment:
-    """Train on curves of many kinds, with none to 200 points given and 50 asked for.
+def general_experiment(learner: Learner, optimisation: Optimisation) -> Experiment:
+    """Train on curves of many kinds, with a support of 0 to 200 points and 50 queries.
 
-    Half of the steps are on few points or many, as these are where a curve's own units are uncertain, or its kernel
-    must be told most exactly.
+    Half of the steps have few points or many. With few points a curve's own units are uncertain; with many points its
+    kernel must be known most exactly.
     """
 
     def curves(support: int | tuple[int, int]) -> GaussianProcesses:
@@ -110,12 +104,7 @@ def general_experiment(learner: Learner, *, tasks_per_step: int, learning_rate: 
             "broader kinds, 10 to 50 points": lambda _: broad((10, 50)),
             "broader kinds, 51 to 200 points": lambda _: broad((51, 200)),
         },
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        warmup_steps=200,
-        gradient_clip=1.0,
-        average_decay=0.999,
+        optimisation=optimisation,
         validate_every=1_000,
         validation_tasks=500,
         validate_by="functions",

@@ -1,35 +1,36 @@
 """The anchors: nearest neighbour on pixels, with nothing to train, and on the code of an autoencoder."""
 
-from quickstudy.core import Experiment
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import AutoencoderNearest, Nearest
-from quickstudy.recipes._label_sequences import sequence_experiment
-from quickstudy.recipes.sources import INK, Split, glyph_episodes, omniglot_episodes
+from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
+from quickstudy.recipes.characters import SequenceCharacters
+from quickstudy.recipes.sources import INK, glyph_episodes, omniglot_episodes
 from quickstudy.tasks import Layout
+
+_NOTHING = Optimisation(steps=0, tasks_per_step=1)
 
 
 def omniglot_nearest() -> Experiment:
-    """Nearest neighbour on pixels by cosine: proves the data right, and has nothing to train."""
+    """Nearest neighbour on the pixels of Omniglot, by cosine. It has nothing to train and shows that data are right."""
     return Experiment(
         learner=Nearest(),
         train=omniglot_episodes("lake", "train", Layout()),
         validation=omniglot_episodes("lake", "validation", Layout()),
         test={"5-way 1-shot": omniglot_episodes("lake", "test", Layout())},
-        steps=0,
-        tasks_per_step=1,
+        optimisation=_NOTHING,
         input_range=INK,
         data="omniglot",
     )
 
 
 def glyphs_nearest() -> Experiment:
-    """Nearest neighbour on the pixels of generated characters."""
+    """Nearest neighbour on the pixels of generated characters. It has nothing to train."""
     return Experiment(
         learner=Nearest(),
         train=glyph_episodes("train", Layout()),
         validation=glyph_episodes("validation", Layout()),
         test={"5-way 1-shot": glyph_episodes("test", Layout())},
-        steps=0,
-        tasks_per_step=1,
+        optimisation=_NOTHING,
         input_range=INK,
         data="glyphs",
     )
@@ -37,37 +38,16 @@ def glyphs_nearest() -> Experiment:
 
 def omniglot_autoencoder(
     *,
-    split: Split = "vinyals",
     classes: int = 5,
-    size: int = 20,
-    jitter: bool = False,
-    final: bool = True,
-    tasks_per_step: int = 16,
-    learning_rate: float = 1e-3,
-    steps: int = 6_250,
+    characters: SequenceCharacters = SequenceCharacters(jitter=False),
+    optimisation: Optimisation = sequence_optimisation(steps=6_250, learning_rate=1e-3),
 ) -> Experiment:
     """Nearest neighbour on the code of an autoencoder: the deep features of the MANN paper's baseline.
 
     Args:
-        split: Characters to train on.
-        classes: Classes in a sequence, which matter to the evaluation alone.
-        size: Side of an image in pixels; all of them are read, without convolutions.
-        jitter: Turn, shift and scale every training image a little.
-        final: Train on the validation classes too, as the paper's 1,200 are; leave it out to tune.
-        tasks_per_step: Sequences in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        classes: Classes in a sequence; only the evaluation depends on them.
+        characters: Characters for training.
+        optimisation: Optimiser and schedule.
     """
-    return sequence_experiment(
-        AutoencoderNearest(size**2),
-        split=split,
-        classes=classes,
-        labels="one-hot",
-        size=size,
-        jitter=jitter,
-        final=final,
-        tasks_per_step=tasks_per_step,
-        optimiser="adam",
-        learning_rate=learning_rate,
-        steps=steps,
-    )
+    learner = AutoencoderNearest(characters.size**2)
+    return sequence_experiment(learner, LabelSequences(classes=classes), characters, optimisation)

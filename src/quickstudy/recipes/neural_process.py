@@ -1,9 +1,9 @@
-"""Neural Processes with a latent variable: Garnelo et al. (2018), on curves as their conditional ones are."""
+"""Neural Processes with a latent variable: Garnelo et al. (2018), on the curves of their conditional relatives."""
 
-from quickstudy.core import Experiment
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import NeuralProcess
 from quickstudy.learners.neural_process import Objective
-from quickstudy.recipes._functions import curves_experiment
+from quickstudy.recipes._functions import curves_experiment, function_optimisation
 
 
 def gp_neural_process(
@@ -15,23 +15,19 @@ def gp_neural_process(
     training_samples: int = 1,
     samples: int = 32,
     floor: float = 0.1,
-    tasks_per_step: int = 64,
-    learning_rate: float = 1e-3,
-    steps: int = 60_000,
+    optimisation: Optimisation = function_optimisation(steps=60_000),
 ) -> Experiment:
     """A neural process with a latent variable on curves from a Gaussian process.
 
     Args:
         hidden: Width of all layers.
-        latent: Numbers of the latent variable.
+        latent: Dimensions of the latent variable.
         direct_path: Let the decoder read a mean of the points beside the latent variable.
-        objective: Raise the evidence lower bound, or an estimate of the likelihood, which needs several draws.
-        training_samples: Draws of the latent variable for each curve in training.
-        samples: Draws that a prediction mixes.
-        floor: Least standard deviation of what a draw says, as in CNP.
-        tasks_per_step: Curves in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        objective: Maximise the evidence lower bound, or an estimate of the likelihood, which needs several samples.
+        training_samples: Samples of the latent variable for each curve in training.
+        samples: Samples that a prediction is a mixture of.
+        floor: Smallest standard deviation of a component of the mixture, as in CNP.
+        optimisation: Optimiser and schedule.
     """
     learner = NeuralProcess(
         hidden=hidden,
@@ -42,4 +38,4 @@ def gp_neural_process(
         num_samples=samples,
         floor=floor,
     )
-    return curves_experiment(learner, tasks_per_step=tasks_per_step, learning_rate=learning_rate, steps=steps)
+    return curves_experiment(learner, optimisation)

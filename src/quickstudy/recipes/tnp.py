@@ -1,8 +1,8 @@
 """Transformer Neural Processes: Nguyen and Grover (2022), section 5.1."""
 
-from quickstudy.core import Experiment
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import TNP
-from quickstudy.recipes._functions import curves_experiment
+from quickstudy.recipes._functions import curves_experiment, function_optimisation
 
 
 def gp_tnp(
@@ -13,22 +13,18 @@ def gp_tnp(
     hidden: int = 128,
     is_autoregressive: bool = False,
     floor: float = 0.0,
-    tasks_per_step: int = 64,
-    learning_rate: float = 5e-4,
-    steps: int = 30_000,
+    optimisation: Optimisation = function_optimisation(steps=30_000, learning_rate=5e-4),
 ) -> Experiment:
     """A transformer neural process on curves from a Gaussian process.
 
     Args:
-        channels: Of a token; with blocks, heads and hidden those of the paper's regression.
+        channels: Channels of a token; with blocks, heads and hidden those of the paper's regression.
         blocks: Layers.
-        heads: Of every attention.
+        heads: Heads of each attention.
         hidden: Width between the two layers of each block's perceptron.
-        is_autoregressive: Train for answers in turn (TNP-A), each knowing the values before it.
-        floor: Least standard deviation of a prediction.
-        tasks_per_step: Curves in one optimiser step.
-        learning_rate: Of Adam, at its highest.
-        steps: Optimiser steps.
+        is_autoregressive: Train to predict points one after another (TNP-A), each with the values before it.
+        floor: Smallest standard deviation of a prediction.
+        optimisation: Optimiser and schedule.
     """
     learner = TNP(
         channels=channels,
@@ -38,10 +34,4 @@ def gp_tnp(
         is_autoregressive=is_autoregressive,
         floor=floor,
     )
-    return curves_experiment(
-        learner,
-        predicts_support=floor > 0,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        steps=steps,
-    )
+    return curves_experiment(learner, optimisation, predicts_support=floor > 0)

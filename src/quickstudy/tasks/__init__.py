@@ -11,6 +11,7 @@ from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
+from quickstudy.tasks.stages import Stages
 
 __all__ = [
     "Augmentation",
@@ -34,6 +35,7 @@ __all__ = [
     "Shots",
     "ShotsOfEach",
     "Sinusoids",
+    "Stages",
     "UnevenShots",
     "mirrored_classes",
     "rotated_classes",

@@ -35,7 +35,7 @@ class SequenceLayout(NamedTuple):
     """Items of a sequence, drawn from all drawings of its classes, so that a class may come more or less often."""
     labels: Literal["indices", "strings"] = "indices"
     """Class indices from 0, or for each class a string, fresh in each sequence."""
-    letters: int = STRING_LENGTH
+    letters: Count = STRING_LENGTH
     """Of a string how many letters are drawn; the others repeat them in turn, so that one makes aaaaa to eeeee."""
     jitter: Jitter | Augmentation | None = None
     """Random changes of every image: small movements, or elastic distortion."""
@@ -83,7 +83,9 @@ class InstanceSequences:
         index_TL = classes_TC.gather(1, place_TL) * self.images.shape[1] + example_TL
         x = gather_images(Scaled(self.images.flatten(0, 1), self.scale), index_TL, self.layout.jitter, generator)
         # Classes come in random order, so the place of a class is a label thrown at random.
-        y = place_TL if self.layout.labels == "indices" else self._strings(place_TL, num_classes, generator)
+        is_plain = self.layout.labels == "indices"
+        letters = STRING_LENGTH if is_plain else draw_count(self.layout.letters, generator)
+        y = place_TL if is_plain else _strings(place_TL, num_classes, letters, generator)
         return Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:])
 
     def _draw_items(self, num_tasks: int, num_classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -97,13 +99,6 @@ class InstanceSequences:
         keys_TL = torch.rand(num_tasks, num_classes * instances, generator=generator, device=generator.device)
         order_TL = keys_TL.argsort(dim=1)
         return order_TL // instances, examples_TCI.view(num_tasks, -1).gather(1, order_TL)
-
-    def _strings(self, place_TL: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
-        """For each class of a sequence a string of its own, assigned to its items: (T, L, 5) indices of characters."""
-        letters = self.layout.letters
-        numbers_TC = draw_distinct(len(place_TL), num_classes, ALPHABET**letters, generator)
-        powers = ALPHABET ** (torch.arange(STRING_LENGTH, device=place_TL.device) % letters)
-        return numbers_TC.gather(1, place_TL)[..., None] // powers % ALPHABET
 
     def _refuse(self) -> None:
         if isinstance(self.layout.jitter, Augmentation):
@@ -127,7 +122,7 @@ class InstanceSequences:
                 "examples. Ask for 1 to as many, or for a pair of such numbers, the lowest first."
             )
         if layout.labels == "strings":
-            _refuse_strings(layout.letters, largest)
+            _refuse_strings(*_bounds(layout.letters), largest)
         shortest = fewest * lowest if layout.length is None else layout.length
         if shortest < 2 or (layout.length is not None and layout.length > lowest * available):
             raise UserError(
@@ -168,16 +163,24 @@ class GeneratedSequences:
         return InstanceSequences(read_batch(images).images, self.layout).sample(num_tasks, generator)
 
 
+def _strings(place_TL: Tensor, num_classes: int, letters: int, generator: torch.Generator) -> Tensor:
+    """For each class of a sequence a string of its own, given to its items: (T, L, 5) indices of characters."""
+    numbers_TC = draw_distinct(len(place_TL), num_classes, ALPHABET**letters, generator)
+    powers = ALPHABET ** (torch.arange(STRING_LENGTH, device=place_TL.device) % letters)
+    return numbers_TC.gather(1, place_TL)[..., None] // powers % ALPHABET
+
+
 def _bounds(count: Count) -> tuple[int, int]:
     return count if isinstance(count, tuple) else (count, count)
 
 
-def _refuse_strings(letters: int, num_classes: int) -> None:
+def _refuse_strings(fewest: int, most: int, num_classes: int) -> None:
     """Raise UserError where strings of so many drawn letters cannot be had, or too few for a string for each class."""
-    if not 1 <= letters <= STRING_LENGTH:
-        raise UserError(f"{letters} letters of a string were to be drawn, but 1 to {STRING_LENGTH} was expected.")
-    if num_classes > ALPHABET**letters:
+    if not 1 <= fewest <= most <= STRING_LENGTH:
+        drawn = fewest if fewest == most else (fewest, most)
+        raise UserError(f"{drawn} letters of a string were to be drawn, but 1 to {STRING_LENGTH} was expected.")
+    if num_classes > ALPHABET**fewest:
         raise UserError(
-            f"{num_classes} classes need a string each, but {letters} drawn letters make {ALPHABET**letters}. "
+            f"{num_classes} classes need a string each, but {fewest} drawn letters make {ALPHABET**fewest}. "
             "Draw more letters, or lower the classes."
         )

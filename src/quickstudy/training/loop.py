@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
 from quickstudy.core import (
     Experiment,
     Learner,
+    StagedDistribution,
     TrainingDistribution,
     UserError,
     save_checkpoint,
@@ -35,6 +35,7 @@ from quickstudy.training.run import (
     load_last,
     save_last,
 )
+from quickstudy.training.schedule import freeze, learning_rate, make_optimiser, refuse_partly_frozen
 from quickstudy.training.validation import COLUMNS, Validation, validate
 
 _SECONDS_BETWEEN_SAVES = 30.0
@@ -64,21 +65,21 @@ def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
 class _Training:
     def __init__(self, experiment: Experiment, run: Run, fabric: Fabric) -> None:
         self.experiment, self.run, self.fabric = experiment, run, fabric
-        self.own_tasks = share_of_step(experiment.tasks_per_step, fabric.world_size)
+        self.own_tasks = share_of_step(experiment.optimisation.tasks_per_step, fabric.world_size)
         if run.tensorboard:
             refuse_missing_tensorboard()
         self.tasks = experiment.train(run.data_root).to(fabric.device)
         self.validation = experiment.validation(run.data_root).to(fabric.device)
         self.learner = experiment.learner.to(fabric.device)
-        for part in experiment.frozen:
-            self.learner.get_submodule(part).requires_grad_(False)
-        self.optimiser = _optimiser(experiment)
+        refuse_partly_frozen(experiment, fabric.world_size)
+        freeze(self.learner, experiment.frozen, experiment.frozen_share > 0)
+        self.optimiser = make_optimiser(self.learner, experiment.optimisation)
         if run.compile:
             with unchecked_distributions():  # Else torch would switch the checks off for good.
                 self.learner.compile()  # In place: a learner knows which part of it is worth compiling.
         self.model, self.stepper = fabric.setup(self.learner, self.optimiser)
         # After the set-up, which may have changed the weights' precision.
-        decay = experiment.average_decay
+        decay = experiment.optimisation.average_decay
         self.average = None if decay is None else averaged(self.learner, decay)
         self.position = Position()
         if run.resume:
@@ -101,10 +102,9 @@ class _Training:
         first_step = self.position.step
         noted = (started, first_step)
         self.learner.train()
-        for part in self.experiment.frozen:
-            self.learner.get_submodule(part).eval()
         with unchecked_distributions():
             while (fraction := self._fraction()) < 1:
+                freeze(self.learner, self.experiment.frozen, fraction < self.experiment.frozen_share)
                 self.position.losses.append(self._step(fraction))
                 self.position.seconds = seconds_before + time.monotonic() - started
                 if self.position.step == first_step + 1:
@@ -137,16 +137,17 @@ class _Training:
     def _fraction(self) -> float:
         """How much of the training is behind us, the same on all processes."""
         if self.run.minutes is None:
-            return self.position.step / self.experiment.steps
+            return self.position.step / self.experiment.optimisation.steps
         fraction = self.position.seconds / (60 * self.run.minutes)
         return self.fabric.broadcast(fraction) if self.fabric.world_size > 1 else fraction
 
     def _step(self, fraction: float) -> float:
         step, experiment = self.position.step, self.experiment
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(experiment, step, fraction)
+            group["lr"] = learning_rate(experiment.optimisation, step, fraction)
         generator = step_generator(self.tasks, self.run.seed, self.fabric.global_rank, step)
-        loss = self.model(self.tasks.sample(self.own_tasks, generator))
+        tasks = self.tasks.at(fraction) if isinstance(self.tasks, StagedDistribution) else self.tasks
+        loss = self.model(tasks.sample(self.own_tasks, generator))
         # Where there are many processes, all must stop if one has to.
         reduced: Any = self.fabric.all_reduce(loss.detach()) if self.fabric.world_size > 1 else loss.detach()
         value = float(reduced)
@@ -154,8 +155,8 @@ class _Training:
             # Not saved again: running statistics may have taken in what made the loss no number.
             raise NonFiniteLossError(f"The loss is {value} at step {step + 1}. {self._left()} {self._advice()}")
         self.fabric.backward(loss)
-        if experiment.gradient_clip is not None:
-            self.fabric.clip_gradients(self.model, self.stepper, max_norm=experiment.gradient_clip)
+        if experiment.optimisation.gradient_clip is not None:
+            self.fabric.clip_gradients(self.model, self.stepper, max_norm=experiment.optimisation.gradient_clip)
         self.stepper.step()
         self.stepper.zero_grad(set_to_none=True)
         if self.average is not None:
@@ -209,7 +210,7 @@ class _Training:
         start = "" if self.saved_step is None else f", from those weights by --start-from {weights}"
         return (
             f"Resumed, it would come to the same. Train anew with a learning rate below "
-            f"{self.experiment.learning_rate:g}{start}."
+            f"{self.experiment.optimisation.learning_rate:g}{start}."
         )
 
     def _kept(self) -> Learner:
@@ -240,7 +241,7 @@ class _Training:
 
     def _fraction_here(self) -> float:
         if self.run.minutes is None:
-            return self.position.step / self.experiment.steps
+            return self.position.step / self.experiment.optimisation.steps
         return min(1.0, self.position.seconds / (60 * self.run.minutes))
 
     def _rate(self, since: float, first_step: int) -> float:
@@ -261,15 +262,6 @@ class _Training:
             save_last(self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header)
 
 
-def _optimiser(experiment: Experiment) -> Optimizer:
-    parameters, rate, decay = experiment.learner.parameters(), experiment.learning_rate, experiment.weight_decay
-    if experiment.optimiser == "rmsprop":
-        return RMSprop(parameters, lr=rate, alpha=0.95, momentum=0.9, weight_decay=decay)
-    if experiment.optimiser == "sgd":
-        return SGD(parameters, lr=rate, weight_decay=decay)
-    return AdamW(parameters, lr=rate, weight_decay=decay)
-
-
 def share_of_step(tasks_per_step: int, processes: int) -> int:
     """How many of a step's tasks each process draws.
 
@@ -282,12 +274,6 @@ def share_of_step(tasks_per_step: int, processes: int) -> int:
             f"Give a multiple of {processes} as --tasks-per-step, or fewer --devices."
         )
     return tasks_per_step // processes
-
-
-def learning_rate(experiment: Experiment, step: int, fraction: float) -> float:
-    """Rises linearly over the warm-up, then falls along a half cosine to zero at the end of the training."""
-    rise = min(1.0, (step + 1) / max(1, experiment.warmup_steps))
-    return experiment.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * fraction))
 
 
 def step_generator(tasks: TrainingDistribution, seed: int, process: int, step: int) -> torch.Generator:

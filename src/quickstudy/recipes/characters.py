@@ -1,0 +1,175 @@
+"""The characters that a recipe trains on, and how their drawings are changed: one group of options for all recipes."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from quickstudy.core import TaskSource, TrainingSource, UserError
+from quickstudy.datasets import omniglot
+from quickstudy.recipes.sources import (
+    TEST_LAYOUTS,
+    Parts,
+    Pool,
+    Split,
+    fixed_glyphs,
+    glyph_episodes,
+    omniglot_episodes,
+    omniglot_sequences,
+    part_classes,
+    refuse_size,
+    turned_glyphs,
+)
+from quickstudy.tasks import (
+    Augmentation,
+    Episodes,
+    GeneratedEpisodes,
+    GeneratedSequences,
+    InstanceSequences,
+    Jitter,
+    Layout,
+    Mixture,
+    SequenceLayout,
+    SharedEpisodes,
+    mirrored_classes,
+    rotated_classes,
+    warped_classes,
+)
+
+_WARP = Augmentation(degrees=30, shift=0, scale=0.2, stretch=0.5, shear=0.5, displacement=2, pen=0)
+"""How far the drawings of a class are warped to make a new class, at 28 pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Characters:
+    """Omniglot's characters for training, in four rotations, and how their drawings are changed."""
+
+    split: Split = "lake"
+    """Characters to train on. Those of lake are unseen in the tests of both splits."""
+    final: bool = True
+    """Train on the validation characters too, and validate on generated characters. Switch it off to tune."""
+    jitter: bool = True
+    """Turn, shift and scale each training image a little."""
+    distortion: float = 0.0
+    """Strength of elastic distortion of each training image, used instead of jitter; 1 is `Augmentation`."""
+    generated: float = 0.0
+    """Share of steps whose characters are generated, new ones in each step."""
+    copies: int = 0
+    """Warped copies of each class. All drawings of a copy are warped in the same way, so it is a new class."""
+    mirrored: bool = False
+    """Train on the mirror image of each character too, as a class of its own."""
+
+    @property
+    def part(self) -> Parts:
+        """The part of the split that is trained on."""
+        return "train and validation" if self.final else "train"
+
+    def classes(self, data_root: Path | None, size: int) -> Tensor:
+        """Images of the training classes: (classes, drawings, size, size)."""
+        images, _ = omniglot.load(data_root, size)
+        chosen = images[part_classes(self.split, self.part)]
+        upright = mirrored_classes(chosen) if self.mirrored else torch.as_tensor(chosen)
+        warp = _WARP._replace(displacement=_WARP.displacement * size / 28)
+        return rotated_classes(warped_classes(upright, self.copies, warp, torch.Generator().manual_seed(0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeCharacters(Characters):
+    """The same for N-way K-shot episodes."""
+
+    pool: Pool | None = None
+    """Classes, and drawings of each, that all tasks of a step share; each drawing is embedded once. None gives each
+    task its own drawings."""
+
+    def __post_init__(self) -> None:
+        """Refuse a pool that no task can be made of."""
+        refuse_pool(self.pool)
+
+    def training(self, layout: Layout) -> TrainingSource:
+        """Episodes of this layout for training."""
+        change = Augmentation().times(self.distortion) if self.distortion else Jitter() if self.jitter else None
+        layout = layout._replace(jitter=change)
+
+        def source(data_root: Path | None) -> Any:
+            drawn = pooled(Episodes, self.classes(data_root, 28), layout, self.pool)
+            return mixed(drawn, self.generated, lambda: pooled(GeneratedEpisodes, turned_glyphs, layout, self.pool))
+
+        return source
+
+    def validation(self, layout: Layout) -> TaskSource:
+        """Episodes for validation: of the validation characters, or generated ones if those are trained on."""
+        if self.final:
+            return glyph_episodes("validation", layout)
+        return omniglot_episodes(self.split, "validation", layout)
+
+    def tests(self, layouts: Mapping[str, Layout] = TEST_LAYOUTS) -> dict[str, TaskSource]:
+        """Episodes of the test characters, by title."""
+        return {title: omniglot_episodes(self.split, "test", layout) for title, layout in layouts.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceCharacters(Characters):
+    """The same for sequences of drawings, which learners read pixel by pixel."""
+
+    split: Split = "vinyals"
+    """Characters to train on. Those of lake are unseen in the tests of both splits."""
+    size: int = 20
+    """Side of an image in pixels."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that Omniglot's drawings do not have."""
+        refuse_size(self.size)
+
+    def training(self, layout: SequenceLayout) -> TrainingSource:
+        """Sequences of this layout for training."""
+        distorted = Augmentation(shift=1.5, displacement=1.1).times(self.distortion) if self.distortion else None
+        layout = layout._replace(jitter=distorted or (Jitter(shift=1.5) if self.jitter else None))
+
+        def source(data_root: Path | None) -> Any:
+            drawn = InstanceSequences(self.classes(data_root, self.size), layout)
+            glyphs = functools.partial(turned_glyphs, size=self.size)
+            return mixed(drawn, self.generated, lambda: GeneratedSequences(glyphs, layout))
+
+        return source
+
+    def validation(self, layout: SequenceLayout) -> TaskSource:
+        """Sequences for validation: of the validation characters, or generated ones if those are trained on."""
+        if not self.final:
+            return omniglot_sequences(self.split, "validation", layout, size=self.size)
+        return lambda data_root: InstanceSequences(fixed_glyphs("validation", self.size), layout)
+
+    def test(self, layout: SequenceLayout) -> TaskSource:
+        """Sequences of the test characters."""
+        return omniglot_sequences(self.split, "test", layout, size=self.size)
+
+
+def generated_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:
+    """Episodes of generated characters for training, new ones in each step."""
+    refuse_pool(pool)
+    return lambda _: pooled(GeneratedEpisodes, turned_glyphs, layout, pool)
+
+
+def pooled(episodes: Any, characters: Any, layout: Layout, pool: Pool | None) -> Any:
+    """Episodes of this kind over these characters; with a pool, a step's tasks share its drawings."""
+    if pool is None:
+        return episodes(characters, layout)
+    classes, drawings = pool
+    whole = episodes(characters, Layout(classes, 1, drawings - 1, jitter=layout.jitter))
+    return SharedEpisodes(whole, layout._replace(jitter=None))
+
+
+def refuse_pool(pool: Pool | None) -> None:
+    """Raise UserError where a pool has a single drawing of each class."""
+    if pool is not None and pool[1] < 2:
+        raise UserError(
+            f"pool = {pool} was given, but a pool needs two drawings of each class: one for the support and one query."
+        )
+
+
+def mixed(drawn: Any, generated: float, make: Any) -> Any:
+    """Tasks drawn from data, and for a share of the steps tasks of generated characters."""
+    return Mixture([drawn, make()], [1 - generated, generated]) if generated else drawn

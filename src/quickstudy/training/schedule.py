@@ -1,0 +1,47 @@
+"""What changes the weights, and when: the optimiser, its learning rate, and parts that are frozen."""
+
+import math
+
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
+
+from quickstudy.core import Experiment, Optimisation, UserError
+
+
+def make_optimiser(learner: nn.Module, optimisation: Optimisation) -> Optimizer:
+    """The optimiser of all weights of a learner, those of frozen parts too."""
+    parameters, rate, decay = learner.parameters(), optimisation.learning_rate, optimisation.weight_decay
+    if optimisation.optimiser == "rmsprop":
+        return RMSprop(parameters, lr=rate, alpha=0.95, momentum=0.9, weight_decay=decay)
+    if optimisation.optimiser == "sgd":
+        return SGD(parameters, lr=rate, weight_decay=decay)
+    return AdamW(parameters, lr=rate, weight_decay=decay)
+
+
+def learning_rate(optimisation: Optimisation, step: int, fraction: float) -> float:
+    """Rises linearly over the warm-up, then falls along a half cosine to zero at the end of the training."""
+    rise = min(1.0, (step + 1) / max(1, optimisation.warmup_steps))
+    return optimisation.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * fraction))
+
+
+def freeze(learner: nn.Module, parts: tuple[str, ...], is_frozen: bool) -> None:
+    """Freeze these parts of a learner, their running statistics too, or train them."""
+    for name in parts:
+        part = learner.get_submodule(name)
+        if part.training is is_frozen or any(weight.requires_grad is is_frozen for weight in part.parameters()):
+            part.requires_grad_(not is_frozen).train(not is_frozen)
+
+
+def refuse_partly_frozen(experiment: Experiment, num_processes: int) -> None:
+    """Refuse to freeze parts for a share of the training in several processes.
+
+    Processes that share gradients agree on the trained parameters once, at the start.
+
+    Raises:
+        UserError: if they would not be the same all the time.
+    """
+    if experiment.frozen and 0 < experiment.frozen_share < 1 and num_processes > 1:
+        raise UserError(
+            f"The {', '.join(experiment.frozen)} is frozen for a share of {experiment.frozen_share} of the training. "
+            "This works in one process only. Give a share of 0 or 1, or --devices 1."
+        )

@@ -1,0 +1,78 @@
+"""Every example runs, in seconds, and prints what its pages promise."""
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., list[str]]
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run an example as a command, and return the lines that it prints."""
+
+    def command(name: str, *arguments: object) -> list[str]:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out.splitlines()
+
+    return command
+
+
+def test_ten_own_images_name_new_ones(run: Run) -> None:
+    lines = run("own_images.py")
+    assert len(lines) == 5
+    for line in lines:
+        file, name, _ = line.split()
+        assert file == f"new-{name}.png"
+
+
+def test_own_images_need_files_to_name(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("own_images.py", tmp_path)
+    assert stopped.value.code == 2
+    assert "no files to name" in capsys.readouterr().err
+
+
+def test_an_own_encoder_learns(run: Run) -> None:
+    before, after = (
+        float(line.split()[-1].rstrip("%")) for line in run("own_encoder.py", "--steps", 40, "--tasks", 20)
+    )
+    assert after > before + 10
+
+
+def test_an_own_learner_obeys_the_laws(run: Run) -> None:
+    lines = run("own_learner.py", "--training-steps", 20)
+    assert "holds: padding changes nothing" in lines
+    assert lines[-1] == "holds: training beats chance"
+
+
+def test_an_own_series_has_a_band_around_its_mean(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "series.png"
+    lines = run("own_series.py", "--picture", picture)
+    assert len(lines) == 5
+    for line in lines:
+        words = line.split()
+        mean, low, high = float(words[2]), float(words[6]), float(words[8])
+        assert low < mean < high
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_own_series_comes_from_a_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "series.csv"
+    file.write_text("".join(f"{place},{1000 + 5 * place}\n" for place in range(20)))
+    means = [float(line.split()[2]) for line in run("own_series.py", file)]
+    assert all(1050 < mean < 1130 for mean in means)
+
+
+def test_every_example_has_a_test_and_a_place_in_the_documentation() -> None:
+    tests = Path(__file__).read_text()
+    page = (EXAMPLES.parent / "docs" / "examples.md").read_text()
+    for example in EXAMPLES.glob("*.py"):
+        assert f'run("{example.name}"' in tests
+        assert f'\n--8<-- "examples/{example.name}"\n' in page

@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW, RMSprop
+
+from quickstudy.core import Experiment, Optimisation, UserError
+from quickstudy.learners import ProtoNet
+from quickstudy.networks import Conv4
+from quickstudy.training.schedule import freeze, learning_rate, make_optimiser, refuse_partly_frozen
+
+
+def test_the_learning_rate_rises_over_the_warm_up_and_falls_to_zero() -> None:
+    chosen = Optimisation(steps=100, tasks_per_step=1, learning_rate=2.0, warmup_steps=10)
+    assert learning_rate(chosen, 0, 0.0) == pytest.approx(0.2)
+    assert learning_rate(chosen, 10, 0.0) == pytest.approx(2.0)
+    assert learning_rate(chosen, 50, 0.5) == pytest.approx(1.0)
+    assert learning_rate(chosen, 100, 1.0) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adam", AdamW), ("rmsprop", RMSprop), ("sgd", SGD)])
+def test_the_optimiser_has_its_rate_and_its_decay(name, kind) -> None:
+    chosen = Optimisation(steps=1, tasks_per_step=1, optimiser=name, learning_rate=0.3, weight_decay=0.02)
+    found = make_optimiser(nn.Linear(2, 2), chosen)
+    assert type(found) is kind
+    assert (found.param_groups[0]["lr"], found.param_groups[0]["weight_decay"]) == (0.3, 0.02)
+    assert len(found.param_groups[0]["params"]) == 2
+
+
+def test_a_frozen_part_keeps_weights_and_statistics_until_it_is_trained() -> None:
+    learner = ProtoNet(Conv4(channels=4)).train()
+    freeze(learner, ("encoder",), True)
+    assert not learner.encoder.training
+    assert not any(weight.requires_grad for weight in learner.encoder.parameters())
+    freeze(learner, ("encoder",), False)
+    assert learner.encoder.training
+    assert all(weight.requires_grad for weight in learner.encoder.parameters())
+
+
+def test_parts_that_are_not_named_are_left_alone() -> None:
+    both = nn.ModuleDict({"one": nn.Linear(1, 1), "other": nn.Linear(1, 1)})
+    freeze(both, ("one",), True)
+    assert [weight.requires_grad for weight in both.parameters()] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("share", "processes", "is_refused"), [(0.5, 2, True), (0.5, 1, False), (1.0, 2, False)])
+def test_processes_that_share_gradients_freeze_for_all_of_the_training(share, processes, is_refused) -> None:
+    experiment = Experiment(
+        learner=ProtoNet(Conv4(channels=4)),
+        train=lambda root: torch.empty(0),
+        validation=lambda root: torch.empty(0),
+        test={},
+        optimisation=Optimisation(steps=1, tasks_per_step=1),
+        frozen=("encoder",),
+        frozen_share=share,
+    )
+    if is_refused:
+        with pytest.raises(UserError, match=r"frozen for a share of 0\.5 of the training.*one process only"):
+            refuse_partly_frozen(experiment, processes)
+    else:
+        refuse_partly_frozen(experiment, processes)
