@@ -178,7 +178,6 @@ def test_the_version_is_the_newest_of_the_changelog() -> None:
 
 
 def test_the_tables_are_those_of_the_stored_results() -> None:
-    done = subprocess.run(
-        [sys.executable, "benchmarks/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "benchmarks/report/tables.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

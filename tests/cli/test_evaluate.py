@@ -96,6 +96,7 @@ def test_rotated_test_classes_are_said_in_the_title_and_in_the_json(quickstudy, 
     assert json.loads(quickstudy(*command, "--rotated", "--json")[1])["rotated"] is True
     assert "test classes in four rotations" in quickstudy(*command, "--rotated")[1]
     assert "rotations" not in quickstudy(*command)[1]
+    assert json.loads(quickstudy("evaluate", *INSTANCES, "--rotated", "--json")[1])["rotated"] is True
 
 
 def test_shuffled_labels_give_chance(quickstudy) -> None:
@@ -151,7 +152,7 @@ def test_a_folder_of_images_can_be_evaluated_on(quickstudy, folder: Path) -> Non
         (["omniglot-nearest", "--instances", "--within-alphabet"], "--within-alphabet and --instances"),
         (["omniglot-nearest", "--instances", "--shuffled-labels"], "--shuffled-labels and --instances"),
         (["omniglot-nearest", "--instances", "--queries", "5"], "--queries and --instances"),
-        (["omniglot-nearest", "--instances", "--rotated"], "--rotated and --instances"),
+        (["omniglot-nearest", "--instances", "--inductive"], "--inductive and --instances"),
         (["glyphs-nearest", "--rotated"], "--rotated was given, but it is for omniglot's characters"),
         (["omniglot-nearest", "--size", "200"], "200×200 pixels"),
         (["omniglot-nearest", "--size", "0"], "0×0 pixels"),

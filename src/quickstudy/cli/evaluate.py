@@ -53,15 +53,7 @@ class FunctionOptions(PointOptions):
 
 def run(arguments: list[str]) -> int:
     """Evaluate from command line arguments."""
-
-    def command(
-        name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME", help=_NAME_HELP)],
-        protocol: EvaluateOptions,
-        functions: FunctionOptions,
-    ) -> tuple[str, EvaluateOptions, FunctionOptions]:
-        return name, protocol, functions
-
-    name, options, points = parse(command, "evaluate", arguments)
+    name, options, points = read(arguments)
     _refuse_nonsense(options)
     weights = open_weights(name)
     if weights.experiment.validate_by == "functions":
@@ -76,6 +68,20 @@ def run(arguments: list[str]) -> int:
     else:
         _evaluate_classes(weights, options)
     return 0
+
+
+def read(arguments: list[str]) -> tuple[str, EvaluateOptions, FunctionOptions]:
+    """The name of the weights, and the options of both kinds of learners."""
+
+    def command(
+        name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME", help=_NAME_HELP)],
+        protocol: EvaluateOptions,
+        functions: FunctionOptions,
+    ) -> tuple[str, EvaluateOptions, FunctionOptions]:
+        return name, protocol, functions
+
+    found: tuple[str, EvaluateOptions, FunctionOptions] = parse(command, "evaluate", arguments)
+    return found
 
 
 def _evaluate_classes(weights: Weights, options: EvaluateOptions) -> None:
@@ -93,6 +99,7 @@ def _evaluate_sequences(weights: Weights, options: EvaluateOptions) -> None:
         split=options.split,
         part=options.part,
         classes=options.ways,
+        rotated=options.rotated,
         sequences=options.tasks,
         size=options.size,
         seed=options.seed,
@@ -168,7 +175,7 @@ def _refuse_beside_instances(weights: Weights, options: EvaluateOptions) -> None
     data = data_of(weights, options.data)
     if data != "omniglot":
         raise UserError(f"--instances was given, but sequences are of omniglot, not of '{data}'. Leave it out.")
-    for name in ("within_alphabet", "rotated", "shuffled_labels", "shots", "queries", "skip_small", "inductive"):
+    for name in ("within_alphabet", "shuffled_labels", "shots", "queries", "skip_small", "inductive"):
         if getattr(options, name) != getattr(EvaluateOptions(), name):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"{option} and --instances were given, but a sequence has no such thing. Leave one out.")

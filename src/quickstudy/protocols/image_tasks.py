@@ -55,8 +55,18 @@ def size_of(weights: Weights, size: int | None) -> int:
     return size
 
 
-def sequence_source(weights: Weights, split: Split, part: Part, classes: int, size: int | None) -> TaskSource:
+def sequence_source(
+    weights: Weights, split: Split, part: Part, classes: int, *, rotated: bool, size: int | None
+) -> TaskSource:
     """Sequences of Omniglot's drawings, ten of each class, with labels as the learner reads them.
+
+    Args:
+        weights: They must not have been trained on these classes.
+        split: Which characters are in which part.
+        part: The part to draw from.
+        classes: Classes in a sequence.
+        rotated: Whether each character is four classes, one for each rotation by a quarter turn.
+        size: Side of the images in pixels, if the user chose one.
 
     Raises:
         UserError: if the weights were trained on these classes.
@@ -65,7 +75,7 @@ def sequence_source(weights: Weights, split: Split, part: Part, classes: int, si
     if part != "train":
         weights.refuse_classes(split, part)
     labels = sequence_labels("one-hot" if weights.labels == "one-hot" else "strings")
-    return omniglot_sequences(split, part, SequenceLayout(classes, labels=labels), size=side)
+    return omniglot_sequences(split, part, SequenceLayout(classes, labels=labels), rotations=rotated, size=side)
 
 
 def omniglot_source(

@@ -27,6 +27,8 @@ class SequenceOptions:
     """Classes in a sequence."""
     sequences: int = 1000
     """Sequences; the interval shrinks with the root of their number, and a single sequence has none."""
+    rotated: bool = False
+    """Make four classes of each character, rotated by 0, 90, 180 and 270 degrees."""
     size: int | None = None
     """Side of the images in pixels; by default that of the training. Only learners without weights read other sizes."""
     seed: int = 0
@@ -49,7 +51,8 @@ class SequenceResult:
     @property
     def title(self) -> str:
         """Which weights on which classes."""
-        return f"{self.weights.name} on omniglot {self.options.split}, {self.options.part} classes"
+        rotated = " in four rotations" if self.options.rotated else ""
+        return f"{self.weights.name} on omniglot {self.options.split}, {self.options.part} classes{rotated}"
 
     @property
     def setting(self) -> str:
@@ -64,6 +67,7 @@ class SequenceResult:
             "data": "omniglot",
             "split": options.split,
             "part": options.part,
+            "rotated": options.rotated,
             "size": size_of(self.weights, options.size),
             "device": str(torch.device(options.device)),
             "weights": self.weights.name,
@@ -82,7 +86,9 @@ def measure_sequences(weights: Weights, options: SequenceOptions, progress: Prog
     Raises:
         UserError: if the learner reads no sequences, or the weights were trained on these classes.
     """
-    source = sequence_source(weights, options.split, options.part, options.classes, options.size)
+    source = sequence_source(
+        weights, options.split, options.part, options.classes, rotated=options.rotated, size=options.size
+    )
     with memory_refused_clearly():
         tasks: Any = source(options.data_root).to(options.device)
         table = evaluate_instances(

@@ -67,12 +67,15 @@ def omniglot_episodes(
     return source
 
 
-def omniglot_sequences(split: Split, part: Parts, layout: SequenceLayout, *, size: int = 20) -> TaskSource:
-    """Sequences over the characters of one part of a split, upright and unchanged."""
+def omniglot_sequences(
+    split: Split, part: Parts, layout: SequenceLayout, *, rotations: bool = False, size: int = 20
+) -> TaskSource:
+    """Sequences over the characters of one part of a split; with rotations, four classes for each character."""
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        return InstanceSequences(torch.as_tensor(images[part_classes(split, part)]), layout)
+        upright = torch.as_tensor(images[part_classes(split, part)])
+        return InstanceSequences(rotated_classes(upright) if rotations else upright, layout)
 
     return source
 

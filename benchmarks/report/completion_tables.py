@@ -1,8 +1,9 @@
-"""The section about images completed from some of their pixels, for `benchmarks/tables.py`."""
+"""The section about images completed from some of their pixels, for `benchmarks/report/tables.py`."""
 
 from typing import Any
 
-from table_layout import Record, interval_text, page_of, table
+from quickstudy.protocols.records import interval_text
+from table_layout import Record, page_of, table
 
 _LAST = "largest variance", "random"
 

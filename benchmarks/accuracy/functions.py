@@ -1,14 +1,12 @@
 """How well trained weights predict the values of functions, by the same code as `quickstudy evaluate`.
 
-python benchmarks/functions.py [NAME|RUN ...] [--tasks 2000] [--out DIR]
+python benchmarks/accuracy/functions.py [NAME|RUN ...] [--tasks 2000] [--out DIR]
 
 Asks as the recipe is tested, by the number of points given, and where the training never was. Leaves one file for
 each learner, functions-NAME.json, a list with one record for each of these. A record holds the command that gives the
 same figures, and either its result or the words with which the learner refused.
 """
 
-import contextlib
-import io
 import json
 import shlex
 import sys
@@ -17,21 +15,18 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import tyro
-from quickstudy.cli.functions import layout_of
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 import quickstudy
 from measure import predicts_values, progress_bar, stem
-from quickstudy.cli import evaluate
 from quickstudy.core import UserError
-from quickstudy.pretrained import describe
-from quickstudy.recipes import build
+from quickstudy.protocols import PointOptions, RegressionOptions, Weights, measure_regression, open_weights
+from quickstudy.protocols.records import interval_text, number, write_json
+from quickstudy.protocols.regression import layout_of
 from quickstudy.tasks import PointLayout
 from quickstudy.tasks.sampling import highest
-from table_layout import interval_text, number
-from timing import write_json
 
 AS_TESTED, BY_SUPPORT, SHIFTED, WIDENED, BEYOND = "as tested", "by support", "shifted", "widened", "beyond"
 _SIZES = (0, 1, 3, 5, 10, 20, 50)
@@ -42,18 +37,21 @@ class Asked(NamedTuple):
     """Where and how a learner is asked."""
 
     kind: str
-    options: tuple[str, ...]
+    points: PointOptions = PointOptions()
 
     def arguments(self, name: str, tasks: int) -> list[str]:
         """The arguments of the command, from `evaluate` on."""
-        return ["evaluate", name, "--tasks", str(tasks), *self.options, "--json"]
+        chosen = [("--support", self.points.support or None), ("--range", self.points.range)]
+        chosen.append(("--query-range", self.points.query_range))
+        written = [part for option, given in chosen if given is not None for part in (option, *map(_number, given))]
+        return ["evaluate", name, "--tasks", str(tasks), *written, "--json"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Where to leave the figures, and how many tasks to take them over."""
 
-    out: Path = Path(__file__).parent / "results"
+    out: Path = Path(__file__).parents[1] / "results"
     """Folder for the JSON files."""
     tasks: int = 2000
     """Tasks in each setting."""
@@ -65,34 +63,33 @@ def grid(layout: PointLayout) -> list[Asked]:
     width = high - low
     sizes = sorted({*(size for size in _SIZES if size < highest(layout.support)), highest(layout.support)})
     return [
-        Asked(AS_TESTED, ()),
-        *(Asked(BY_SUPPORT, ("--support", str(size))) for size in sizes),  # Apart, as some refuse to be given none.
-        Asked(SHIFTED, _range("--range", high, high + width)),
-        Asked(WIDENED, _range("--range", low - width / 2, high + width / 2)),
-        Asked(BEYOND, _range("--query-range", high, high + width / 4)),
+        Asked(AS_TESTED),
+        # One by one, as some refuse to be given none.
+        *(Asked(BY_SUPPORT, PointOptions(support=(size,))) for size in sizes),
+        Asked(SHIFTED, PointOptions(range=(high, high + width))),
+        Asked(WIDENED, PointOptions(range=(low - width / 2, high + width / 2))),
+        Asked(BEYOND, PointOptions(query_range=(high, high + width / 4))),
     ]
 
 
 def default_names() -> list[str]:
     """All that `quickstudy.load` knows and that predicts values at points drawn from a range."""
-    return [name for name in quickstudy.available() if predicts_values(name) and _layout(name) is not None]
+    return [name for name in quickstudy.available() if _layout(open_weights(name)) is not None]
 
 
-def measure(name: str, asked: Asked, tasks: int) -> dict[str, Any]:
-    """One record: what was asked of whom, and what the command printed or how the learner refused.
+def measure(weights: Weights, asked: Asked, tasks: int) -> dict[str, Any]:
+    """One record: what was asked of whom, and what the command prints or how the learner refused.
 
     A run's folder is named without where it lies, so the command is to be given beside it.
     """
-    printed, result, refusal = io.StringIO(), None, None
+    name, result, refusal = stem(weights.name), None, None
     try:
-        # The command's own progress would draw over ours.
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            evaluate.run(asked.arguments(name, tasks)[1:])
-        result = {**json.loads(printed.getvalue()), "weights": stem(name)}
+        found = measure_regression(weights, RegressionOptions(points=asked.points, tasks=tasks))
+        result = {**found.record(), "weights": name}
     except UserError as error:
         refusal = str(error)
-    command = shlex.join(["quickstudy", *asked.arguments(stem(name), tasks)])
-    about = {"weights": stem(name), "recipe": describe(name)["recipe"], "kind": asked.kind}
+    command = shlex.join(["quickstudy", *asked.arguments(name, tasks)])
+    about = {"weights": name, "recipe": weights.recipe, "kind": asked.kind}
     return {**about, "command": command, "result": result, "refusal": refusal}
 
 
@@ -102,7 +99,8 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
     Raises:
         UserError: if there are no such weights, or they predict no functions with points drawn from a range.
     """
-    layout, path = _layout(name), options.out / f"functions-{stem(name)}.json"
+    weights = open_weights(name)
+    layout, path = _layout(weights), options.out / f"functions-{stem(name)}.json"
     if layout is None:
         raise UserError(f"'{name}' was not trained on functions with points drawn from a range. Leave it out.")
     task = progress.add_task(name, total=len(grid(layout)), setting="")
@@ -111,7 +109,7 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
         progress.update(task, setting=asked.kind)
         if progress.disable:
             print(f"{name}: {asked.kind}", file=sys.stderr, flush=True)
-        records.append(measure(name, asked, options.tasks))
+        records.append(measure(weights, asked, options.tasks))
         write_json(path, records)
         progress.advance(task)
     progress.update(task, setting="done")
@@ -131,16 +129,14 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
     return 0
 
 
-def _layout(name: str) -> PointLayout | None:
-    """Where the points of a training lay."""
-    header = describe(name)
-    tasks = build(header["recipe"], header["arguments"]).train(None) if predicts_values(name) else None
-    layout = layout_of(tasks)
+def _layout(weights: Weights) -> PointLayout | None:
+    """Where the points of a training lay; None where they were not drawn from a range."""
+    layout = layout_of(weights.experiment.train(None)) if predicts_values(weights) else None
     return layout if isinstance(layout, PointLayout) else None
 
 
-def _range(option: str, low: float, high: float) -> tuple[str, ...]:
-    return option, f"{low:g}", f"{high:g}"
+def _number(value: float) -> str:
+    return f"{value:g}"
 
 
 def _print(path: Path) -> None:

@@ -1,6 +1,6 @@
 """A learnt regressor beside Gaussian processes fitted to each task: how likely the true values, and how many tasks/s.
 
-python benchmarks/gp_regression.py [NAME|RUN ...] [--tasks 200] [--sizes 5 10 20 50 100 200 500] [--out FILE]
+python benchmarks/accuracy/gp_regression.py [NAME|RUN ...] [--tasks 200] [--sizes 5 10 20 50 100 200 500] [--out FILE]
                                    [--picture docs/gp_regression.png] [--stored]
 
 All answer the same tasks: those that the first learner's recipe is tested on, with so many points given. The oracle
@@ -28,11 +28,14 @@ from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Oracle, Tasks, UserError, unchecked_distributions
 from quickstudy.evaluation import Interval, provenance
 from quickstudy.evaluation.quantiles import cumulative
-from quickstudy.pretrained import describe, load
-from quickstudy.recipes import build
+from quickstudy.pretrained import load
+from quickstudy.protocols import open_weights
+from quickstudy.protocols.records import interval_text, spread, write_json
 from quickstudy.tasks import GaussianProcesses
-from table_layout import interval_text
-from timing import PAIRING, Work, paired_rates, ratios, spread, write_json
+
+sys.path.append(str(Path(__file__).parents[1] / "speed"))  # Timing is shared with the benchmarks of speed.
+
+from timing import PAIRING, Work, paired_rates, ratios
 
 _FEWER = {200: 3, 500: 10}
 """Fitting takes time with the cube of the points, so of large tasks there are fewer, by these divisors."""
@@ -58,7 +61,7 @@ class Options:
     """Seconds that each contender has in a round, at least."""
     seed: int = 0
     """Decides the tasks."""
-    out: Path = Path(__file__).parent / "results" / "gp_regression.json"
+    out: Path = Path(__file__).parents[1] / "results" / "gp_regression.json"
     """The JSON file to write."""
     picture: Path | None = None
     """A PNG file to draw the curves into, which needs matplotlib; docs/gp_regression.png is the project's."""
@@ -72,8 +75,7 @@ def tasks_of(name: str) -> GaussianProcesses:
     Raises:
         UserError: if that is no Gaussian processes, whose exact posterior is known.
     """
-    header = describe(name)
-    tasks = next(iter(build(header["recipe"], header["arguments"]).test.values()))(None)
+    tasks = next(iter(open_weights(name).experiment.test.values()))(None)
     if not isinstance(tasks, GaussianProcesses):
         raise UserError(f"'{name}' is tested on {type(tasks).__name__}, not on curves of Gaussian processes.")
     return tasks
@@ -131,7 +133,7 @@ def _measured(names: Sequence[str], options: Options) -> None:
     import sklearn
 
     protocol = {
-        "tasks": f"those that {describe(names[0])['recipe']} is tested on, with another number of points given; "
+        "tasks": f"those that {open_weights(names[0]).recipe} is tested on, with another number of points given; "
         "the same for all contenders",
         "queries": _QUERIES,
         "seed": options.seed,
@@ -143,7 +145,7 @@ def _measured(names: Sequence[str], options: Options) -> None:
         "seconds": options.seconds,
         "scikit-learn": sklearn.__version__,
     }
-    about = {stem(name): describe(name)["recipe"] for name in names}
+    about = {stem(name): open_weights(name).recipe for name in names}
     write_json(
         options.out,
         {

@@ -1,38 +1,38 @@
-"""The rows about speed, for `benchmarks/tables.py`: each sets one way of ours beside one other way."""
+"""The rows about speed, for `benchmarks/report/tables.py`: each sets one way of ours beside one other way."""
 
 from collections.abc import Iterable
 
+from quickstudy.protocols.records import ratio_text, spread
 from table_layout import Record
-from timing import spread, times
 
 HEADINGS = ("what", "ours", "beside", "theirs", "ours is … as fast")
 
 
 def sampler_rows(sampler: Record | None) -> list[list[str]]:
-    """What `benchmarks/sampler.py` measured, if it did."""
+    """What `benchmarks/speed/sampler.py` measured, if it did."""
     rows = []
     for setting in [] if sampler is None else sampler["settings"]:
         ours, usual = (spread(rates)["median"] for rates in setting["tasks_per_second"].values())
         at_once = f"{setting['tasks_per_batch']} at once" if setting["tasks_per_batch"] > 1 else "one at a time"
         what = f"drawing tasks, {_setting(setting)}, {at_once}"
-        rows.append([what, f"{ours:,.0f} tasks/s", "usual way", f"{usual:,.0f} tasks/s", times(setting["ratio"])])
+        rows.append([what, f"{ours:,.0f} tasks/s", "usual way", f"{usual:,.0f} tasks/s", ratio_text(setting["ratio"])])
     return rows
 
 
 def throughput_rows(throughput: Record | None) -> list[list[str]]:
-    """What `benchmarks/throughput.py` measured, if it did."""
+    """What `benchmarks/speed/throughput.py` measured, if it did."""
     rows = []
     for comparison in [] if throughput is None else throughput["comparisons"]:
         rates = {name: spread(values)["median"] for name, values in comparison["images_per_second"].items()}
         ours = next(iter(rates.values()))
         for name, ratio in comparison["ratio"].items():
             figures = [f"{ours:,.0f} images/s", name, f"{rates[name]:,.0f} images/s"]
-            rows.append([f"training, {comparison['title']}", *figures, times(ratio)])
+            rows.append([f"training, {comparison['title']}", *figures, ratio_text(ratio)])
     return rows
 
 
 def cache_rows(snail_cache: Record | None) -> list[list[str]]:
-    """What `benchmarks/snail_cache.py` measured, if it did; each other way with what it embeds beside ours."""
+    """What `benchmarks/speed/snail_cache.py` measured, if it did; each other way with what it embeds beside ours."""
     rows = []
     for setting in [] if snail_cache is None else snail_cache["settings"]:
         for activity in ("answering", "training"):
@@ -41,7 +41,7 @@ def cache_rows(snail_cache: Record | None) -> list[list[str]]:
             ours = next(iter(rates.values()))
             for way, ratio in setting[activity]["ratio"].items():
                 beside = f"{way} ({setting['images_ratio'][way]:.1f} × the images)"
-                rows.append([what, ours, beside, rates[way], times(ratio)])
+                rows.append([what, ours, beside, rates[way], ratio_text(ratio)])
     return rows
 
 
@@ -53,7 +53,7 @@ def step_rows(record: Record | None, learner: str) -> list[list[str]]:
         ours = next(iter(rates.values()))
         for way, ratio in setting["ratio"].items():
             figures = [f"{ours:,.1f} tasks/s", way, f"{rates[way]:,.1f} tasks/s"]
-            rows.append([f"training {learner}, {_step(setting)}", *figures, times(ratio)])
+            rows.append([f"training {learner}, {_step(setting)}", *figures, ratio_text(ratio)])
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Who answers in `benchmarks/gp_regression.py`: learnt regressors, Gaussian processes fitted to each task, the oracle.
+"""The contenders of `gp_regression.py`: learnt regressors, Gaussian processes fitted to each task, and the oracle.
 
 The fitted ones are scikit-learn's: hyperparameters by the marginal likelihood of the task's own support, which is
 what one does who does not know the kernel. Their bounds hold whatever the tasks are drawn from.

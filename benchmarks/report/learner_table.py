@@ -1,11 +1,12 @@
-"""The table of README.md, for `benchmarks/tables.py`: one row for each learner, with its headline figure."""
+"""The table of README.md, for `benchmarks/report/tables.py`: one row for each learner, with its headline figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from accuracy_tables import headline
-from table_layout import Record, interval_text, number, table
+from quickstudy.protocols.records import interval_text, number
+from table_layout import Record, table
 
 Measure = Literal["accuracy", "second instance", "log-likelihood", "squared error"]
 

@@ -1,6 +1,6 @@
-"""How a table is written, for `benchmarks/tables.py` and its neighbours."""
+"""How a table is written, for `benchmarks/report/tables.py` and its neighbours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -14,17 +14,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> 
     """Markdown; the first `left` columns are words, the others figures."""
     rule = [":--" if column < left else "--:" for column in range(len(headings))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows))
-
-
-def number(value: float | None, digits: int, times: float = 1) -> str:
-    """A figure as it was stored, times 100 for percent; a dash where it is null."""
-    return "–" if value is None else f"{times * value:.{digits}f}"
-
-
-def interval_text(found: Mapping[str, float | None], digits: int, times: float = 1) -> str:
-    """A mean and its interval as they were stored; the mean alone where it has none."""
-    mean = number(found["mean"], digits, times)
-    return mean if found["interval95"] is None else f"{mean} ± {number(found['interval95'], digits, times)}"
 
 
 def page_of(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""The picture of `benchmarks/gp_regression.py`: likelihood and speed by the points given."""
+"""The picture of `benchmarks/accuracy/gp_regression.py`: likelihood and speed by the points given."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quickstudy.evaluation.plots import empty_figure
-from timing import spread
+from quickstudy.protocols.records import spread
 
 ORACLE = "exact posterior"
 """What the contender is called that knows each task's kernel."""

@@ -1,6 +1,6 @@
 """What a larger support costs: milliseconds to adapt to one task and to answer its queries, learner by learner.
 
-python benchmarks/growth.py [--out FILE] [--rounds 5] [--seconds 1] [--picture docs/growth.png] [--stored]
+python benchmarks/speed/growth.py [--out FILE] [--rounds 5] [--seconds 1] [--picture docs/growth.png] [--stored]
 
 Features go in as they are, without an encoder, so that nothing hides what the learners themselves do.
 """
@@ -27,8 +27,9 @@ from quickstudy.learners.mann import MANN
 from quickstudy.learners.protonet import ProtoNet
 from quickstudy.learners.snail import SNAIL
 from quickstudy.learners.transformer import InContextTransformer
+from quickstudy.protocols.records import spread, write_json
 from snail_cache import FEATURES, Setting, random_task
-from timing import PAIRING, Work, paired_rates, spread, write_json
+from timing import PAIRING, Work, paired_rates
 
 ADAPTING, ANSWERING = "adapting", "answering"
 _WAYS = 5
@@ -39,7 +40,7 @@ _SHOTS = (1, 2, 5, 10, 20, 40)
 class Options:
     """How long to measure, and where to leave the figures."""
 
-    out: Path = Path(__file__).parent / "results" / "growth.json"
+    out: Path = Path(__file__).parents[1] / "results" / "growth.json"
     """The JSON file to write."""
     rounds: int = 5
     """Rounds; the middle one is what counts."""

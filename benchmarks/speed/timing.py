@@ -1,15 +1,10 @@
 """Paired timing: contenders take turns in one process, so that a busy machine slows all of them alike."""
 
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
-
-from quickstudy.protocols.records import json_text
 
 Work = Callable[[], int]
 """Does a piece of work, and says how many units of it were done."""
@@ -42,24 +37,6 @@ def paired_rates(
 def ratios(rates: Mapping[str, Sequence[float]], faster: str, slower: str) -> list[float]:
     """How many times as fast one contender is as another, round by round."""
     return [ours / theirs for ours, theirs in zip(rates[faster], rates[slower], strict=True)]
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """The lowest, the middle and the highest."""
-    return {"minimum": min(values), "median": statistics.median(values), "maximum": max(values)}
-
-
-def times(values: Mapping[str, float]) -> str:
-    """A spread of ratios, to be read."""
-    digits = 1 if values["median"] >= 10 else 2
-    low, middle, high = (f"{values[name]:.{digits}f}" for name in ("minimum", "median", "maximum"))
-    return f"{middle} × ({low} to {high})"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Leave a result where `benchmarks/tables.py` finds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json_text(value, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _round(contenders: Mapping[str, Work], seconds: float) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """How much of what can be known without knowing the kernel a learner of curves knows.
 
-python benchmarks/bayes_mixture.py [NAME|RUN] [--sizes 10 20 30 50] [--tasks 60] [--draws 10000] [--out FILE]
+python benchmarks/accuracy/bayes_mixture.py [NAME|RUN] [--sizes 10 20 30 50] [--tasks 60] [--draws 10000] [--out FILE]
 
 The limit is the Bayes mixture over the prior that kernels and noises are drawn from: Gaussian processes with kernels
 drawn from the prior, weighed by the marginal likelihood of a task's support. The exact posterior, which knows the
@@ -27,11 +27,12 @@ from measure import stem
 from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Tasks, UserError, unchecked_distributions
 from quickstudy.evaluation import Interval, provenance
-from quickstudy.pretrained import describe, load
+from quickstudy.pretrained import load
+from quickstudy.protocols import open_weights
+from quickstudy.protocols.records import write_json
 from quickstudy.tasks import GaussianProcesses
 from quickstudy.tasks.gaussian_processes import noisy, variances
 from quickstudy.tasks.kernels import draw_log_uniform
-from timing import write_json
 
 _QUERIES = 50
 _DRAWS_AT_ONCE = 1000
@@ -49,7 +50,7 @@ class Options:
     """Kernels drawn from the prior for each task."""
     seed: int = 0
     """Decides the tasks and the draws."""
-    out: Path = Path(__file__).parent / "results" / "bayes_mixture.json"
+    out: Path = Path(__file__).parents[1] / "results" / "bayes_mixture.json"
     """The JSON file to write."""
 
 
@@ -123,7 +124,7 @@ def main(name: Annotated[str, tyro.conf.Positional] = "gp-general", options: Opt
         print(f"bayes_mixture: {error}", file=sys.stderr)
         return 2
     protocol = {
-        "tasks": f"those that {describe(name)['recipe']} is tested on, with another number of points given",
+        "tasks": f"those that {open_weights(name).recipe} is tested on, with another number of points given",
         "queries": _QUERIES,
         "draws": options.draws,
         "seed": options.seed,

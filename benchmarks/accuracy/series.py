@@ -1,6 +1,6 @@
 """A learnt regressor on real series, in their own units: how honest its intervals are, and how far off it is.
 
-python benchmarks/series.py [NAME|RUN] [--sizes 10 30 50 100 200 500 1000] [--repeats 10] [--out FILE]
+python benchmarks/accuracy/series.py [NAME|RUN] [--sizes 10 30 50 100 200 500 1000] [--repeats 10] [--out FILE]
 
 Points of a series are given, drawn at random, and further ones are asked for, up to 200 of the rest. Beside it a
 Gaussian process fitted to the same points (scikit-learn's, RBF and noise), which has to have the units made for it.
@@ -29,7 +29,7 @@ from quickstudy.core import Learner, Tasks, UserError
 from quickstudy.evaluation import Interval, provenance
 from quickstudy.evaluation.quantiles import cumulative
 from quickstudy.pretrained import load
-from timing import write_json
+from quickstudy.protocols.records import write_json
 
 _ASKED = 200
 _FITTED_UP_TO = 200  # Points: fitting takes time with their cube.
@@ -48,7 +48,7 @@ class Options:
     """Draws of the points; a quarter of them from 200 points on."""
     seed: int = 0
     """Decides the points."""
-    out: Path = Path(__file__).parent / "results" / "series.json"
+    out: Path = Path(__file__).parents[1] / "results" / "series.json"
     """The JSON file to write."""
 
 

@@ -1,6 +1,6 @@
 """What adapting all tasks of a batch at once saves a training step of MAML, beside the ways that it is done elsewhere.
 
-python benchmarks/maml_step.py [--out FILE] [--rounds 5] [--seconds 3] [--threads 1]
+python benchmarks/speed/maml_step.py [--out FILE] [--rounds 5] [--seconds 3] [--threads 1]
 
 Elsewhere a loop goes over the tasks: for each of them the network's modules are cloned, or run with other weights, and
 the gradients of the inner loop keep their graph. Or the function of one task is mapped over all by `torch.func`. All
@@ -27,7 +27,8 @@ from quickstudy.core import Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.learners.maml import MAML
 from quickstudy.networks.functional import FunctionalConv4
-from timing import PAIRING, Work, paired_rates, ratios, spread, times, write_json
+from quickstudy.protocols.records import ratio_text, spread, write_json
+from timing import PAIRING, Work, paired_rates, ratios
 
 AT_ONCE, CLONING, LOOP, MAPPED = "all tasks at once", "loop, cloned modules", "loop, functional", "torch.func, mapped"
 OTHERS = (CLONING, LOOP, MAPPED)
@@ -57,7 +58,7 @@ SETTINGS = (Setting(32, 1), Setting(32, 5))
 class Options:
     """How long to measure, and where to leave the figures."""
 
-    out: Path = Path(__file__).parent / "results" / "maml_step.json"
+    out: Path = Path(__file__).parents[1] / "results" / "maml_step.json"
     """The JSON file to write."""
     rounds: int = 5
     """Rounds; each gives one ratio."""
@@ -278,7 +279,7 @@ def _print(record: Mapping[str, Any]) -> None:
         table.add_column(heading, justify="left" if heading == "way" else "right")
     for way, rates in record["tasks_per_second"].items():
         ratio = record["ratio"].get(way)
-        table.add_row(way, f"{spread(rates)['median']:,.0f}", "" if ratio is None else times(ratio))
+        table.add_row(way, f"{spread(rates)['median']:,.0f}", "" if ratio is None else ratio_text(ratio))
     Console().print(table)
 
 

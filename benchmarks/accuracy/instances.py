@@ -1,13 +1,11 @@
 """How often the 1st, 2nd, … 10th drawing of a class is named rightly, by the same code as `quickstudy evaluate`.
 
-python benchmarks/instances.py [NAME|RUN ...] [--classes 5 15] [--sequences 1000] [--out DIR] [--data-root DIR]
+python benchmarks/accuracy/instances.py [NAME|RUN ...] [--classes 5 15] [--sequences 1000] [--out DIR] [--data-root DIR]
 
 Leaves one file for each learner, instances-NAME.json, a list with one record for each number of classes. A record
 holds the command that gives the same figures, what the learner is, and the result.
 """
 
-import contextlib
-import io
 import json
 import shlex
 import sys
@@ -21,14 +19,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 import quickstudy
-from instance_tables import INSTANCES, figure
-from measure import is_trained, progress_bar, stem, trained_on
-from quickstudy.cli import evaluate
+from measure import progress_bar, stem
 from quickstudy.core import UserError
 from quickstudy.datasets import DataError
 from quickstudy.evaluation.instance_table import ReadsSequences
-from quickstudy.pretrained import describe, load
-from timing import write_json
+from quickstudy.protocols import SequenceOptions, Weights, measure_sequences, open_weights
+from quickstudy.protocols.records import interval_text, write_json
 
 RECIPES = ("omniglot-nearest", "omniglot-autoencoder", "omniglot-lstm", "omniglot-mann-sequences")
 """Made for sequences."""
@@ -57,27 +53,31 @@ class Setting(NamedTuple):
     classes: int
     size: int | None
     """None is the size of the training."""
+    rotated: bool = False
 
     def arguments(self, name: str, sequences: int) -> list[str]:
         """The arguments of the command, from `evaluate` on."""
         size = [] if self.size is None else ["--size", str(self.size)]
-        numbers = ["--ways", str(self.classes), *size, "--tasks", str(sequences)]
+        numbers = ["--ways", str(self.classes), *size, "--tasks", str(sequences), *["--rotated"] * self.rotated]
         return ["evaluate", name, "--instances", "--data", "omniglot", "--split", "vinyals", *numbers, "--json"]
 
 
 class Reader(NamedTuple):
     """A learner that reads sequences."""
 
-    name: str
-    header: dict[str, Any]
+    weights: Weights
     labels: str
-    """one-hot, strings, or copied: whatever they are, the answer is one of those told before."""
+    """one-hot, strings, or copied: whatever they are, the answer is one of those given before."""
 
     def settings(self, classes: tuple[int, ...]) -> list[Setting]:
-        """As many classes as slots were built for; where that is left open, each of the numbers given."""
-        size = None if is_trained(self.header) else PAPERS_SIZE
-        built_for = self.header["arguments"].get("classes") if self.labels == "one-hot" else None
-        return [Setting(count, size) for count in (classes if built_for is None else (built_for,))]
+        """As many classes as slots were built for; where that is left open, each of the numbers given.
+
+        First the characters upright, then in four rotations, as in the paper.
+        """
+        size = None if self.weights.is_trained else PAPERS_SIZE
+        built_for = self.weights.arguments.get("classes") if self.labels == "one-hot" else None
+        counts = classes if built_for is None else (built_for,)
+        return [Setting(count, size, rotated) for rotated in (False, True) for count in counts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class Options:
     """Classes in a sequence; a learner whose slots were built for a number of classes is asked for that one."""
     sequences: int = 1000
     """Sequences of each number of classes."""
-    out: Path = Path(__file__).parent / "results"
+    out: Path = Path(__file__).parents[1] / "results"
     """Folder for the JSON files."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
@@ -96,7 +96,7 @@ class Options:
 
 def default_names() -> list[str]:
     """All that `quickstudy.load` knows of the recipes made for sequences."""
-    return [name for name in quickstudy.available() if describe(name)["recipe"] in RECIPES]
+    return [name for name in quickstudy.available() if open_weights(name).recipe in RECIPES]
 
 
 def reader(name: str) -> Reader:
@@ -105,14 +105,14 @@ def reader(name: str) -> Reader:
     Raises:
         UserError: if there is none of that name, or it reads no sequences.
     """
-    learner, header = load(name), describe(name)
+    weights = open_weights(name)
+    learner = weights.learner
     if not isinstance(learner, ReadsSequences):
         raise UserError(
             f"'{name}' is a {type(learner).__name__}, which reads no sequences. "
             f"Leave it out; those of these recipes do: {', '.join(RECIPES)}."
         )
-    labels = header["arguments"].get("labels", "one-hot") if learner.labels_are_slots else "copied"
-    return Reader(name, header, labels)
+    return Reader(weights, weights.labels if learner.labels_are_slots else "copied")
 
 
 def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | None) -> dict[str, Any]:
@@ -120,20 +120,25 @@ def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | N
 
     A run's folder is named without where it lies, so the command is to be given beside it.
     """
-    result = _printed(setting.arguments(asked.name, sequences), data_root)
-    name = Path(asked.name).resolve().name if Path(asked.name).exists() else asked.name
-    arguments = asked.header["arguments"]
+    weights = asked.weights
+    options = SequenceOptions(
+        classes=setting.classes,
+        sequences=sequences,
+        size=setting.size,
+        rotated=setting.rotated,
+        data_root=data_root,
+    )
+    result = measure_sequences(weights, options).record()
+    name = Path(weights.name).resolve().name if Path(weights.name).exists() else weights.name
     return {
-        "weights": stem(asked.name),
-        "recipe": asked.header["recipe"],
-        "trained_on": trained_on(asked.header),
-        "arguments": {key: arguments[key] for key in _TELLING if key in arguments},
-        "trainings_averaged": len(asked.header.get("averaged") or ()),
-        "trainings_before": len(asked.header.get("before") or ()),
-        "minutes": asked.header.get("minutes"),
-        "best_step": asked.header.get("step"),
+        "weights": stem(weights.name),
+        "recipe": weights.recipe,
+        "trained_on": weights.trained_on,
+        "arguments": {key: weights.arguments[key] for key in _TELLING if key in weights.arguments},
+        **weights.training,
         "labels": asked.labels,
         "classes": setting.classes,
+        "rotated": setting.rotated,
         "command": shlex.join(["quickstudy", *setting.arguments(name, sequences)]),
         "protocol": PROTOCOL,
         "result": {**result, "weights": name},
@@ -143,16 +148,16 @@ def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | N
 def measure_all(asked: Reader, options: Options, progress: Progress) -> Path:
     """All settings of one learner, written to its file."""
     settings = asked.settings(options.classes)
-    task = progress.add_task(asked.name, total=len(settings), setting="")
+    task = progress.add_task(asked.weights.name, total=len(settings), setting="")
     records = []
     for setting in settings:
         progress.update(task, setting=f"{setting.classes} classes")
         if progress.disable:
-            print(f"{asked.name}: {setting.classes} classes", file=sys.stderr, flush=True)
+            print(f"{asked.weights.name}: {setting.classes} classes", file=sys.stderr, flush=True)
         records.append(measure(asked, setting, options.sequences, options.data_root))
         progress.advance(task)
     progress.update(task, setting="done")
-    path = options.out / f"instances-{stem(asked.name)}.json"
+    path = options.out / f"instances-{stem(asked.weights.name)}.json"
     write_json(path, records)
     return path
 
@@ -172,23 +177,16 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
     return 0
 
 
-def _printed(arguments: list[str], data_root: Path | None) -> dict[str, Any]:
-    """What the command prints; its own progress would draw over ours."""
-    local = [] if data_root is None else ["--data-root", str(data_root)]
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-        evaluate.run([*arguments[1:], *local])
-    return dict(json.loads(printed.getvalue()))
-
-
 def _print(path: Path) -> None:
     records = json.loads(path.read_text(encoding="utf-8"))
     table = Table(title=str(path), title_justify="left")
     table.add_column("drawing of its class", justify="right")
     for record in records:
-        table.add_column(f"{record['classes']} classes", justify="right")
-    for instance in INSTANCES:
-        table.add_row(instance, *(figure(record, instance) for record in records))
+        rotated = ", rotated" * record["rotated"]
+        table.add_column(f"{record['classes']} classes{rotated}", justify="right")
+    by_instance = zip(*(record["result"]["accuracy_by_instance"] for record in records), strict=True)
+    for number, found in enumerate(by_instance, start=1):
+        table.add_row(str(number), *(f"{interval_text(each, 2, times=100)} %" for each in found))
     Console().print(table)
 
 

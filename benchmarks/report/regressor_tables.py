@@ -1,9 +1,10 @@
-"""The sections about a regressor's limit and about real series, for `benchmarks/tables.py`."""
+"""The sections about a regressor's limit and about real series, for `benchmarks/report/tables.py`."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from table_layout import Record, number, table
+from quickstudy.protocols.records import number
+from table_layout import Record, table
 
 _FITTED = "fitted GP, RBF"
 

@@ -1,6 +1,6 @@
 """What SNAIL's cache saves: queries as single positions, beside a sequence for each of them.
 
-python benchmarks/snail_cache.py [--out FILE] [--rounds 5] [--seconds 3]
+python benchmarks/speed/snail_cache.py [--out FILE] [--rounds 5] [--seconds 3]
 
 The naive way makes a sequence of the support and one query, for every query, and embeds all of its images: twenty
 sequences at a time, as training code does, or one at a time, as a model whose sequence holds one query answers
@@ -27,7 +27,8 @@ from quickstudy.core import Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.learners.snail import SNAIL
 from quickstudy.networks import Conv4
-from timing import PAIRING, Work, paired_rates, ratios, spread, times, write_json
+from quickstudy.protocols.records import ratio_text, spread, write_json
+from timing import PAIRING, Work, paired_rates, ratios
 
 _SEQUENCES = 20  # At 20-way 5-shot more would not fit a small machine's memory.
 CACHED, TILED, NAIVE, SINGLY = "cached", "shared embedding", f"naive, {_SEQUENCES} at a time", "naive, one at a time"
@@ -64,7 +65,7 @@ SETTINGS = (Setting(5, 1), Setting(20, 5))
 class Options:
     """How long to measure, and where to leave the figures."""
 
-    out: Path = Path(__file__).parent / "results" / "snail_cache.json"
+    out: Path = Path(__file__).parents[1] / "results" / "snail_cache.json"
     """The JSON file to write."""
     rounds: int = 5
     """Rounds; each gives one ratio."""
@@ -244,7 +245,7 @@ def _print(record: Mapping[str, Any]) -> None:
         for way, images in record["images"].items():
             share = f" ({record['images_ratio'][way]:.1f} ×)" if way in ratio else ""
             cells = [f"{images:,}{share}", f"{spread(rates[way])['median']:,.1f}"]
-            table.add_row(way, *cells, times(ratio[way]) if way in ratio else "")
+            table.add_row(way, *cells, ratio_text(ratio[way]) if way in ratio else "")
         Console().print(table)
 
 

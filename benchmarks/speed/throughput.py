@@ -1,6 +1,6 @@
 """How fast a learner trains: one optimiser step of the 60-way ProtoNet recipe beside other ways to take it.
 
-python benchmarks/throughput.py [--out FILE] [--rounds 5] [--seconds 5]
+python benchmarks/speed/throughput.py [--out FILE] [--rounds 5] [--seconds 5]
 
 One thing differs at a time: memory format, feeding, downsampling; and, for steps of many small tasks, whether
 they go through the network together or one after another.
@@ -23,12 +23,13 @@ from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Learner, Tasks, unchecked_distributions
 from quickstudy.evaluation import provenance
 from quickstudy.networks import Conv4
+from quickstudy.protocols.records import ratio_text, spread, write_json
 from quickstudy.recipes import build, default_arguments
 from quickstudy.tasks import Episodes, Jitter, Layout
 from quickstudy.tasks.jitter import jitter_images
 from quickstudy.training.run import averaged
 from sampler import UsualWay, random_images
-from timing import PAIRING, paired_rates, ratios, spread, times, write_json
+from timing import PAIRING, paired_rates, ratios
 
 RECIPE = "omniglot-protonet"
 OURS = "ours"
@@ -38,7 +39,7 @@ OURS = "ours"
 class Options:
     """How long to measure, and where to leave the figures."""
 
-    out: Path = Path(__file__).parent / "results" / "throughput.json"
+    out: Path = Path(__file__).parents[1] / "results" / "throughput.json"
     """The JSON file to write."""
     rounds: int = 5
     """Rounds; each gives one ratio."""
@@ -189,7 +190,7 @@ def main(options: Options) -> int:
                 "contenders": {
                     OURS: "batched sampler, strided Conv4, channels last, all tasks at once",
                     "channels first in memory": "the same in torch's default memory format",
-                    "usual feeding": "the same fed by the DataLoader of benchmarks/sampler.py; jitter as ours",
+                    "usual feeding": "the same fed by the DataLoader of benchmarks/speed/sampler.py; jitter as ours",
                     "max-pooling": "the paper's Conv4",
                     "loop over tasks": "the same, task by task, gradients added up; batch statistics are then a task's",
                 },
@@ -254,7 +255,7 @@ def _print(record: dict[str, Any]) -> None:
             name,
             f"{spread(record['images_per_second'][name])['median']:,.0f}",
             f"{spread(record['tasks_per_second'][name])['median']:,.1f}",
-            times(record["ratio"][name]) if name in record["ratio"] else "",
+            ratio_text(record["ratio"][name]) if name in record["ratio"] else "",
         )
     Console().print(table)
 

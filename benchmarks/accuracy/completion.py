@@ -1,6 +1,6 @@
 """How well images are completed from some of their pixels, and what asking where a learner is unsure is worth.
 
-python benchmarks/completion.py [NAME|RUN ...] [--images 1000] [--picture docs/completion.png] [--stored]
+python benchmarks/accuracy/completion.py [NAME|RUN ...] [--images 1000] [--picture docs/completion.png] [--stored]
 
 Leaves benchmarks/results/completion.json: squared errors of the pixels not given, on drawings of the test classes, of
 each learner and of what needs no learning; and errors of whole images as pixels are shown one by one.
@@ -21,17 +21,16 @@ from rich.table import Table
 from torch import Tensor
 
 import quickstudy
-from quickstudy.core import Learner, ShowsImages, TaskDistribution, Tasks, UserError
-from quickstudy.evaluation import Interval, evaluate_functions, provenance
-from quickstudy.evaluation.completed_images import Choice, next_pixels, save_completions
+from quickstudy.core import Tasks, UserError
+from quickstudy.evaluation import Interval, provenance
+from quickstudy.evaluation.completed_images import save_completions
 from quickstudy.evaluation.plots import empty_figure, plain_axes
-from quickstudy.pretrained import describe
-from quickstudy.recipes import build
+from quickstudy.protocols import CompletionOptions, measure_completion, open_weights
+from quickstudy.protocols.completion_errors import CHOICES
+from quickstudy.protocols.records import write_json
 from quickstudy.recipes._completion import TESTS, drawings
 from quickstudy.recipes.sources import Split
-from timing import write_json
 
-CHOICES: tuple[Choice, ...] = ("largest variance", "random")
 _AT_ONCE = 50
 SHIPPED = ("omniglot-completion-cnp", "omniglot-completion-conv-cnp")
 
@@ -43,7 +42,7 @@ Guess = Callable[[Tasks], Tensor]
 class Options:
     """On how many images, and where to leave the figures."""
 
-    out: Path = Path(__file__).parent / "results" / "completion.json"
+    out: Path = Path(__file__).parents[1] / "results" / "completion.json"
     """The JSON file to write."""
     images: int = 1000
     """Images in each setting."""
@@ -62,6 +61,12 @@ class Options:
     stored: bool = False
     """Measure nothing; show what `out` holds."""
 
+    @property
+    def protocol(self) -> CompletionOptions:
+        """The same for the library."""
+        shared = ("images", "next_images", "next_pixels", "seed", "data_root")
+        return CompletionOptions(**{name: getattr(self, name) for name in shared})
+
 
 def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
     """Everything, as it is stored."""
@@ -71,10 +76,9 @@ def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
     curves: dict[str, Any] = {}
     recipes: dict[str, str] = {}
     for name in names:
-        learner, header, stem = quickstudy.load(name), describe(name), Path(name).name
-        tests = build(header["recipe"], header["arguments"]).test
-        rows[stem] = {title: _evaluated(learner, source(options.data_root), options) for title, source in tests.items()}
-        curves[stem], recipes[stem] = chosen_rows(learner, drawn, options), header["recipe"]
+        weights, stem = open_weights(name), Path(name).name
+        found = measure_completion(weights, drawn, options.protocol)
+        rows[stem], curves[stem], recipes[stem] = found.setting_records(), found.errors, weights.recipe
     return {
         "benchmark": "completion",
         "protocol": {
@@ -88,25 +92,6 @@ def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
         "learners": recipes,
         "settings": rows,
         "next_pixel": curves,
-    }
-
-
-def _evaluated(learner: Learner, tasks: TaskDistribution, options: Options) -> dict[str, Any]:
-    found = evaluate_functions(learner, tasks, options.images, options.seed)
-    return {
-        "squared_error": found.squared_error.record(),
-        "log_likelihood": found.log_likelihood.record(),
-        "coverage90": None if found.coverage90 is None else found.coverage90.record(),
-    }
-
-
-def chosen_rows(learner: Learner, images: ShowsImages, options: Options) -> dict[str, list[float]]:
-    """Mean error after 0, 1, 2, … pixels, by what chose them."""
-    return {
-        choice: next_pixels(learner, images, choice, options.next_pixels, options.next_images, options.seed)
-        .mean(dim=1)
-        .tolist()
-        for choice in CHOICES
     }
 
 

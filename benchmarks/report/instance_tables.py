@@ -1,9 +1,9 @@
-"""The rows about accuracy by instance, for `benchmarks/tables.py`: ours and the paper's, side by side."""
+"""The rows about accuracy by instance, for `benchmarks/report/tables.py`: ours and the paper's, side by side."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from table_layout import interval_text
+from quickstudy.protocols.records import interval_text
 
 Record = dict[str, Any]
 
@@ -120,6 +120,8 @@ def _setting(record: Record) -> list[str]:
         parts.append("sharpened" if arguments["key_strength"] else "not sharpened")
     if arguments.get("blur"):
         parts.append("pixels blurred")
+    if record.get("rotated", False):  # Older records lack it.
+        parts.append("test classes in four rotations")
     if record["trained_on"] is None:
         return [*parts, "not trained"]
     if record["labels"] == "strings" and arguments.get("classes", record["classes"]) != record["classes"]:

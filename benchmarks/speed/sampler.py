@@ -1,6 +1,6 @@
 """How fast tasks are drawn: our batched sampler beside a DataLoader over single images.
 
-python benchmarks/sampler.py [--out FILE] [--rounds 5] [--seconds 3]
+python benchmarks/speed/sampler.py [--out FILE] [--rounds 5] [--seconds 3]
 
 The usual way is that of the well-known few-shot libraries, written with care: images in memory, a task
 sampler that yields lists of indices, torch's own DataLoader and collation, one task at a time.
@@ -25,8 +25,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from quickstudy.cli.freed_memory import keep_freed_memory
 from quickstudy.core import Tasks
 from quickstudy.evaluation import provenance
+from quickstudy.protocols.records import ratio_text, spread, write_json
 from quickstudy.tasks import Episodes, Layout
-from timing import PAIRING, paired_rates, ratios, spread, times, write_json
+from timing import PAIRING, paired_rates, ratios
 
 GOAL = 20.0
 OURS, USUAL = "ours", "usual way"
@@ -51,7 +52,7 @@ SETTINGS = (Setting(5, 1, 64, True), Setting(20, 5, 32, True), Setting(5, 1, 1, 
 class Options:
     """How long to measure, and where to leave the figures."""
 
-    out: Path = Path(__file__).parent / "results" / "sampler.json"
+    out: Path = Path(__file__).parents[1] / "results" / "sampler.json"
     """The JSON file to write."""
     rounds: int = 5
     """Rounds; each gives one ratio."""
@@ -224,7 +225,7 @@ def _print(records: list[dict[str, Any]]) -> None:
             f"{record['ways']}-way {record['shots']}-shot",
             str(record["tasks_per_batch"]),
             *(f"{spread(record['tasks_per_second'][name])['median']:,.0f}" for name in (OURS, USUAL)),
-            times(record["ratio"]),
+            ratio_text(record["ratio"]),
             "–" if record["goal"] is None else f"{record['goal']:.0f} ×",
         )
     Console().print(table)

@@ -1,12 +1,12 @@
-"""The sections about values of functions, for `benchmarks/tables.py`: learners beside the exact posterior."""
+"""The sections about values of functions, for `benchmarks/report/tables.py`: learners beside the exact posterior."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from quickstudy.protocols.records import interval_text, number, ratio_text, spread
 from speed_tables import machines
-from table_layout import Record, interval_text, number, table
-from timing import spread, times
+from table_layout import Record, table
 
 _EXACT = "exact posterior"
 _HEADINGS = ("learner", "asked", "log-likelihood", _EXACT, "of the way", "squared error", "in 90 %")
@@ -91,7 +91,7 @@ def regression_section(record: Record | None) -> str:
     found = [[_name(name, record), *(_likelihood(size, name) for size in sizes)] for name in contenders]
     rates = [[_name(name, record), *(_rate(size, name) for size in sizes)] for name in sizes[0]["tasks_per_second"]]
     ratios = [
-        [f"{_name(our, record)} beside {other}", *(times(size["ratio"][our][other]) for size in sizes)]
+        [f"{_name(our, record)} beside {other}", *(ratio_text(size["ratio"][our][other]) for size in sizes)]
         for our in sizes[0]["ratio"]
         for other in sizes[0]["ratio"][our]
         if our in record["learners"]

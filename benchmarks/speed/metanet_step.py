@@ -1,6 +1,6 @@
 """What batching saves Meta Networks: one training step of many tasks at once, beside loops over them.
 
-python benchmarks/metanet_step.py [--out FILE] [--rounds 5] [--seconds 3]
+python benchmarks/speed/metanet_step.py [--out FILE] [--rounds 5] [--seconds 3]
 
 The usual way goes through tasks one by one, and in each through the examples, whose gradients come from backward
 passes of their own, and through the queries, each of which mixes the memory into weights of its own. Between the two
@@ -28,8 +28,9 @@ from quickstudy.evaluation import provenance
 from quickstudy.learners import MetaNet
 from quickstudy.networks import Conv4
 from quickstudy.networks.fast_weights import AugmentedLayers
+from quickstudy.protocols.records import ratio_text, spread, write_json
 from quickstudy.tasks import Episodes, Layout
-from timing import PAIRING, Work, paired_rates, ratios, spread, times, write_json
+from timing import PAIRING, Work, paired_rates, ratios
 
 BATCHED, BY_TASK, USUAL = "all tasks at once", "ours, task by task", "loops over tasks, examples and queries"
 OTHERS = (BY_TASK, USUAL)
@@ -54,7 +55,7 @@ SETTINGS = (Setting(5, 1, 15), Setting(20, 1, 5))
 class Options:
     """How long to measure, and where to leave the figures."""
 
-    out: Path = Path(__file__).parent / "results" / "metanet_step.json"
+    out: Path = Path(__file__).parents[1] / "results" / "metanet_step.json"
     """The JSON file to write."""
     rounds: int = 5
     """Rounds; each gives one ratio."""
@@ -214,7 +215,7 @@ def _print(record: dict[str, Any]) -> None:
     for heading in ("way", "tasks/s", "all at once is … as fast"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
     for way, rates in record["tasks_per_second"].items():
-        ratio = times(record["ratio"][way]) if way in record["ratio"] else ""
+        ratio = ratio_text(record["ratio"][way]) if way in record["ratio"] else ""
         table.add_row(way, f"{spread(rates)['median']:,.2f}", ratio)
     Console().print(table)
 

@@ -1,12 +1,16 @@
-"""The sections about accuracy, for `benchmarks/tables.py`: our figures, with the papers' own beside them."""
+"""The sections about accuracy, for `benchmarks/report/tables.py`: our figures, with the papers' own beside them."""
 
 from collections.abc import Sequence
 
-from table_layout import Record, interval_text, page_of, table
+from quickstudy.protocols.records import interval_text
+from quickstudy.recipes import default_arguments
+from table_layout import Record, page_of, table
 
 _COUNTS = ((5, 1), (5, 5), (20, 1), (20, 5))
 _COUNT_HEADINGS = [f"{ways}-way {shots}-shot" for ways, shots in _COUNTS]
 _HEADINGS = ("learner", "trained on", "test classes")
+_QUERIES = 15
+"""Of each class, where a record does not say it."""
 
 
 def accuracy_section(records: Sequence[Record], published: Sequence[Record]) -> str:
@@ -17,9 +21,11 @@ def accuracy_section(records: Sequence[Record], published: Sequence[Record]) -> 
     rows: dict[tuple[str, ...], dict[tuple[int, int], str]] = {}
     for record in plain:
         row = rows.setdefault(_row(record, plain), {})
-        row[record["ways"], record["shots"]] = _figure(record) + _beside(record, published)
-    cells = [[*key, *(row.get(counts, "") for counts in _COUNTS)] for key, row in rows.items()]
-    return "\n\n".join([_legend(plain), table([*_HEADINGS, *_COUNT_HEADINGS], cells, 3), *_sources(plain, published)])
+        row[record["ways"], record["shots"]] = _figure(record) + _beside(record, plain, published)
+    papers = {key: _papers_classes(key, plain, published) for key in rows}
+    cells = [[*key, papers[key], *(row.get(counts, "") for counts in _COUNTS)] for key, row in rows.items()]
+    whole = table([*_HEADINGS, "the paper's test classes", *_COUNT_HEADINGS], cells, 4)
+    return "\n\n".join([_legend(plain), whole, *_other_shots(plain), *_sources(plain, published)])
 
 
 def headline(records: Sequence[Record], published: Sequence[Record], weights: str) -> tuple[str, str]:
@@ -28,11 +34,12 @@ def headline(records: Sequence[Record], published: Sequence[Record], weights: st
     Both are empty where there is none.
     """
     for record in records:
-        is_plain = not (_is_control(record) or _is_uneven(record) or record.get("inductive", False))
-        setting = record["weights"], _where(record), record["ways"], record["shots"]
+        is_other = _is_control(record) or _is_uneven(record) or record.get("inductive", False)
+        is_plain = not (is_other or _is_rotated(record))
+        setting = record["weights"], _classes(record), record["ways"], record["shots"]
         if is_plain and setting == (weights, "omniglot vinyals", 5, 1):
             way = ", transductive" if _is_transductive(record) else ""
-            return _figure(record) + way, _beside(record, published).strip(" ()")
+            return _figure(record) + way, _beside(record, [record], published).strip(" ()")
     return "", ""
 
 
@@ -86,7 +93,8 @@ def _legend(records: Sequence[Record]) -> str:
     queries = " or ".join(str(count) for count in sorted({result["queries"] for result in measured}))
     return (
         f"Percent of queries answered rightly: mean over {tasks} tasks, {queries} queries a class, ± 95 % interval. "
-        "In brackets the paper's own figure, beside the test classes closest to its own. "
+        "In brackets the paper's own figure, in the row whose test classes and queries are closest to its own. "
+        "“In four rotations”: each character is four classes, so a task may have one character at two angles. "
         "“–”: the learner refuses the setting, such as a number of classes it was not built for."
     )
 
@@ -112,13 +120,46 @@ def _sources(records: Sequence[Record], published: Sequence[Record]) -> list[str
     return ["The papers' figures:", "\n".join(sorted(lines))] if lines else []
 
 
-def _beside(record: Record, published: Sequence[Record]) -> str:
-    return "".join(f" ({source['accuracy']})" for source in _of_the_paper(record, published))
+def _beside(record: Record, records: Sequence[Record], published: Sequence[Record]) -> str:
+    return "".join(
+        f" ({source['accuracy']})"
+        for source in _of_the_paper(record, published)
+        if _closest(source, record, records) is record
+    )
+
+
+def _papers_classes(key: tuple[str, ...], records: Sequence[Record], published: Sequence[Record]) -> str:
+    """In which rotations the paper tests, for a row that has its figures; nothing for other rows."""
+    row = [record for record in records if _row(record, records) == key]
+    words = {True: "in four rotations", False: "upright", None: "not known"}
+    found = {
+        words[source["rotated"]]
+        for record in row
+        for source in _of_the_paper(record, published)
+        if _closest(source, record, records) is record
+    }
+    return " or ".join(sorted(found))
+
+
+def _closest(source: Record, record: Record, records: Sequence[Record]) -> Record:
+    """Of the records of the same weights, ways and shots the one whose protocol is most like the paper's."""
+
+    def likeness(other: Record) -> tuple[bool, bool]:
+        has_its_queries = _queries(other) == (source["queries"] or _QUERIES)
+        return _is_rotated(other) == bool(source["rotated"]), has_its_queries
+
+    same = ("weights", "data", "split", "ways", "shots")
+    others = [
+        other
+        for other in records
+        if all(other[key] == record[key] for key in same) and _is_transductive(other) == _is_transductive(record)
+    ]
+    return max(others, key=likeness)
 
 
 def _of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
     # A paper trained and tested on Omniglot with 423 test classes says nothing of transfer, or of other classes.
-    if _where(record) != "omniglot vinyals" or (record["trained_on"] or "omniglot").startswith("glyphs"):
+    if _classes(record) != "omniglot vinyals" or (record["trained_on"] or "omniglot").startswith("glyphs"):
         return []
     asked = (_learner(record, published), record["data"], record["ways"], record["shots"])
     return [
@@ -127,6 +168,33 @@ def _of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
         if (source["learner"], source["dataset"], source["ways"], source["shots"]) == asked
         and source["transductive"] in (None, _is_transductive(record))
     ]
+
+
+def _other_shots(records: Sequence[Record]) -> list[str]:
+    """Which weights were trained at another number of shots than that of a cell."""
+    names: dict[int, set[str]] = {}
+    for record in records:
+        shots = record.get("trained_shots", _default_shots(record["recipe"]))
+        if record["trained_on"] is not None and isinstance(shots, int) and record["shots"] != shots:
+            names.setdefault(shots, set()).add(f"`{record['weights']}`")
+    return [
+        f"Trained on tasks of {shots} shot{'s' * (shots > 1)} only, so the figures at other shots are of weights that "
+        f"were not trained for them: {', '.join(sorted(weights))}."
+        for shots, weights in sorted(names.items())
+    ]
+
+
+def _default_shots(recipe: str) -> object:
+    """For records from before they said it: weights are trained with the recipe's defaults."""
+    return default_arguments(recipe).get("shots")
+
+
+def _is_rotated(record: Record) -> bool:
+    return bool(record.get("rotated", False))
+
+
+def _queries(record: Record) -> int:
+    return int(record.get("queries", _QUERIES))
 
 
 def _learner(record: Record, published: Sequence[Record]) -> str:
@@ -154,4 +222,13 @@ def _control(record: Record) -> str:
 
 
 def _where(record: Record) -> str:
+    parts = [_classes(record)]
+    if _is_rotated(record):
+        parts.append("in four rotations")
+    if not _is_uneven(record) and _queries(record) != _QUERIES:
+        parts.append("the paper's number of queries")
+    return ", ".join(parts)
+
+
+def _classes(record: Record) -> str:
     return " ".join(filter(None, [record["data"], record["split"]]))
