@@ -221,7 +221,8 @@ def test_uneven_shots_are_measured_by_the_command_that_says_so(folder_of_images:
 def test_uneven_shots_are_measured_alone_and_what_is_there_is_kept(
     tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    even, uneven = (measure.Setting(str(folder_of_images), None, 5, shots) for shots in (1, (3, 1, 1, 1, 1)))
+    even = measure.Setting(str(folder_of_images), None, 5, 1)
+    uneven = even._replace(shots=(3, 1, 1, 1, 1), queries=5)
     path = tmp_path / "accuracy-omniglot-nearest.json"
 
     def measured(**options: str | int) -> list[dict]:
@@ -235,6 +236,21 @@ def test_uneven_shots_are_measured_alone_and_what_is_there_is_kept(
     assert [(each["shots"], each["result"]["tasks"]) for each in again] == [(1, 2), ([3, 1, 1, 1, 1], 3)]
 
 
+def test_rotated_settings_are_measured_alone_and_what_is_there_is_kept(
+    tmp_path: Path, made_up_omniglot: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upright = measure.Setting("omniglot", "vinyals", 5, 1, queries=1)
+    monkeypatch.setattr(measure, "_plain_grid", lambda weights: [upright, upright._replace(rotated=True)])
+    for tasks, only in ((2, "all"), (3, "rotated")):
+        assert measure.main(["omniglot-nearest"], measure.Options(out=tmp_path, tasks=tasks, only=only)) == 0
+    records = json.loads((tmp_path / "accuracy-omniglot-nearest.json").read_text())
+    assert [(each["rotated"], each["result"]["rotated"], each["result"]["tasks"]) for each in records] == [
+        (False, False, 2),
+        (True, True, 3),
+    ]
+    assert "--rotated" in records[1]["command"]
+
+
 def test_a_transductive_learner_leaves_records_of_both_ways(
     tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +260,7 @@ def test_a_transductive_learner_leaves_records_of_both_ways(
     save_checkpoint(run / "best.safetensors", learner.state_dict(), header)
     setting = measure.Setting(str(folder_of_images), None, 5, 1)
     monkeypatch.setattr(measure, "_plain_grid", lambda weights: [setting])
+    monkeypatch.setattr(measure, "_papers_queries", lambda weights: [])
     assert measure.main([str(run)], measure.Options(out=tmp_path, tasks=2)) == 0
     together, alone = json.loads((tmp_path / "accuracy-run.json").read_text())
     assert [(each["transductive"], each["inductive"]) for each in (together, alone)] == [(True, False), (False, True)]

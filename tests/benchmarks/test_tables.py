@@ -85,9 +85,8 @@ def test_the_tables_hold_our_figures_and_the_papers(project: Path) -> None:
     assert tables.main(tables.Options(root=project)) == 0
     text = (project / "docs" / "results.md").read_text()
     vinyals, lake, controls = (line for line in text.splitlines() if line.startswith("| `omniglot-protonet`"))
-    assert vinyals.endswith(
-        "| omniglot lake | omniglot vinyals | in four rotations | 98.51 ± 0.11 (98.8) |  |  | – (98.9) |"
-    )
+    assert "| omniglot lake | omniglot vinyals | in four rotations | 98.51 ± 0.11 (98.8) |" in vinyals
+    assert vinyals.endswith(" |  |  | – (98.9) |")
     assert lake.endswith("| omniglot lake | omniglot lake |  | 97.00 ± 0.11 |  |  |  |")
     assert controls.endswith("| 90.00 ± 0.11 | 20.00 ± 0.11 |")
     assert "| 2,000 tasks/s | usual way | 90 tasks/s | 22.0 × (20.0 to 24.0) |" in text

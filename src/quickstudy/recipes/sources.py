@@ -135,8 +135,8 @@ def folder_episodes(
         small = ", ".join(f"{names[index]} ({num_drawings[index]})" for index in np.flatnonzero(is_small))
         if small and not skip_small:
             raise UserError(
-                f"{layout.shots} shots and {layout.queries} queries need {needed} images of every class, but {folder} "
-                f"has fewer of: {small}. Lower --shots or --queries, add images, or leave these classes out with "
+                f"{highest(layout.shots)} shots and {layout.queries} queries need {needed} images of every class, but "
+                f"{folder} has fewer of: {small}. Lower --shots or --queries, add images, or leave these classes out with "
                 "--skip-small."
             )
         if small:
