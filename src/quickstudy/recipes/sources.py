@@ -136,8 +136,8 @@ def folder_episodes(
         if small and not skip_small:
             raise UserError(
                 f"{highest(layout.shots)} shots and {layout.queries} queries need {needed} images of every class, but "
-                f"{folder} has fewer of: {small}. Lower --shots or --queries, add images, or leave these classes out with "
-                "--skip-small."
+                f"{folder} has fewer of: {small}. Lower --shots or --queries, add images, or leave these classes out "
+                "with --skip-small."
             )
         if small:
             say(f"left out, having too few images: {small}")
