@@ -12,21 +12,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import tyro
 from torch import Tensor
 
-from quickstudy.core import UserError, save_checkpoint
-from quickstudy.pretrained import describe, load
+from quickstudy.core import Header, UserError, save_trained
+from quickstudy.pretrained import open_weights
 from quickstudy.protocols.records import json_text
 from quickstudy.recipes import build
 from quickstudy.training.run import LAST, load_end
 from quickstudy.training.validation import Validation, validate
-
-_OF_ONE_TRAINING = ("seed", "start_from", "commit", "step")
-"""What the header of the mean tells of each of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,47 +51,52 @@ def mean(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return means
 
 
-def header_of_mean(headers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The first one's header, which also tells what the others were, and all that any of them was trained on."""
-    first, *others = headers
-    before = list(first.get("before") or ())
-    for header in others:
-        theirs = (header["arguments"], *(header.get("before") or ()))
-        before += [seen for seen in theirs if seen not in (first["arguments"], *before)]
-    averaged: list[dict[str, Any]] = []
+def header_of_mean(headers: Sequence[Header]) -> Header:
+    """The first one's recipe and arguments, with the headers of all trainings that the mean is of."""
+    averaged: list[Header] = []
     for header in headers:
-        itself = {"arguments": header["arguments"], **{key: header.get(key) for key in _OF_ONE_TRAINING}}
-        averaged += [part for part in header.get("averaged", [itself]) if part not in averaged]  # Of a mean, its own.
-    kept = {key: value for key, value in first.items() if key != "step" and not key.startswith("validation_")}
-    return {**kept, "before": before, "averaged": averaged}
+        averaged += [part for part in header.averaged or (header,) if part not in averaged]  # Of a mean, its own.
+    first, contents = headers[0], {digest for header in headers for digest in header.contents}
+    return Header(
+        recipe=first.recipe,
+        arguments=first.arguments,
+        seed=first.seed,
+        minutes=first.minutes,
+        precision=first.precision,
+        # Of a mean that an older version made, the header knows what its trainings started from, and they do not.
+        parents=tuple(parent for header in headers if header.averaged for parent in header.parents),
+        contents=tuple(sorted(contents)),
+        provenance=first.provenance,
+        averaged=tuple(averaged),
+    )
 
 
-def _read(name: str, ends: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(name: str, ends: bool) -> tuple[dict[str, Tensor], Header]:
     if ends and (Path(name) / LAST).exists():
         return load_end(Path(name))
-    return load(name).state_dict(), describe(name)
+    opened = open_weights(name)
+    # A file that a training can go on from has a position; the mean of its weights with others has none.
+    return opened.experiment.learner.state_dict(), replace(opened.header, position=None)
 
 
-def refuse_unlike(
-    names: Sequence[str], headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Tensor]]
-) -> None:
+def refuse_unlike(names: Sequence[str], headers: Sequence[Header], weights: Sequence[Mapping[str, Tensor]]) -> None:
     """Raise UserError unless these are weights of one network, of two trainings at least."""
     if len(names) < 2:
         raise UserError("A mean is of two trainings at least. Give more names or run folders.")
     shapes = [{name: value.shape for name, value in each.items()} for each in weights]
     for name, header, own in zip(names[1:], headers[1:], shapes[1:], strict=True):
-        if header["recipe"] != headers[0]["recipe"] or own != shapes[0]:
+        if header.recipe != headers[0].recipe or own != shapes[0]:
             raise UserError(
-                f"'{name}' (recipe {header['recipe']}, {len(own)} tensors) and '{names[0]}' (recipe "
-                f"{headers[0]['recipe']}, {len(shapes[0])} tensors) are of other networks or sizes. "
+                f"'{name}' (recipe {header.recipe}, {len(own)} tensors) and '{names[0]}' (recipe "
+                f"{headers[0].recipe}, {len(shapes[0])} tensors) are of other networks or sizes. "
                 "Average weights that were trained from the same beginning."
             )
 
 
 def _validations(
-    headers: Sequence[dict[str, Any]], weights: Sequence[Mapping[str, Tensor]], options: Options
+    headers: Sequence[Header], weights: Sequence[Mapping[str, Tensor]], options: Options
 ) -> list[Validation]:
-    experiment = build(headers[0]["recipe"], headers[0]["arguments"])
+    experiment = build(headers[0].recipe, headers[0].arguments)
     if options.tasks is not None:
         experiment = replace(experiment, validation_tasks=options.tasks)
     tasks, validations = experiment.validation(options.data_root), []
@@ -118,8 +120,8 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
         for name, seen in zip([*names, "their mean"], validations, strict=True):
             print(json_text({"weights": name, **seen.figures}, indent=None) if options.json else f"{name}: {seen.text}")
         if path is not None:
-            figures = {f"validation_{name}": value for name, value in validations[-1].figures.items()}
-            save_checkpoint(path, weights[-1], {**header_of_mean(headers), **figures})
+            header = replace(header_of_mean(headers), validation=validations[-1].figures)
+            save_trained(path, weights[-1], header)
             print(path, file=sys.stderr)
     except UserError as error:
         print(f"average: {error}", file=sys.stderr)

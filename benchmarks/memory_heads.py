@@ -9,7 +9,7 @@ strength of new ones, below that bound. Then `quickstudy train … --start-from 
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from quickstudy.core import UserError, save_checkpoint
+from quickstudy.core import Header, UserError, save_trained
 from quickstudy.evaluation.instance_table import as_sequence
 from quickstudy.learners import MANN
 from quickstudy.pretrained import describe, load
@@ -70,9 +70,7 @@ def observe(learner: MANN, x: Tensor, y: Tensor) -> list[dict[str, float]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in means_RF.tolist()]
 
 
-def renewed(
-    name: str, fresh: tuple[int, ...], max_key_strength: float | None
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def renewed(name: str, fresh: tuple[int, ...], max_key_strength: float | None) -> tuple[dict[str, Tensor], Header]:
     """Weights and header like those of `name`, but for these heads, and the sharpness of all where it is bounded.
 
     Raises:
@@ -80,12 +78,10 @@ def renewed(
     """
     header = describe(name)
     arguments = (
-        header["arguments"]
-        if max_key_strength is None
-        else {**header["arguments"], "max_key_strength": max_key_strength}
+        header.arguments if max_key_strength is None else {**header.arguments, "max_key_strength": max_key_strength}
     )
     torch.manual_seed(0)
-    new: Any = build(header["recipe"], arguments).learner
+    new: Any = build(header.recipe, arguments).learner
     (_, width, heads), hidden = new.network.cell.sizes, new.network.cell.keys.in_features
     if not set(fresh) <= set(range(heads)):
         raise UserError(f"Fresh heads {fresh} were asked for, but '{name}' has heads 0 to {heads - 1}.")
@@ -98,7 +94,8 @@ def renewed(
                 weights[place][rows] = drawn[place][rows]
         for place in {"network.cell.from_before.weight", "network.output.weight"} & weights.keys():
             weights[place][:, read] = 0  # What it reads means nothing yet.
-    return weights, {**header, "arguments": arguments, "fresh_heads": list(fresh)}
+    drawn_anew = tuple(f"head {head}" for head in fresh)
+    return weights, replace(header, arguments=arguments, reinitialised=drawn_anew)
 
 
 def _learner(name: str) -> MANN:
@@ -118,11 +115,11 @@ def _show(heads: list[dict[str, float]], slots: int) -> None:
         console.print(f"{name}: {meaning.format(slots=slots)}", highlight=False)
 
 
-def _write(run: Path, made: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
+def _write(run: Path, made: tuple[dict[str, Tensor], Header]) -> None:
     path = run / "best.safetensors"
     if path.exists():
         raise UserError(f"{path} exists already. Give another --out.")
-    save_checkpoint(path, *made)
+    save_trained(path, *made)
     print(path, file=sys.stderr)
 
 
@@ -134,7 +131,7 @@ def main(name: Annotated[str, tyro.conf.Positional], options: Options) -> int:
             raise UserError(
                 "New heads go to a run folder: give --out with --fresh or --max-key-strength, and only then."
             )
-        tasks = build(header["recipe"], header["arguments"]).validation(options.data_root)
+        tasks = build(header.recipe, header.arguments).validation(options.data_root)
         x, y = as_sequence(tasks.sample(options.sequences, torch.Generator().manual_seed(0)).to("cpu", torch.float32))
         heads = observe(learner, x, y)
         if options.json:

@@ -6,7 +6,7 @@ Half precision halves a large file; `load` gives full precision again. Measure w
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,8 @@ import torch
 import tyro
 
 import quickstudy.pretrained
-from quickstudy.core import UserError, load_checkpoint, save_checkpoint
+from quickstudy.core import Header, Parent, UserError, load_trained, save_trained
+from quickstudy.core.header import UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,26 +36,32 @@ def ship(run: Path, options: Options) -> Path:
     Raises:
         UserError: if nobody could find out which sources they were trained with.
     """
-    tensors, header = load_checkpoint(run / "best.safetensors")
-    averaged = header.get("averaged", [])
-    for commit in (part.get("commit") or "unknown" for part in (header, *averaged)):
-        if commit == "unknown" or commit.endswith("-dirty"):
+    tensors, header = load_trained(run / "best.safetensors")
+    # Of what older weights started from, not even the recipe is known.
+    for commit in (part.commit for part in header.ancestors() if part.recipe != UNKNOWN):
+        if commit == UNKNOWN or commit.endswith("-dirty"):
             raise UserError(
                 f"{run} was trained on sources of commit '{commit}', which nobody can go back to. "
                 "Commit first, then train in a clean checkout."
             )
-    for part in (header, *averaged):
-        if part.get("start_from"):
-            # Where they lay says nothing elsewhere.
-            part["start_from"] = ",".join(Path(name).name for name in part["start_from"].split(","))
     if options.half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         if not all(torch.isfinite(value).all() for value in tensors.values()):
             raise UserError(f"{run} holds numbers too large for half precision. Leave out --half.")
-        header = {**header, "stored": "half precision"}
-    path = options.folder / f"{options.name or header['recipe']}.safetensors"
-    save_checkpoint(path, tensors, header)
+        header = replace(header, stored="half precision")
+    path = options.folder / f"{options.name or header.recipe}.safetensors"
+    save_trained(path, tensors, _without_folders(header))
     return path
+
+
+def _without_folders(header: Header) -> Header:
+    """The same header; of the folders of runs that weights started from, only the last part of the name is left."""
+    parents = (
+        # An older version joined several names into one.
+        Parent(",".join(Path(name).name for name in parent.name.split(",")), _without_folders(parent.header))
+        for parent in header.parents
+    )
+    return replace(header, parents=tuple(parents), averaged=tuple(map(_without_folders, header.averaged)))
 
 
 def main(run: Annotated[Path, tyro.conf.Positional], options: Options) -> int:

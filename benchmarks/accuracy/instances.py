@@ -26,7 +26,13 @@ from quickstudy.evaluation.instance_table import ReadsSequences
 from quickstudy.protocols import SequenceOptions, Weights, measure_sequences, open_weights
 from quickstudy.protocols.records import interval_text, write_json
 
-RECIPES = ("omniglot-nearest", "omniglot-autoencoder", "omniglot-lstm", "omniglot-mann-sequences")
+RECIPES = (
+    "omniglot-nearest",
+    "omniglot-autoencoder",
+    "omniglot-lstm",
+    "omniglot-mann-sequences",
+    "omniglot-mann-strings",
+)
 """Made for sequences."""
 PAPERS_SIZE = 20
 """Side of the paper's images; what was trained is asked for images of its own training's size."""

@@ -115,7 +115,7 @@ def _sources(records: Sequence[Record], published: Sequence[Record]) -> list[str
         f"- `{source['learner']}`: {source['paper']}, table {source['table']}. "
         f"Classes: {source['split']}. Protocol: {source['protocol']}. Figures {source['certainty']}."
         for record in records
-        for source in _of_the_paper(record, published)
+        for source in of_the_paper(record, published)
     }
     return ["The papers' figures:", "\n".join(sorted(lines))] if lines else []
 
@@ -123,7 +123,7 @@ def _sources(records: Sequence[Record], published: Sequence[Record]) -> list[str
 def _beside(record: Record, records: Sequence[Record], published: Sequence[Record]) -> str:
     return "".join(
         f" ({source['accuracy']})"
-        for source in _of_the_paper(record, published)
+        for source in of_the_paper(record, published)
         if _closest(source, record, records) is record
     )
 
@@ -135,7 +135,7 @@ def _papers_classes(key: tuple[str, ...], records: Sequence[Record], published: 
     found = {
         words[source["rotated"]]
         for record in row
-        for source in _of_the_paper(record, published)
+        for source in of_the_paper(record, published)
         if _closest(source, record, records) is record
     }
     return " or ".join(sorted(found))
@@ -157,7 +157,8 @@ def _closest(source: Record, record: Record, records: Sequence[Record]) -> Recor
     return max(others, key=likeness)
 
 
-def _of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
+def of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
+    """The figures of the paper under the protocol of this record."""
     # A paper trained and tested on Omniglot with 423 test classes says nothing of transfer, or of other classes.
     if _classes(record) != "omniglot vinyals" or (record["trained_on"] or "omniglot").startswith("glyphs"):
         return []

@@ -129,9 +129,7 @@ class Results:
 
 
 def _of_page(record: Record | None, learner: str) -> Record | None:
-    return (
-        record if record is not None and page_of({"recipe": describe(record["learner"])["recipe"]}) == learner else None
-    )
+    return record if record is not None and page_of({"recipe": describe(record["learner"]).recipe}) == learner else None
 
 
 def render(results: Results) -> str:

@@ -1,6 +1,7 @@
 """The mean of several trainings' weights is a run like any other, and says what it is made of."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,9 @@ import torch
 import average
 import quickstudy
 from average import Options, header_of_mean
-from measure import is_trained
-from quickstudy.core import UserError, load_checkpoint, read_header, save_checkpoint
+from quickstudy.core import Header, Parent, UserError, header_of, load_trained, save_trained
 from quickstudy.recipes import build
-from quickstudy.recipes.sources import refuse_leak
+from quickstudy.recipes.lineage import refuse_leak
 
 RECIPE = "glyphs-protonet"
 
@@ -20,8 +20,15 @@ RECIPE = "glyphs-protonet"
 def trained(folder: Path, seed: int, **arguments) -> str:
     torch.manual_seed(seed)
     weights = build(RECIPE, arguments).learner.state_dict()
-    header = {"recipe": RECIPE, "arguments": arguments, "seed": seed, "commit": f"{seed}abc", "step": 5}
-    save_checkpoint(folder / "best.safetensors", weights, {**header, "validation_accuracy": 0.5})
+    header = Header(
+        recipe=RECIPE,
+        arguments=arguments,
+        seed=seed,
+        step=5,
+        provenance={"commit": f"{seed}abc"},
+        validation={"accuracy": 0.5},
+    )
+    save_trained(folder / "best.safetensors", weights, header)
     return str(folder)
 
 
@@ -44,44 +51,55 @@ def test_written_it_is_the_mean_of_every_number_and_a_run_to_load(runs, tmp_path
 
 def test_the_header_tells_of_all_trainings_and_of_the_looks_at_the_mean_alone(runs, tmp_path) -> None:
     assert average.main(runs, Options(tasks=2, out=tmp_path / "mean")) == 0
-    header = read_header(tmp_path / "mean" / "best.safetensors")
-    assert [(part["seed"], part["commit"], part["step"]) for part in header["averaged"]] == [
+    header = header_of(tmp_path / "mean" / "best.safetensors")
+    assert [(part.seed, part.commit, part.step) for part in header.averaged] == [
         (1, "1abc", 5),
         (2, "2abc", 5),
         (3, "3abc", 5),
     ]
-    assert "step" not in header
-    assert is_trained(header)
-    assert header["validation_accuracy"] != 0.5
+    assert header.step is None
+    assert header.is_trained
+    assert header.validation["accuracy"] != 0.5
 
 
 def test_asked_for_the_ends_it_takes_what_run_folders_ended_with(runs, tmp_path) -> None:
-    weights, header = load_checkpoint(tmp_path / "2" / "best.safetensors")
+    weights, header = load_trained(tmp_path / "2" / "best.safetensors")
     ended = {f"learner.{name}": torch.zeros_like(value) for name, value in weights.items()}
-    save_checkpoint(tmp_path / "1" / "last.safetensors", ended, {**header, "position": {"step": 9}})
+    save_trained(tmp_path / "1" / "last.safetensors", ended, replace(header, position={"step": 9}))
     assert average.main(runs[:2], Options(ends=True, tasks=2, out=tmp_path / "mean")) == 0
-    found, header = load_checkpoint(tmp_path / "mean" / "best.safetensors")
+    found, header = load_trained(tmp_path / "mean" / "best.safetensors")
     name = "encoder.blocks.0.weight"
     assert torch.allclose(found[name], weights[name] / 2)
-    assert [part["step"] for part in header["averaged"]] == [9, 5]
+    assert [part.step for part in header.averaged] == [9, 5]
 
 
 def test_what_any_of_them_was_trained_on_is_not_to_be_evaluated_on() -> None:
-    one = {"recipe": "r", "arguments": {"split": "lake"}, "before": [{"steps": 1}]}
-    other = {"recipe": "r", "arguments": {"split": "vinyals"}, "before": [{"steps": 1}]}
+    earlier = Parent("start", Header(recipe="r", arguments={"steps": 1}, contents=("a",)))
+    one = Header(recipe="r", arguments={"split": "lake"}, parents=(earlier,))
+    other = Header(recipe="r", arguments={"split": "vinyals"}, parents=(earlier,), contents=("b",))
     header = header_of_mean([one, other])
-    assert header["before"] == [{"steps": 1}, {"split": "vinyals"}]  # Each training once.
-    later = {**other, "before": [one["arguments"], {"steps": 1}]}  # It went on from the first.
-    assert header_of_mean([one, later])["before"] == header["before"]
+    assert header.ancestors() == [header, one, earlier.header, other]  # Each training once.
     with pytest.raises(UserError, match="were trained on the split 'vinyals'"):
         refuse_leak(header, "lake", "test")
 
 
 def test_a_mean_of_a_mean_tells_of_all_trainings_once() -> None:
-    one, two, three = ({"recipe": "r", "arguments": {"steps": n}, "seed": n} for n in (1, 2, 3))
+    one, two, three = (Header(recipe="r", arguments={"steps": n}, seed=n) for n in (1, 2, 3))
     header = header_of_mean([header_of_mean([one, two]), three, two])
-    assert [part["seed"] for part in header["averaged"]] == [1, 2, 3]
-    assert header["before"] == [{"steps": 2}, {"steps": 3}]
+    assert header.averaged == (one, two, three)
+
+
+def test_a_mean_of_an_older_mean_forgets_nothing_that_it_came_from() -> None:
+    older = {
+        "recipe": "r",
+        "arguments": {"steps": 1},
+        "before": [{"steps": 2}, {"split": "vinyals"}],
+        "averaged": [{"arguments": {"steps": 1}}, {"arguments": {"steps": 2}}],
+        "trained_on": ["a"],
+    }
+    header = header_of_mean([Header.from_json(older, Path("a")), Header(recipe="r", contents=("b",))])
+    assert {"split": "vinyals"} in [each.arguments for each in header.ancestors()]
+    assert {digest for each in header.ancestors() for digest in each.contents} == {"a", "b"}
 
 
 def test_the_mean_of_one_network_with_itself_is_that_network(runs) -> None:
@@ -92,9 +110,9 @@ def test_the_mean_of_one_network_with_itself_is_that_network(runs) -> None:
 
 def test_what_cannot_be_averaged_is_said(runs, tmp_path, capsys) -> None:
     stranger, smaller = "glyphs-nearest", tmp_path / "smaller"
-    weights, header = load_checkpoint(tmp_path / "1" / "best.safetensors")
+    weights, header = load_trained(tmp_path / "1" / "best.safetensors")
     ended = {f"learner.{name}": value[:1] for name, value in weights.items() if value.ndim}
-    save_checkpoint(smaller / "last.safetensors", ended, {**header, "position": {"step": 9}})
+    save_trained(smaller / "last.safetensors", ended, replace(header, position={"step": 9}))
     for names, complaint in (
         (runs[:1], "two trainings at least"),
         ([runs[0], stranger], f"'{stranger}' (recipe {stranger}, 0 tensors)"),

@@ -51,7 +51,7 @@ def test_a_hard_choice_is_one_slot_and_gates_tell_where_is_written() -> None:
 
 def test_a_fresh_head_is_another_head_that_nothing_listens_to_and_all_else_is_kept() -> None:
     old, (new, header) = quickstudy.load(WEIGHTS).state_dict(), renewed(WEIGHTS, (3,), None)
-    assert header["fresh_heads"] == [3]
+    assert header.reinitialised == ("head 3",)
     assert not torch.equal(new["network.cell.keys.weight"][120:], old["network.cell.keys.weight"][120:])
     assert float(new["network.cell.sharpness.bias"][3]) == 10
     assert not new["network.output.weight"][:, 320:].any()

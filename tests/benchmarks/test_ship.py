@@ -1,13 +1,15 @@
 """Shipped weights are a run's best ones, and say what they were trained with."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import quickstudy
 import ship
-from quickstudy.core import UserError, read_header, save_checkpoint
+from quickstudy.core import Header, Parent, UserError, header_of, load_trained, save_trained
 from quickstudy.recipes import build
 
 ARGUMENTS = {"downsampling": "stride"}
@@ -15,8 +17,8 @@ ARGUMENTS = {"downsampling": "stride"}
 
 def trained(folder: Path, commit: str = "0123abc") -> Path:
     weights = build("glyphs-protonet", ARGUMENTS).learner.state_dict()
-    header = {"recipe": "glyphs-protonet", "arguments": ARGUMENTS, "commit": commit}
-    save_checkpoint(folder / "best.safetensors", weights, header)
+    header = Header(recipe="glyphs-protonet", arguments=ARGUMENTS, provenance={"commit": commit})
+    save_trained(folder / "best.safetensors", weights, header)
     return folder
 
 
@@ -32,7 +34,7 @@ def test_half_precision_halves_the_file_and_is_loaded_in_full(tmp_path: Path) ->
     run = trained(tmp_path / "run")
     path = ship.ship(run, ship.Options(folder=tmp_path, half=True, name="small"))
     assert path.stat().st_size < 0.6 * (run / "best.safetensors").stat().st_size
-    assert read_header(path)["stored"] == "half precision"
+    assert header_of(path).stored == "half precision"
     one, other = quickstudy.load(run).state_dict(), quickstudy.load(path).state_dict()
     for key, value in one.items():
         assert other[key].dtype == value.dtype
@@ -46,22 +48,36 @@ def test_weights_of_sources_that_are_lost_are_not_shipped(commit: str, tmp_path:
     assert not (tmp_path / "glyphs-protonet.safetensors").exists()
 
 
-def test_where_a_run_lay_that_was_started_from_is_not_told(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run")
-    weights, header = quickstudy.load(run).state_dict(), read_header(run / "best.safetensors")
-    save_checkpoint(run / "best.safetensors", weights, {**header, "start_from": str(tmp_path / "earlier")})
-    assert read_header(ship.ship(run, ship.Options(folder=tmp_path)))["start_from"] == "earlier"
+def rewritten(run: Path, **changes: Any) -> Path:
+    """The same run with other things in its header."""
+    path = run / "best.safetensors"
+    weights, header = load_trained(path)
+    save_trained(path, weights, replace(header, **changes))
+    return run
 
 
-def test_all_that_an_average_is_made_of_can_be_gone_back_to(tmp_path: Path, capsys) -> None:
-    run = trained(tmp_path / "run")
-    weights, header = quickstudy.load(run).state_dict(), read_header(run / "best.safetensors")
-    parts = [{"commit": "0123abc", "start_from": str(tmp_path / "earlier")}, {"commit": "4567def", "start_from": None}]
-    save_checkpoint(run / "best.safetensors", weights, {**header, "averaged": parts})
-    stored = read_header(ship.ship(run, ship.Options(folder=tmp_path)))["averaged"]
-    assert [part["start_from"] for part in stored] == ["earlier", None]
-    parts[1]["commit"] += "-dirty"
-    save_checkpoint(run / "best.safetensors", weights, {**header, "averaged": parts})
+def test_where_runs_lay_that_were_started_from_is_not_told(tmp_path: Path) -> None:
+    first = Parent(str(tmp_path / "first"), Header(recipe="r", provenance={"commit": "0123abc"}))
+    second = Header(recipe="r", provenance={"commit": "0123abc"}, parents=(first,))
+    parents = (Parent(str(tmp_path / "second"), second), Parent("omniglot-protonet", first.header))
+    run = rewritten(trained(tmp_path / "run"), parents=parents, averaged=(second,))
+    header = header_of(ship.ship(run, ship.Options(folder=tmp_path)))
+    assert header.start_from == "second,omniglot-protonet"
+    assert header.parents[0].header.start_from == header.averaged[0].start_from == "first"
+    assert len(header.ancestors()) == 3
+
+
+def test_names_that_an_older_version_joined_lose_their_folders_too(tmp_path: Path) -> None:
+    earlier = Parent(f"{tmp_path}/a,{tmp_path}/b", Header(recipe="unknown"))
+    run = rewritten(trained(tmp_path / "run"), parents=(earlier,))
+    assert header_of(ship.ship(run, ship.Options(folder=tmp_path))).start_from == "a,b"
+
+
+@pytest.mark.parametrize("place", ["averaged", "parents"])
+def test_all_that_weights_come_from_can_be_gone_back_to(place: str, tmp_path: Path, capsys) -> None:
+    lost = Header(recipe="r", provenance={"commit": "4567def-dirty"})
+    of = (lost,) if place == "averaged" else (Parent("earlier", lost),)
+    run = rewritten(trained(tmp_path / "run"), **{place: of})
     assert ship.main(run, ship.Options(folder=tmp_path)) == 2
     assert "4567def-dirty" in capsys.readouterr().err
 
@@ -70,6 +86,6 @@ def test_numbers_beyond_half_precision_are_refused(tmp_path: Path) -> None:
     run = trained(tmp_path / "run")
     weights = quickstudy.load(run).state_dict()
     weights["encoder.blocks.0.weight"] *= 1e6
-    save_checkpoint(run / "best.safetensors", weights, read_header(run / "best.safetensors"))
+    save_trained(run / "best.safetensors", weights, header_of(run / "best.safetensors"))
     with pytest.raises(UserError, match="too large"):
         ship.ship(run, ship.Options(folder=tmp_path, half=True))

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ import torch
 from PIL import Image
 
 import quickstudy as package
-from quickstudy.core import categorical, load_checkpoint, read_header, save_checkpoint
+from quickstudy.cli import train as train_command
+from quickstudy.core import categorical, header_of, load_checkpoint, load_trained, save_checkpoint
 from quickstudy.learners import ProtoNet
 from quickstudy.recipes import build
 
@@ -195,9 +198,9 @@ def test_it_starts_from_other_weights_and_remembers_which(quickstudy, tiny: str,
     code, _, err = quickstudy(*still, "--start-from", first, "--out", second)
     assert code == 0
     assert f"started from {first}" in err
-    weights, header = load_checkpoint(second / "last.safetensors")
+    weights, header = load_trained(second / "last.safetensors")
     assert all(torch.equal(weights[f"learner.{name}"], value) for name, value in began_with.named_parameters())
-    assert header["start_from"] == read_header(second / "best.safetensors")["start_from"] == str(first)
+    assert header.start_from == header_of(second / "best.safetensors").start_from == str(first)
 
     code, _, err = quickstudy(*still, "--start-from", "glyphs-protonet", "--resume", second)
     assert code == 2
@@ -217,9 +220,11 @@ def test_of_several_weights_to_start_from_the_later_go_over_the_earlier(quickstu
     code, _, err = quickstudy(*still, "--start-from", ",".join(map(str, folders)), "--out", tmp_path / "run")
     assert code == 0, err
     assert all(f"started from {folder}" in err for folder in folders)
-    weights, header = load_checkpoint(tmp_path / "run" / "last.safetensors")
+    weights, header = load_trained(tmp_path / "run" / "last.safetensors")
     assert (weights["learner.encoder.blocks.3.weight"] == 1).all()
-    assert header["before"] == [{"ways": 2}, {"ways": 3}]
+    assert [parent.name for parent in header.parents] == list(map(str, folders))
+    assert [parent.header.arguments for parent in header.parents] == [{"ways": 2}, {"ways": 3}]
+    assert header.reinitialised == ()
 
 
 def test_a_training_on_sequences_ends_with_accuracy_by_instance_and_its_curves(
@@ -279,3 +284,64 @@ def test_a_learner_of_functions_is_measured_beside_the_oracle_and_drawn(quickstu
     code, _, err = quickstudy("evaluate", folder, "--ways", 20)
     assert code == 2
     assert "--ways" in err
+
+
+@pytest.fixture
+def declared(tiny: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the tiny recipe declare what it starts from."""
+
+    def declare(start: str) -> None:
+        monkeypatch.setattr(train_command, "build", lambda *given: replace(build(*given), starts_from=start))
+
+    return declare
+
+
+def test_a_training_starts_from_what_its_recipe_declares_unless_other_weights_are_given(
+    quickstudy, tiny: str, declared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped, other = tmp_path / "shipped", tmp_path / "other"
+    monkeypatch.setattr("quickstudy.pretrained._FOLDER", shipped)
+    for seed, path in enumerate((shipped / "first.safetensors", other / "best.safetensors")):
+        torch.manual_seed(seed)
+        save_checkpoint(path, build(tiny, {}).learner.state_dict(), {"recipe": tiny, "arguments": {}})
+    declared("first")
+    for options, start in (((), "first"), (("--start-from", other), str(other)), (("--start-from", "none"), None)):
+        folder = tmp_path / str(start).replace("/", "-")
+        code, _, err = quickstudy("train", tiny, *STILL, *options, "--out", folder)
+        assert code == 0, err
+        assert ("started from" in err) == (start is not None)
+        assert header_of(folder / "last.safetensors").start_from == start
+        assert quickstudy("train", tiny, *STILL, "--resume", folder)[0] == 0
+        assert header_of(folder / "last.safetensors").start_from == start
+    code, _, err = quickstudy("train", tiny, *STILL, "--start-from", "none", "--resume", tmp_path / "first")
+    assert code == 2
+    assert "begun with start_from = first, and none was given" in " ".join(err.split())
+
+
+def test_weights_that_a_recipe_starts_from_and_that_are_not_there_are_to_be_trained_first(
+    quickstudy, tiny: str, declared, tmp_path: Path
+) -> None:
+    declared("omniglot-cnp-paper")
+    code, _, err = quickstudy("train", tiny, *STILL, "--out", tmp_path / "run")
+    assert code == 2
+    assert "Train them first: quickstudy train omniglot-cnp-paper" in " ".join(err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_builds_its_experiment_once(
+    quickstudy, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    monkeypatch.setattr(train_command, "build", lambda *given: (built.append(given), build(*given))[1])
+    assert quickstudy("train", tiny, *STILL, "--out", tmp_path / "run")[0] == 0
+    assert len(built) == 1
+
+
+def test_what_was_drawn_anew_beside_an_encoder_is_noted(quickstudy, tmp_path: Path, made_up_omniglot: None) -> None:
+    small = ("--max-ways", 3, "--ways", 3, "--shots", 1, "--pool", "None", "--generated", 0, "--tasks-per-step", 1)
+    command = ("train", "omniglot-transformer", *small, *STILL, "--start-from", "omniglot-protonet")
+    code, _, err = quickstudy(*command, "--out", tmp_path / "run")
+    assert code == 0, err
+    header = header_of(tmp_path / "run/last.safetensors")
+    names = {name.split(".")[0] for name in build(header.recipe, header.arguments).learner.state_dict()}
+    assert header.reinitialised == tuple(sorted(names - {"encoder"}))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from quickstudy.core import Experiment, load_checkpoint, read_header, save_checkpoint
+from quickstudy.core import Experiment, header_of, load_checkpoint, save_checkpoint
 from quickstudy.datasets import omniglot
 from quickstudy.learners import Nearest
 from quickstudy.recipes import build
@@ -173,26 +173,34 @@ def test_of_several_starts_none_may_have_seen_the_test(quickstudy, few_character
         assert "were trained on the split 'vinyals'" in err
 
 
+def _before(path: Path) -> list[Any]:
+    """On what all trainings that weights come from were, but for the last one."""
+    telling = ("split", "final", "ways")
+    ancestors = header_of(path).ancestors()[1:]
+    return [{key: value for key, value in each.arguments.items() if key in telling} for each in ancestors]
+
+
 def test_the_header_remembers_ancestors_of_ancestors(quickstudy, few_characters, tmp_path: Path) -> None:
     grandparents = [{"split": "lake", "ways": 7}, {"split": "lake", "ways": 8}]
     parent = {"split": "lake", "ways": 9}
+    earlier = [parent, *grandparents]
     start = _weights(tmp_path / "start", parent, grandparents)
     code, _, err = quickstudy(*SCRATCH, "--start-from", start, "--out", tmp_path / "run")
     assert code == 0, err
     for name in ("last", "best"):
-        assert read_header(tmp_path / f"run/{name}.safetensors")["before"] == [parent, *grandparents]
+        assert _before(tmp_path / f"run/{name}.safetensors") == earlier
     code, _, err = quickstudy(*SCRATCH, "--start-from", tmp_path / "run", "--out", tmp_path / "child")
     assert code == 0, err
-    own = read_header(tmp_path / "run/best.safetensors")["arguments"]
-    assert read_header(tmp_path / "child/best.safetensors")["before"] == [own, parent, *grandparents]
+    assert _before(tmp_path / "child/best.safetensors") == [{"split": "lake", "final": True, "ways": 5}, *earlier]
 
 
 def test_resumed_a_training_still_knows_its_ancestors(quickstudy, few_characters, tmp_path: Path) -> None:
-    start = _weights(tmp_path / "start", LAKE, [LAKE])
+    start = _weights(tmp_path / "start", LAKE, [TUNED])
     assert quickstudy(*SCRATCH, "--start-from", start, "--out", tmp_path / "run")[0] == 0
     assert quickstudy(*SCRATCH, "--resume", tmp_path / "run")[0] == 0
-    header = read_header(tmp_path / "run/last.safetensors")
-    assert (header["start_from"], header["before"]) == (str(start), [LAKE, LAKE])
+    header = header_of(tmp_path / "run/last.safetensors")
+    assert header.start_from == str(start)
+    assert _before(tmp_path / "run/last.safetensors") == [LAKE, TUNED]
 
 
 def _ended(folder: Path) -> dict[str, Tensor]:
@@ -233,7 +241,7 @@ def test_a_resumed_training_keeps_its_seed(quickstudy, few_characters, tmp_path:
     assert code == 2
     assert "begun with seed = 3, and 4 was given" in err
     assert quickstudy(*SCRATCH, "--resume", tmp_path / "run")[0] == 0
-    assert read_header(tmp_path / "run/last.safetensors")["seed"] == 3
+    assert header_of(tmp_path / "run/last.safetensors").seed == 3
 
 
 def test_a_frozen_encoder_stays_as_it_started(quickstudy, few_characters, tmp_path: Path) -> None:

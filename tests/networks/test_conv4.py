@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -53,6 +55,36 @@ def test_features_are_those_of_a_loop_over_blocks(generator):
         x = (x * norm.weight[:, None, None] + norm.bias[:, None, None]).clamp(min=0)
         x = nn.functional.max_pool2d(x, 2)
     assert torch.allclose(encoder(images), x.flatten(1), atol=1e-5)
+
+
+@pytest.mark.parametrize("downsampling", ["pool", "stride"])
+@pytest.mark.parametrize("channels", [1, 4], ids=["patches have few numbers", "patches have many numbers"])
+def test_in_training_it_gives_what_its_layers_give_one_after_another(downsampling, channels):
+    encoder = small(downsampling=downsampling, in_channels=channels).double().train()
+    layers = copy.deepcopy(encoder.blocks)
+    images = torch.rand(6, channels, 28, 28, dtype=torch.float64)
+    features, expected = encoder(images), layers(images).flatten(1)
+    torch.testing.assert_close(features, expected)
+    weights = torch.randn_like(expected)
+    (features * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for name, parameter in encoder.blocks.named_parameters():
+        torch.testing.assert_close(parameter.grad, layers.get_parameter(name).grad)
+    for name, buffer in encoder.blocks.named_buffers():
+        torch.testing.assert_close(buffer, layers.get_buffer(name))
+
+
+def test_features_are_those_of_pooling_last_as_in_the_papers():
+    encoder = small(downsampling="pool").double().train()
+    for norm in encoder.blocks[1::4]:
+        nn.init.normal_(norm.weight)
+    images = torch.rand(6, 1, 28, 28, dtype=torch.float64)
+    x = images
+    for convolution, norm, pool, rectify in zip(
+        *(copy.deepcopy(encoder.blocks[first::4]) for first in range(4)), strict=True
+    ):
+        x = pool(rectify(norm(convolution(x))))
+    torch.testing.assert_close(encoder(images), x.flatten(1))
 
 
 @pytest.mark.parametrize("leading", [(), (3,), (2, 3), (2, 3, 2)])

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 import quickstudy
-from quickstudy.core import UserError, leaves, save_checkpoint
+from quickstudy.core import Header, Parent, UserError, header_of, leaves, save_checkpoint, save_trained
 from quickstudy.datasets import glyphs
 from quickstudy.evaluation import evaluate, evaluate_instances
 from quickstudy.learners import LSTM, InContextTransformer, ProtoNet
 from quickstudy.networks import Conv4
 from quickstudy.networks.memory import AccessOptions
-from quickstudy.pretrained import adopt, describe
+from quickstudy.pretrained import adopt, describe, open_weights
 from quickstudy.recipes import build, default_arguments
 from quickstudy.tasks import Episodes, InstanceSequences, Layout, SequenceLayout
 
@@ -38,9 +38,9 @@ def test_shipped_weights_load_offline_ready_to_predict(name: str) -> None:
     tasks = Episodes(glyphs.load(100, 8, seed=5), Layout(ways=5, shots=1, queries=5))
     assert evaluate(learner, tasks, 100).accuracy.mean > 0.85
     header = describe(name)
-    assert header["recipe"] == name
-    assert header["commit"] != "unknown"
-    assert not header["commit"].endswith("-dirty")
+    assert header.recipe == name
+    assert header.commit != "unknown"
+    assert not header.commit.endswith("-dirty")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -219,8 +219,11 @@ def test_a_learner_begins_with_another_ones_encoder_and_keeps_the_rest_of_its_ow
     encoder = Conv4(downsampling="pool")
     learner = InContextTransformer(encoder, encoder.num_features)
     before, theirs = _copied(learner), quickstudy.load("omniglot-protonet").state_dict()
-    taken = adopt(learner, "omniglot-protonet")
-    assert taken == sorted(theirs)
+    adopted = adopt(learner, "omniglot-protonet")
+    (taken,) = adopted.taken
+    assert taken == tuple(sorted(theirs))
+    assert adopted.parents == (Parent("omniglot-protonet", describe("omniglot-protonet")),)
+    assert adopted.reinitialised == tuple(sorted({key.split(".")[0] for key in before} - {"encoder"}))
     after = learner.state_dict()
     assert all(torch.equal(after[key], theirs[key]) for key in taken)
     assert all(torch.equal(after[key], before[key]) for key in before.keys() - taken)
@@ -229,8 +232,9 @@ def test_a_learner_begins_with_another_ones_encoder_and_keeps_the_rest_of_its_ow
 def test_what_has_another_shape_is_left_as_it_was() -> None:
     learner = ProtoNet(Conv4(in_channels=3))
     before = _copied(learner)
-    taken = adopt(learner, "glyphs-protonet")
-    assert before.keys() - taken == {"encoder.blocks.0.weight"}
+    adopted = adopt(learner, "glyphs-protonet")
+    assert adopted.reinitialised == ("encoder.blocks.0",)
+    assert before.keys() - adopted.taken[0] == {"encoder.blocks.0.weight"}
     assert torch.equal(learner.encoder.blocks[0].weight, before["encoder.blocks.0.weight"])
 
 
@@ -241,3 +245,56 @@ def test_beginning_with_weights_of_which_nothing_fits_is_refused(name: str) -> N
     with pytest.raises(UserError, match=f"Nothing of '{name}' fits.*LSTM"):
         adopt(learner, name)
     assert all(torch.equal(value, before[key]) for key, value in learner.state_dict().items())
+
+
+def _half(folder: Path, part: str, value: float) -> Path:
+    """A run folder of weights of which all that are below one part have this value."""
+    weights = build("glyphs-protonet", {}).learner.state_dict()
+    changed = {key: torch.full_like(each, value) if key.startswith(part) else each for key, each in weights.items()}
+    save_trained(folder / "best.safetensors", changed, Header(recipe="glyphs-protonet", seed=int(value)))
+    return folder
+
+
+def test_of_a_tensor_that_several_have_the_last_one_counts(tmp_path: Path) -> None:
+    runs = [_half(tmp_path / str(number), "encoder", number) for number in (1, 2)]
+    learner = ProtoNet(Conv4())
+    adopted = adopt(learner, *runs)
+    assert (learner.encoder.blocks[0].weight == 2).all()
+    assert [parent.name for parent in adopted.parents] == list(map(str, runs))
+    assert [parent.header.seed for parent in adopted.parents] == [1, 2]
+    assert adopted.reinitialised == ()
+
+
+def test_where_one_of_several_does_not_fit_the_learner_stays_as_it_was(tmp_path: Path) -> None:
+    learner = ProtoNet(Conv4())
+    before = _copied(learner)
+    with pytest.raises(UserError, match="Nothing of 'glyphs-nearest' fits"):
+        adopt(learner, _half(tmp_path, "encoder", 1), "glyphs-nearest")
+    assert all(torch.equal(value, before[key]) for key, value in learner.state_dict().items())
+
+
+def test_opened_weights_are_an_experiment_with_them_and_their_header() -> None:
+    header, experiment = open_weights("glyphs-protonet")
+    assert header == describe("glyphs-protonet")
+    assert experiment.optimisation.tasks_per_step == header.arguments["tasks_per_step"]
+    assert not experiment.learner.training
+    expected = quickstudy.load("glyphs-protonet").state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in experiment.learner.state_dict().items())
+    assert open_weights("glyphs-nearest").header == Header(recipe="glyphs-nearest")
+
+
+def test_an_experiment_is_built_once_to_load_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    monkeypatch.setattr("quickstudy.pretrained.build", lambda *given: (built.append(given), build(*given))[1])
+    quickstudy.load("glyphs-protonet")
+    assert len(built) == 1
+    adopt(ProtoNet(Conv4()), "glyphs-protonet")
+    assert len(built) == 2
+
+
+@pytest.mark.parametrize("name", [name for name in quickstudy.available() if not name.endswith("-nearest")])
+def test_every_shipped_header_survives_being_stored_again(name: str, tmp_path: Path) -> None:
+    header = describe(name)
+    assert header.is_trained
+    save_trained(tmp_path / "a.safetensors", {"x": torch.ones(1)}, header)
+    assert header_of(tmp_path / "a.safetensors") == header

@@ -26,15 +26,15 @@ def drawings() -> Completion:
 def test_they_load_ready_to_predict_and_say_where_they_come_from(name: str) -> None:
     assert not quickstudy.load(name).training
     header = describe(name)
-    assert header["recipe"] == name
-    assert header["commit"] != "unknown"
-    assert not header["commit"].endswith("-dirty")
+    assert header.recipe == name
+    assert header.commit != "unknown"
+    assert not header.commit.endswith("-dirty")
 
 
 @pytest.mark.parametrize("name", OF_CURVES)
 def test_they_come_more_than_half_of_the_way_from_the_prior_to_the_exact_posterior(name: str) -> None:
     header = describe(name)
-    tests = build(header["recipe"], header["arguments"]).test
+    tests = build(header.recipe, header.arguments).test
     found = evaluate_functions(quickstudy.load(name), next(iter(tests.values()))(None), 300)
     assert found.closed is not None
     assert 0.5 < found.closed < 1.0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from quickstudy.core import Experiment, Optimisation, UserError
+from quickstudy.core import Experiment, Header, Optimisation, UserError
 from quickstudy.learners import CNP
 from quickstudy.protocols import PointOptions, RegressionOptions, Weights, measure_regression
 from quickstudy.protocols.regression import Setting, by_support, evaluated, layout_of, settings
@@ -35,7 +35,7 @@ IMAGES = Completion(torch.rand(4, 6, 6), CompletionLayout(5))
 
 def test_a_title_says_where_the_points_are() -> None:
     experiment = _experiment(curves=_curves())
-    weights = Weights("mine", experiment.learner, experiment, {"recipe": "gp-cnp", "arguments": {}})
+    weights = Weights("mine", experiment, Header(recipe="gp-cnp"))
     found = measure_regression(weights, RegressionOptions(tasks=2))
     assert found.title == "mine on functions it has never seen"
     points = PointOptions(range=(-1.0, 1.0), query_range=(1.0, 2.5))

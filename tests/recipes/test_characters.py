@@ -13,7 +13,8 @@ LAYOUT = Layout(ways=3, shots=1, queries=1)
     [
         ({"jitter": False}, None),
         ({}, Jitter()),
-        ({"distortion": 0.5}, Augmentation().times(0.5)),
+        ({"distortion": 0.5}, Augmentation().times(0.5)._replace(shift=Jitter().shift)),
+        ({"distortion": 1.5}, Augmentation().times(1.5)),
         ({"distortion": 0.5, "jitter": False}, Augmentation().times(0.5)),
     ],
     ids=str,

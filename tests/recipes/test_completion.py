@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from quickstudy.cli import main
-from quickstudy.core import Experiment, UserError
+from quickstudy.core import Experiment, Header, Parent, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES
-from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
+from quickstudy.recipes.lineage import refuse_seen, training_pictures
 
 
 def sample(source, data_root=None, count=4, seed=0):
@@ -90,20 +90,18 @@ def test_weights_are_not_tested_on_pictures_that_they_were_trained_on(folder: Pa
     def experiment(of: Path) -> Experiment:
         return RECIPES["folder-completion-conv-cnp"](folder=str(of))
 
-    header: dict[str, object] = {}
-    note_seen(header, experiment(folder), None)
+    header = Header(recipe="r", contents=tuple(training_pictures(experiment(folder), None)))
     train, validation, test = parts_of(folder)
-    assert len(header["trained_on"]) == len(train)
+    assert len(header.contents) == len(train)
     refuse_seen(header, experiment(folder), None)
     for red in test | validation:  # So few pictures are left that others take the place of these.
         (folder / f"{red // 10}.png").unlink()
     with pytest.raises(UserError, match=r"1 of the 1 test pictures are among those .* trained on: the folder has"):
         refuse_seen(header, experiment(folder), None, parts=("test",))
-    heir: dict[str, object] = {}
-    inherit_seen(heir, header)
+    heir = Header(recipe="r", parents=(Parent("run", header),))
     with pytest.raises(UserError, match="1 of the 1 validation pictures"):
         refuse_seen(heir, experiment(folder), None)
-    refuse_seen({}, experiment(folder), None)
+    refuse_seen(Header(recipe="r"), experiment(folder), None)
 
 
 @pytest.mark.parametrize("how", ["evaluate", "--resume", "--start-from"])

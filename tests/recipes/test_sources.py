@@ -11,11 +11,8 @@ from quickstudy.recipes.sources import (
     glyph_episodes,
     omniglot_episodes,
     part_classes,
-    refuse_leak,
-    refuse_leaking_start,
     refuse_size,
     sequence_labels,
-    training_classes,
 )
 from quickstudy.tasks import Layout
 
@@ -68,31 +65,6 @@ def test_two_parts_of_a_split_are_one_after_the_other() -> None:
     parts = omniglot.split("lake")
     both = part_classes("lake", "train and validation")
     assert both.tolist() == [*parts.train, *parts.validation]
-
-
-@pytest.mark.parametrize("split", ["lake", "vinyals"])
-def test_a_training_says_which_classes_it_has_seen(split: str) -> None:
-    parts = omniglot.split(split)
-    assert training_classes({"split": split}).tolist() == parts.train.tolist()
-    assert training_classes({"split": split, "final": True}).tolist() == [*parts.train, *parts.validation]
-    assert len(training_classes({"hidden": 5})) == 0
-
-
-def test_weights_that_have_seen_classes_themselves_or_before_are_refused_with_what_to_do() -> None:
-    lake, vinyals = ({"split": name, "final": True} for name in ("lake", "vinyals"))
-    with pytest.raises(UserError, match=r"the split 'vinyals'.*236 of the test classes of 'lake'.*--split lake"):
-        refuse_leak({"arguments": lake, "before": [lake, vinyals]}, "lake", "test")
-    with pytest.raises(UserError, match="without the validation classes"):
-        refuse_leak({"arguments": lake}, "lake", "validation")
-    refuse_leak({"arguments": lake, "before": [lake]}, "vinyals", "test")
-
-
-def test_a_start_may_have_seen_what_a_final_training_trains_on_anyway() -> None:
-    lake = {"split": "lake", "final": True}
-    refuse_leaking_start({"arguments": lake}, lake)
-    with pytest.raises(UserError, match="validation classes of 'lake'"):
-        refuse_leaking_start({"arguments": lake}, {"split": "lake"})
-    refuse_leaking_start({"arguments": lake}, {"hidden": 5})
 
 
 @pytest.mark.parametrize("size", [7, 106, 0, -1])

@@ -11,7 +11,18 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.distributions import Distribution, Independent, Normal
 
-from quickstudy.core import Experiment, Learner, Optimisation, UserError, categorical, load_checkpoint, read_header
+from quickstudy.core import (
+    Experiment,
+    Header,
+    Learner,
+    Optimisation,
+    UserError,
+    categorical,
+    header_of,
+    load_checkpoint,
+    load_trained,
+    read_header,
+)
 from quickstudy.datasets import glyphs
 from quickstudy.learners import LSTM, MANN, CNPClassifier, ProtoNet
 from quickstudy.networks import Conv4
@@ -49,7 +60,7 @@ def _train(folder: Path, experiment: Experiment, **options):
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
     return train(
-        experiment, Run(folder=folder, header={"recipe": "none"}, **options), Fabric(accelerator="cpu", devices=1)
+        experiment, Run(folder=folder, header=Header(recipe="none"), **options), Fabric(accelerator="cpu", devices=1)
     )
 
 
@@ -67,6 +78,22 @@ def test_it_learns_in_a_few_hundred_steps(tmp_path: Path) -> None:
     position = _train(tmp_path / "run", _experiment(steps=200, validate_every=200, validation_tasks=100))
     assert position.step == 200
     assert position.best_score > 0.35  # Chance is 0.2.
+
+
+def test_staged_tasks_are_drawn_by_how_much_of_the_training_is_over(tmp_path: Path) -> None:
+    fractions = []
+
+    class Staged(GeneratedEpisodes):
+        def at(self, fraction: float) -> GeneratedEpisodes:
+            fractions.append(fraction)
+            return self
+
+        def to(self, device: torch.device | str) -> GeneratedEpisodes:
+            return self
+
+    tasks = Staged(glyphs.sample, Layout(ways=5, shots=1, queries=2))
+    _train(tmp_path / "run", replace(_experiment(steps=4), train=lambda root: tasks))
+    assert fractions == [0, 0.25, 0.5, 0.75]
 
 
 def test_the_same_seed_ends_with_the_same_weights_and_another_does_not(tmp_path: Path) -> None:
@@ -135,7 +162,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_last_good_we
     tensors, header = load_checkpoint(tmp_path / "last.safetensors")
     assert header["position"]["step"] == 5
     assert all(value.isfinite().all() for name, value in tensors.items() if name.startswith("learner."))
-    assert read_header(tmp_path / "best.safetensors")["step"] == 5
+    assert header_of(tmp_path / "best.safetensors").step == 5
 
 
 def test_a_first_loss_that_is_no_number_leaves_nothing(tmp_path: Path) -> None:
@@ -175,7 +202,7 @@ def test_a_validation_that_is_no_number_is_skipped_and_said_and_never_the_best(t
     rows = {row["step"]: row["accuracy"] for row in _rows(tmp_path)}
     assert rows["4"] == ""
     assert all(accuracy for step, accuracy in rows.items() if step != "4")
-    assert read_header(tmp_path / "best.safetensors")["step"] != 4
+    assert header_of(tmp_path / "best.safetensors").step != 4
     assert read_header(tmp_path / "last.safetensors")["position"]["failed_validations"] == 0
 
 
@@ -186,7 +213,7 @@ def test_looks_that_stay_no_numbers_stop_the_training_with_weights_left_and_what
     assert "The last 3 validations gave no finite numbers, up to step 8" in message
     assert f"last.safetensors is of step 8, and {tmp_path / 'best.safetensors'} of step 2, the best" in message
     assert f"Train anew with a learning rate below 0.001, from those weights by --start-from {tmp_path}" in message
-    assert read_header(tmp_path / "best.safetensors")["step"] == 2
+    assert header_of(tmp_path / "best.safetensors").step == 2
     # It can be gone on with, and says the same if nothing has changed.
     _train(tmp_path, _experiment(validate_every=2), resume=True)
     assert read_header(tmp_path / "last.safetensors")["position"]["step"] == 12
@@ -198,7 +225,7 @@ def test_a_training_without_one_look_that_was_a_number_says_so_and_leaves_its_we
     ):
         _run_blind(tmp_path, _BlindFrom(1), steps=4)
     weights, header = load_end(tmp_path)
-    assert header["step"] == 4
+    assert header.step == 4
     assert all(value.isfinite().all() for value in weights.values())
     assert not (tmp_path / "best.safetensors").exists()
 
@@ -223,7 +250,7 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, at: int) ->
     with pytest.raises(NonFiniteLossError, match="is of step 5"):
         _train(tmp_path, _experiment(_SpoilsItself(at)))
     assert all(value.isfinite().all() for value in _weights(tmp_path / "last.safetensors").values())
-    assert read_header(tmp_path / "best.safetensors")["step"] == 5
+    assert header_of(tmp_path / "best.safetensors").step == 5
 
 
 class _Throws(ProtoNet):
@@ -268,7 +295,7 @@ def test_a_resumed_training_whose_best_weights_are_lost_keeps_the_best_to_come(
         _train(tmp_path, _experiment(_PullsThePlug(at=8)))
     (tmp_path / "best.safetensors").unlink()
     _train(tmp_path, _experiment(), resume=True)
-    assert read_header(tmp_path / "best.safetensors")["step"] > 8
+    assert header_of(tmp_path / "best.safetensors").step > 8
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
@@ -310,7 +337,7 @@ def test_processes_share_the_tasks_of_a_step(tmp_path: Path) -> None:
     tasks = _Counts(glyphs.load(20, 8), Layout(ways=5, shots=1, queries=2))
     experiment = replace(_experiment(tasks_per_step=6, steps=2), train=lambda root: tasks)
     torch.manual_seed(0)
-    train(experiment, Run(folder=tmp_path, header={}), _OneOf(accelerator="cpu", devices=1))
+    train(experiment, Run(folder=tmp_path, header=Header(recipe="none")), _OneOf(accelerator="cpu", devices=1))
     assert tasks.counts == [2, 2]
 
 
@@ -326,9 +353,8 @@ def test_best_weights_are_those_of_the_best_look_at_validation(tmp_path: Path) -
     accuracies = {int(row["step"]): float(row["accuracy"]) for row in _rows(tmp_path) if row["accuracy"]}
     assert list(accuracies) == [5, 10, 12]
     assert position.best_score == pytest.approx(max(accuracies.values()), abs=1e-5)
-    header = read_header(tmp_path / "best.safetensors")
-    assert header["step"] == position.best_step
-    assert header["recipe"] == "none"
+    header = header_of(tmp_path / "best.safetensors")
+    assert (header.recipe, header.step) == ("none", position.best_step)
 
 
 def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
@@ -343,10 +369,10 @@ def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
 def test_what_a_training_ended_with_reads_like_its_best(average_decay: float | None, tmp_path: Path) -> None:
     _train(tmp_path / "run", _experiment(average_decay=average_decay, validate_every=12))  # One look, at the end.
     weights, header = load_end(tmp_path / "run")
-    best, best_header = load_checkpoint(tmp_path / "run/best.safetensors")
+    best, best_header = load_trained(tmp_path / "run/best.safetensors")
     assert weights.keys() == best.keys()
     assert all(torch.equal(weights[name], best[name]) for name in best)
-    assert header == {key: value for key, value in best_header.items() if not key.startswith("validation_")}
+    assert header == replace(best_header, validation={})
 
 
 class _CompilesItself(ProtoNet):
@@ -426,7 +452,7 @@ def test_watched_by_instance_it_keeps_what_is_best_after_the_first(tmp_path: Pat
     assert [float(row["accuracy"]) for row in rows] == pytest.approx(after_first, abs=1e-5)
     assert position.best_score == pytest.approx(max(after_first), abs=1e-5)
     assert position.best_step == int(rows[after_first.index(max(after_first))]["step"])
-    assert read_header(tmp_path / "best.safetensors")["step"] == position.best_step
+    assert header_of(tmp_path / "best.safetensors").step == position.best_step
 
 
 def test_watched_by_queries_it_says_nothing_of_instances(tmp_path: Path) -> None:
@@ -464,8 +490,8 @@ def test_watched_by_functions_it_keeps_what_finds_the_values_likeliest(tmp_path:
     assert len({row["oracle"] for row in rows}) == 1  # The same tasks at every look.
     assert float(rows[0]["oracle"]) > max(likelihoods)
     assert rows[0]["accuracy"] == ""
-    header = read_header(tmp_path / "best.safetensors")
-    assert header["validation_log_likelihood"] == pytest.approx(position.best_score)
+    header = header_of(tmp_path / "best.safetensors")
+    assert header.validation["log_likelihood"] == pytest.approx(position.best_score)
 
 
 class _BlindLine(Line):

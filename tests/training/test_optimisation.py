@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from quickstudy.core import Experiment, Learner, Optimisation, Tasks, load_checkpoint
+from quickstudy.core import Experiment, Header, Learner, Optimisation, Tasks, load_checkpoint
 from quickstudy.tasks import GaussianProcesses, PointLayout
 from quickstudy.training import NonFiniteLossError, Run, train
 
@@ -88,7 +88,7 @@ def _experiment(learner: Learner | None = None, **options: Any) -> Experiment:
 def _train(folder: Path, experiment: Experiment, fabric: Fabric | None = None, **options: Any) -> None:
     folder.mkdir(exist_ok=True)
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
-    train(experiment, Run(folder=folder, header={"recipe": "none"}, **options), fabric)
+    train(experiment, Run(folder=folder, header=Header(recipe="none"), **options), fabric)
 
 
 def _ended(folder: Path, name: str = "learner.weight") -> Tensor:

@@ -1,14 +1,15 @@
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from quickstudy.core import UserError, load_checkpoint
+from quickstudy.core import Header, UserError, load_trained
 from quickstudy.training.run import LAST, Position, averaged, load_end, load_last, save_last
 
-HEADER = {"recipe": "none", "arguments": {"ways": 5}}
+HEADER = Header(recipe="none", arguments={"ways": 5}, seed=3)
 
 
 def _network(seed: int = 0) -> nn.Module:
@@ -73,7 +74,7 @@ def test_the_end_of_a_training_is_its_average_where_there_is_one(tmp_path: Path,
     weights, header = load_end(tmp_path)
     expected = network if average is None else average.module
     assert all(torch.equal(value, weights[name]) for name, value in expected.state_dict().items())
-    assert header == {**HEADER, "step": 3}
+    assert header == replace(HEADER, step=3)
 
 
 def test_an_average_follows_statistics_and_copies_counters() -> None:
@@ -102,7 +103,8 @@ def test_damaged_or_missing_checkpoints_are_refused(tmp_path: Path) -> None:
 def test_the_header_says_what_was_trained(tmp_path: Path) -> None:
     network = _network()
     save_last(tmp_path, network, torch.optim.SGD(network.parameters(), lr=0.1), None, Position(step=7), HEADER)
-    header = load_checkpoint(tmp_path / LAST)[1]
-    assert header["recipe"] == "none"
-    assert header["arguments"] == {"ways": 5}
-    assert header["position"]["step"] == 7
+    header = load_trained(tmp_path / LAST)[1]
+    assert replace(header, step=None, position=None) == HEADER
+    assert header.step == 7
+    assert header.position is not None
+    assert header.position["step"] == 7

@@ -1,4 +1,4 @@
-"""The command line: `quickstudy list`, `train`, `evaluate`.
+"""The command line: `quickstudy list`, `train`, `evaluate`, `reproduce`.
 
 Exit code 0 on success, 2 on a mistake that the user can mend (one message, no traceback), 1 on ours.
 """
@@ -14,6 +14,7 @@ _COMMANDS = {
     "list": "recipes to train, and trained weights",
     "train": "train a recipe's learner, and evaluate it on classes it has never seen",
     "evaluate": "evaluate trained weights or a run folder",
+    "reproduce": "train the shipped weights anew, and compare their figures",
 }
 
 

@@ -1,13 +1,13 @@
 """The folder of a run: which one it is, that nothing else is in it, and the command that goes on with it."""
 
 import shlex
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quickstudy.core import UserError, read_header
+from quickstudy.core import Header, UserError, header_of
 from quickstudy.training.run import BEST, LAST, PREVIOUS, is_new, newest_checkpoint, read_position
 
 _NAMED = 5
@@ -22,6 +22,8 @@ class RunFolder(NamedTuple):
     """Whether there is a training in it to go on with."""
     made: tuple[Path, ...] = ()
     """Folders that were not there before, the innermost first."""
+    notice: str | None = None
+    """What a person should know of how the training goes on."""
 
     @contextmanager
     def left_clean(self) -> Iterator[None]:
@@ -68,11 +70,9 @@ def resumed_folder(name: str, resume: Path, out: Path | None) -> RunFolder:
     if out not in (None, resume):
         raise UserError(f"A training resumes in its own folder {resume}. Leave out --out {out}.")
     if (resume / LAST).exists() or (resume / PREVIOUS).exists():
-        _tell_if_not_last(resume)
-        return RunFolder(resume, True)
+        return RunFolder(resume, True, notice=_notice_if_not_last(resume))
     if is_new(resume):
-        print(f"{resume} holds nothing yet: starting from the first step.", file=sys.stderr)
-        return RunFolder(resume, False)
+        return RunFolder(resume, False, notice=f"{resume} holds nothing yet: starting from the first step.")
     runs = sorted(path.parent for path in resume.glob(f"*/{LAST}"))
     if runs:
         raise UserError(
@@ -86,21 +86,19 @@ def resumed_folder(name: str, resume: Path, out: Path | None) -> RunFolder:
     raise UserError(f"{resume} is not the folder of a run: it holds {_names(resume)}, but no {LAST}.")
 
 
-def stored_header(folder: Path) -> dict[str, Any]:
-    """The settings that a training began with.
+def stored_header(folder: Path) -> Header:
+    """What was known of a training before its first step.
 
     Raises:
-        UserError: if they cannot be read, or are not those of a training.
+        UserError: if that cannot be read, or is not of a training.
     """
     path = newest_checkpoint(folder)
-    header = {"start_from": None, **read_header(path)}
+    header = header_of(path)
     read_position(header, path)
-    del header["position"]
-    kinds = {"recipe": str, "arguments": dict, "seed": int, "minutes": float | int | None, "precision": str}
-    for key, kind in {**kinds, "start_from": str | None}.items():
-        if key not in header or not isinstance(header[key], kind):
-            raise UserError(f"{path} cannot be gone on with: its header tells no {key}. Train again.")
-    return header
+    for key in ("seed", "precision"):
+        if getattr(header, key) is None:
+            raise UserError(f"No training can go on from {path}: its header has no {key}. Train again.")
+    return replace(header, step=None, position=None)
 
 
 def resume_command(name: str, folder: Path, options: Mapping[str, Any]) -> str:
@@ -129,12 +127,13 @@ def _missing(folder: Path) -> tuple[Path, ...]:
     return tuple(path for path in (folder, *folder.parents) if not path.exists())
 
 
-def _tell_if_not_last(folder: Path) -> None:
+def _notice_if_not_last(folder: Path) -> str | None:
     path = newest_checkpoint(folder)
-    if path.name != LAST:
-        step = read_position(read_header(path), path).step
-        state = "damaged" if (folder / LAST).exists() else "missing"
-        print(f"{folder / LAST} is {state}: going on from {path.name}, which is of step {step}.", file=sys.stderr)
+    if path.name == LAST:
+        return None
+    step = read_position(header_of(path), path).step
+    state = "damaged" if (folder / LAST).exists() else "missing"
+    return f"{folder / LAST} is {state}: going on from {path.name}, which is of step {step}."
 
 
 def _names(folder: Path) -> str:

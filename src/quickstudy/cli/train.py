@@ -1,11 +1,10 @@
 """`quickstudy train RECIPE`: train, evaluate on classes never seen, save a picture of an episode."""
 
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,24 +15,21 @@ from lightning_fabric import Fabric
 from quickstudy.cli.display import EvaluationBar, TrainingBar
 from quickstudy.cli.folders import RunFolder, new_folder, resume_command, resumed_folder, stored_header
 from quickstudy.cli.options import captured, check_count, check_seed, parse, print_final_test
-from quickstudy.core import Experiment, UserError
+from quickstudy.core import Experiment, Header, UserError
 from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
-from quickstudy.pretrained import adopt, describe
+from quickstudy.pretrained import adopt, available
 from quickstudy.protocols import FinalTest
-from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe, stored_arguments
-from quickstudy.recipes.seen import inherit_seen, note_seen, refuse_seen
-from quickstudy.recipes.sources import refuse_leaking_start
+from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
+from quickstudy.recipes.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.training import NonFiniteLossError, Run, train
 from quickstudy.training.loop import share_of_step
 from quickstudy.training.run import LAST, METRICS
 
-_RULED_BY_RUN = (
-    "seed",
-    "minutes",
-    "precision",
-    "start_from",
-)  # What decides the outcome, and so stays as it was on resuming.
+_RULED_BY_RUN = ("seed", "minutes", "precision", "start_from")
+"""What decides the outcome, and so stays what it was when a training resumes."""
+_NOTHING = "none"
+"""What `--start-from` is given to begin from nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +41,9 @@ class TrainOptions:
     seed: int = 0
     """Decides the first weights and every task."""
     start_from: str | None = None
-    """Begin with these weights, a name or a run folder, wherever name and shape agree: such as a trained encoder.
-    Of several, joined by commas, the later ones go over the earlier."""
+    """Begin with these weights, a name or a run folder, wherever name and shape of a tensor agree, such as a trained
+    encoder. Of several, joined by commas, the last one that has a tensor counts. Without this option, the recipe says
+    what it starts from, if anything; none begins from nothing."""
     out: Path | None = None
     """Folder for weights, logs and pictures; by default a new one in runs/."""
     resume: Path | None = None
@@ -94,23 +91,26 @@ def run(arguments: list[str]) -> int:
 
 def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     _refuse_options(options)
-    # Once before other processes are started, so that a mistake is told once.
-    share_of_step(build(name, setting).optimisation.tasks_per_step, options.devices * options.num_nodes)
+    # All mistakes that can be found before other processes are started are then reported once.
+    resumed = None if options.resume is None else resumed_folder(name, options.resume, options.out)
+    goes_on = resumed is not None and resumed.resumes
+    header = _header(name, setting, options)
+    if resumed is not None and goes_on:
+        header = _resumed_header(resumed.path, header, options)
+    seed: Any = header.seed
+    torch.manual_seed(seed)
+    experiment = build(name, header.arguments)
+    share_of_step(experiment.optimisation.tasks_per_step, options.devices * options.num_nodes)
+    starts = [] if goes_on else _starts(name, experiment, options)
+    _refuse_pointless(name, experiment, has_start=bool(starts) or bool(header.parents))
     fabric = _fabric(options)
-    # Folders are chosen once the other processes exist: they run this same code.
-    folder = _agreed(fabric, lambda: _choose_folder(name, options))
+    # A new folder is made once the other processes exist: they run this same code.
+    folder = resumed or _agreed(fabric, lambda: new_folder(name, options.out))
     with folder.left_clean():
-        header = _header(name, setting, options)
-        if folder.resumes:
-            header = _resumed_header(folder.path, header, name)
-        torch.manual_seed(header["seed"])
-        experiment = build(name, header["arguments"])
-        _refuse_pointless(name, experiment, header)
-        if folder.resumes:
+        _say(folder.notice, fabric)
+        if goes_on:
             refuse_seen(header, experiment, options.data_root)
-        if header["start_from"] is not None and not folder.resumes:
-            _start_from(header, experiment, options.data_root, quiet=not fabric.is_global_zero)
-        note_seen(header, experiment, options.data_root)
+        header = _begun(header, experiment, starts, options.data_root, fabric)
         if options.test_tasks > 0:
             _agreed(fabric, lambda: _refuse_untestable(name, experiment, options))
         with _told_how_to_go_on(name, folder.path, options, fabric):
@@ -118,16 +118,17 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
 
 
 def _trained_and_tested(
-    name: str, folder: RunFolder, experiment: Experiment, header: dict[str, Any], options: TrainOptions, fabric: Fabric
+    name: str, folder: RunFolder, experiment: Experiment, header: Header, options: TrainOptions, fabric: Fabric
 ) -> None:
+    seed: Any = header.seed
     with TrainingBar(quiet=not fabric.is_global_zero, title=f"{name} → {folder.path}") as bar:
         train(
             experiment,
             Run(
                 folder=folder.path,
                 header=header,
-                seed=header["seed"],
-                minutes=header["minutes"],
+                seed=seed,
+                minutes=header.minutes,
                 data_root=options.data_root,
                 compile=options.compile,
                 resume=folder.resumes,
@@ -138,7 +139,7 @@ def _trained_and_tested(
         )
     if fabric.is_global_zero and options.test_tasks > 0:
         metrics = folder.path / METRICS
-        test = FinalTest(name, folder.path, experiment, options.test_tasks, header["seed"], options.data_root, metrics)
+        test = FinalTest(name, folder.path, experiment, options.test_tasks, seed, options.data_root, metrics)
         with EvaluationBar(options.test_tasks) as bar:
             found = test.measure(bar.show)
         print_final_test(found, as_json=options.json)
@@ -199,59 +200,83 @@ def _fabric(options: TrainOptions) -> Fabric:
     return fabric
 
 
-def _choose_folder(name: str, options: TrainOptions) -> RunFolder:
-    if options.resume is None:
-        return new_folder(name, options.out)
-    return resumed_folder(name, options.resume, options.out)
+def _say(notice: str | None, fabric: Fabric) -> None:
+    if notice is not None and fabric.is_global_zero:
+        print(notice, file=sys.stderr)
 
 
-def _header(name: str, setting: Mapping[str, Any], options: TrainOptions) -> dict[str, Any]:
+def _header(name: str, setting: Mapping[str, Any], options: TrainOptions) -> Header:
     if options.minutes is not None and setting["steps"] != default_arguments(name)["steps"]:
         raise UserError("Both --steps and --minutes were given, but only one of them can end the training.")
-    ruled = {key: getattr(options, key) for key in _RULED_BY_RUN}
-    # Through JSON and back, so that a header reads the same before and after it was stored.
-    header = {"recipe": name, "arguments": dict(setting), **ruled, **provenance()}
-    return dict(json.loads(json.dumps(header)))
+    return Header(
+        recipe=name,
+        arguments=setting,
+        seed=options.seed,
+        minutes=options.minutes,
+        precision=options.precision,
+        provenance=provenance(),
+    )
 
 
-def _resumed_header(folder: Path, given: dict[str, Any], name: str) -> dict[str, Any]:
+def _resumed_header(folder: Path, given: Header, options: TrainOptions) -> Header:
     """The stored settings, which rule; a given one that contradicts them is refused."""
-    stored = stored_header(folder)
-    if stored["recipe"] != name:
-        raise UserError(f"{folder} holds a training of '{stored['recipe']}', not of '{name}'. Resume that one.")
-    stored = {**stored, "arguments": stored_arguments(name, stored["arguments"])}
-    plain = _header(name, default_arguments(name), TrainOptions())
-    for key in (*plain["arguments"], *_RULED_BY_RUN):
-        now, default = (header["arguments"].get(key, header.get(key)) for header in (given, plain))
-        # What an older version did not store was then as it is by default.
-        before = stored["arguments"].get(key, stored.get(key, default))
-        if now not in (before, default):
+    stored, name = stored_header(folder), given.recipe
+    if stored.recipe != name:
+        raise UserError(f"{folder} holds a training of '{stored.recipe}', not of '{name}'. Resume that one.")
+    plain = _ruling(_header(name, default_arguments(name), TrainOptions()), None)
+    # What an older version did not store had its default value then.
+    before = {**plain, **_ruling(stored, stored.start_from or _NOTHING)}
+    for key, now in _ruling(given, options.start_from).items():
+        if now not in (before[key], plain[key]):
             raise UserError(
-                f"{folder} was begun with {key} = {before}, and {now} was given. "
+                f"{folder} was begun with {key} = {before[key]}, and {now} was given. "
                 "A training goes on with the settings it began with; leave that option out, or start anew with --out."
             )
     return stored
 
 
-def _start_from(header: dict[str, Any], experiment: Experiment, data_root: Path | None, *, quiet: bool) -> None:
-    """Take over weights, and note in the header what they had seen."""
-    header["before"] = []
-    for name in header["start_from"].split(","):
-        theirs = describe(name)
-        refuse_leaking_start(theirs, header["arguments"])
-        refuse_seen(theirs, experiment, data_root)
-        inherit_seen(header, theirs)
-        header["before"] += [theirs["arguments"], *theirs.get("before", ())]
-        taken, total = adopt(experiment.learner, name), len(experiment.learner.state_dict())
-        if not quiet:
-            parts = ", ".join(sorted({key.split(".")[0] for key in taken}))
-            print(f"started from {name}: {len(taken)} of {total} tensors, of {parts}", file=sys.stderr)
+def _ruling(header: Header, start_from: str | None) -> dict[str, Any]:
+    """All that decides the outcome of a training."""
+    ruled = {key: getattr(header, key) for key in _RULED_BY_RUN if key != "start_from"}
+    return {**header.arguments, **ruled, "start_from": start_from}
 
 
-def _refuse_pointless(name: str, experiment: Experiment, header: Mapping[str, Any]) -> None:
+def _starts(name: str, experiment: Experiment, options: TrainOptions) -> list[str]:
+    """Names of the weights to begin with: those of the command line, or those that the recipe declares."""
+    if options.start_from is not None:
+        return [] if options.start_from == _NOTHING else options.start_from.split(",")
+    if experiment.starts_from is None:
+        return []
+    if experiment.starts_from not in available():
+        raise UserError(
+            f"'{name}' starts from the weights of '{experiment.starts_from}', and there are none yet. Train them "
+            f"first: quickstudy train {experiment.starts_from}. Then give the folder of that run: "
+            f"--start-from runs/{experiment.starts_from}-1. Or begin from nothing: --start-from {_NOTHING}."
+        )
+    return [experiment.starts_from]
+
+
+def _begun(header: Header, experiment: Experiment, starts: list[str], data_root: Path | None, fabric: Fabric) -> Header:
+    """Take over weights, and note in the header what they are and what the training itself sees."""
+    pictures = training_pictures(experiment, data_root)
+    header = replace(header, contents=tuple(sorted(pictures.union(header.contents))))
+    if not starts:
+        return header
+    adopted = adopt(experiment.learner, *starts)
+    for parent, taken in zip(adopted.parents, adopted.taken, strict=True):
+        refuse_leaking_start(parent.header, header.arguments)
+        refuse_seen(parent.header, experiment, data_root)
+        parts, total = ", ".join(sorted({key.split(".")[0] for key in taken})), len(experiment.learner.state_dict())
+        _say(f"started from {parent.name}: {len(taken)} of {total} tensors, of {parts}", fabric)
+    return replace(header, parents=adopted.parents, reinitialised=adopted.reinitialised)
+
+
+def _refuse_pointless(name: str, experiment: Experiment, *, has_start: bool) -> None:
     if not any(parameter.requires_grad for parameter in experiment.learner.parameters()):
         raise UserError(f"'{name}' has nothing to train. Evaluate it at once: quickstudy evaluate {name}")
-    if experiment.frozen and header["start_from"] is None:
+    if experiment.optimisation.steps < 1:
+        raise UserError(f"--steps {experiment.optimisation.steps} was given, but a whole number from 1 was expected.")
+    if experiment.frozen and not has_start:
         raise UserError(
             f"The {', '.join(experiment.frozen)} of '{name}' would stay as it was drawn. Give trained weights to begin "
             "with: --start-from NAME."

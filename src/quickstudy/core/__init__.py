@@ -13,6 +13,7 @@ from quickstudy.core.checks import check_tasks, count_ways, read_query, read_sup
 from quickstudy.core.distributions import Ink, categorical, independent, mixture, unchecked_distributions
 from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
+from quickstudy.core.header import Header, Parent, header_of, load_trained, save_trained
 from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.optimisation import Optimisation, Optimiser
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
@@ -33,6 +34,7 @@ from quickstudy.core.tasks import (
 
 __all__ = [
     "Experiment",
+    "Header",
     "Ink",
     "KnowsAnswers",
     "Learner",
@@ -40,6 +42,7 @@ __all__ = [
     "Optimisation",
     "Optimiser",
     "Oracle",
+    "Parent",
     "SharedTasks",
     "ShowsImages",
     "StagedDistribution",
@@ -54,12 +57,14 @@ __all__ = [
     "categorical",
     "check_tasks",
     "count_ways",
+    "header_of",
     "in_random_slots",
     "independent",
     "kept_weights",
     "leaves",
     "load_checkpoint",
     "load_state",
+    "load_trained",
     "load_weights",
     "map_state",
     "mixture",
@@ -73,6 +78,7 @@ __all__ = [
     "register_state",
     "save_checkpoint",
     "save_state",
+    "save_trained",
     "select_tasks",
     "tensors_below",
     "unchecked_distributions",

@@ -43,6 +43,9 @@ class Experiment:
     """Parts of the learner, by name, that keep their first weights and running statistics while they are frozen."""
     frozen_share: float = 1.0
     """Share of the training in which these parts are frozen, from its start."""
+    starts_from: str | None = None
+    """Weights that a training begins with, by the name of their recipe, wherever name and shape of a tensor agree.
+    `--start-from` gives others."""
     validate_every: int = 500
     """Steps between two validations."""
     validation_tasks: int = 200

@@ -7,6 +7,7 @@ from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceSta
 from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 from quickstudy.networks.temporal import CausalBlock, CausalChain, CausalConvolution, DenseBlock, TCBlock
+from quickstudy.networks.views import NumViews, Views
 
 __all__ = [
     "CausalAttention",
@@ -22,10 +23,12 @@ __all__ = [
     "LabelSequences",
     "MemoryState",
     "Normalisation",
+    "NumViews",
     "OneHotLabels",
     "StringLabels",
     "TCBlock",
     "TransformerBlock",
+    "Views",
     "access",
     "class_means",
     "empty_memory",

@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
+from quickstudy.networks.normalised_convolution import normalised_convolution
 
 Downsampling = Literal["pool", "stride"]
 
 _IMAGES_AT_ONCE = 128
+_FEW_CHANNELS = 3
+"""Images of so many have patches that are small beside the maps made of them."""
 
 
 class Conv4(nn.Module):
@@ -47,9 +50,10 @@ class Conv4(nn.Module):
             stride = 2 if downsampling == "stride" else 1
             # No bias: the normalisation that follows has one.
             layers += [nn.Conv2d(source, channels, 3, stride=stride, padding=1, bias=False)]
-            layers += [normalisation_2d(normalisation, channels), nn.ReLU(inplace=True)]
-            if downsampling == "pool":
+            layers += [normalisation_2d(normalisation, channels)]
+            if downsampling == "pool":  # Before the ReLU, which keeps their order: the same, of a quarter as many.
                 layers += [nn.MaxPool2d(2, ceil_mode=keep_edge)]
+            layers += [nn.ReLU(inplace=True)]
             rounds_down = downsampling == "pool" and not keep_edge
             image_size = image_size // 2 if rounds_down else (image_size + 1) // 2
         if image_size == 0:
@@ -74,11 +78,19 @@ class Conv4(nn.Module):
             )
         x_BCHW = images.reshape(-1, *image).contiguous(memory_format=torch.channels_last)
         if self.training or (torch.is_grad_enabled() and self._asks_gradients(images)):
-            features_BCHW = self.blocks(x_BCHW)
+            features_BCHW = _passed(list(self.blocks)[2:], self._first_normalised(x_BCHW))
         else:  # In parts whose activations stay in the cache; only here is an image normalised by itself.
             blocks = self._without_batch_normalisation()
             features_BCHW = torch.cat([_passed(blocks, part) for part in x_BCHW.split(_IMAGES_AT_ONCE)])
         return features_BCHW.flatten(1).reshape(*leading, self.num_features)
+
+    def _first_normalised(self, x_BCHW: Tensor) -> Tensor:
+        """The first convolution's maps, the largest that there are, normalised."""
+        convolution, norm = cast(nn.Conv2d, self.blocks[0]), self.blocks[1]
+        if isinstance(norm, nn.BatchNorm2d) and norm.training and self.image_shape[0] <= _FEW_CHANNELS:
+            return normalised_convolution(x_BCHW, convolution, norm)
+        normalised: Tensor = norm(convolution(x_BCHW))
+        return normalised
 
     def _asks_gradients(self, images: Tensor) -> bool:
         return images.requires_grad or any(parameter.requires_grad for parameter in self.parameters())

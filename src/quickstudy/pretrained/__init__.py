@@ -1,15 +1,43 @@
 """Trained weights: those that ship with the package, and those of a run folder."""
 
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 
-from quickstudy.core import Learner, UserError, kept_weights, load_checkpoint, load_weights, read_header
-from quickstudy.recipes import RECIPES, build, default_arguments, stored_arguments
+from quickstudy.core import (
+    Experiment,
+    Header,
+    Learner,
+    Parent,
+    UserError,
+    header_of,
+    kept_weights,
+    load_trained,
+    load_weights,
+)
+from quickstudy.recipes import RECIPES, build, default_arguments
 
 _FOLDER = Path(__file__).parent
 _BEST, _LAST = "best.safetensors", "last.safetensors"
+
+
+class Trained(NamedTuple):
+    """Weights that were opened."""
+
+    header: Header
+    experiment: Experiment
+    """What the recipe built; its learner has the weights and is in eval mode."""
+
+
+class Adopted(NamedTuple):
+    """What a learner took over from other weights."""
+
+    parents: tuple[Parent, ...]
+    taken: tuple[tuple[str, ...], ...]
+    """The names of the tensors that came from each parent."""
+    reinitialised: tuple[str, ...]
+    """The parts of the learner of which nothing came from any parent, by the shortest names that say so."""
 
 
 def available() -> list[str]:
@@ -19,64 +47,97 @@ def available() -> list[str]:
 
 
 def load(name: str | Path, *, gradients: bool = False) -> Learner:
-    """A trained learner, ready in eval mode, by the name of its weights, from a run folder or from a file of one.
+    """A trained learner, ready in eval mode.
 
-    Its parameters ask for no gradients, so that predictions hold no graphs, unless `gradients` are wanted or until
-    `learner.train()`.
+    Args:
+        name: Name of the weights, a run folder, or a file in one.
+        gradients: Whether its parameters require gradients, so that predictions hold graphs. Otherwise they do so only
+            after `learner.train()`.
 
     Raises:
         UserError: if there is nothing of that name, or its weights are damaged, not numbers, or of another network.
     """
-    header = describe(name)
-    with torch.random.fork_rng(devices=[]):  # Weights are drawn only to be replaced: no reason to disturb the caller.
-        learner = build(header["recipe"], header["arguments"]).learner
-    path = _find(name)
-    if path is not None:
-        tensors, _ = load_checkpoint(path)
-        load_weights(learner, kept_weights(tensors) if "position" in header else tensors, path)
-    return learner.eval() if gradients else learner.eval().switch_gradients_off()
+    return open_weights(name, gradients=gradients).experiment.learner
 
 
-def adopt(learner: Learner, name: str | Path) -> list[str]:
-    """Begin with other weights wherever name and shape agree, such as a trained encoder; returns what was taken.
+def open_weights(name: str | Path, *, gradients: bool = False) -> Trained:
+    """The learner of `load` in the experiment that trained it, and the header of its weights.
 
-    Raises:
-        UserError: if there are no such weights, or nothing of them fits.
+    The experiment is built once. Arguments and errors are those of `load`.
     """
-    theirs, own = load(name).state_dict(), learner.state_dict()
-    taken = {key: value for key, value in theirs.items() if key in own and own[key].shape == value.shape}
-    if not any(value.ndim for value in taken.values()):  # Counters fit anything.
-        raise UserError(
-            f"Nothing of '{name}' fits: no tensor of it has the name and shape of one of {type(learner).__name__}'s. "
-            "Start from weights with the same encoder."
-        )
-    learner.load_state_dict({**own, **taken})
-    return sorted(taken)
-
-
-def describe(name: str | Path) -> dict[str, Any]:
-    """What is known of weights: the recipe, its arguments, and how the training went. Raises as `load` does."""
     path = _find(name)
     if path is None:
-        return {"recipe": str(name), "arguments": {}}
-    header = read_header(path)
-    _refuse_header(header, path)
-    return {**header, "arguments": stored_arguments(header["recipe"], header["arguments"])}
+        header = Header(recipe=str(name))
+    else:
+        tensors, header = load_trained(path)
+        _refuse_unknown_recipe(header, path)
+    with torch.random.fork_rng(devices=[]):  # Weights are drawn only to be replaced: no reason to disturb the caller.
+        experiment = build(header.recipe, header.arguments)
+    learner = experiment.learner
+    if path is not None:
+        load_weights(learner, tensors if header.position is None else kept_weights(tensors), path)
+    learner.eval()
+    if not gradients:
+        learner.switch_gradients_off()
+    return Trained(header, experiment)
 
 
-def _refuse_header(header: dict[str, Any], path: Path) -> None:
-    """Raise UserError where a header does not say what the weights are."""
-    before = header.get("before", [])
-    for is_fine, expected in (
-        (isinstance(header.get("recipe"), str), "the name of a recipe"),
-        (isinstance(header.get("arguments"), dict), "the recipe's arguments"),
-        (isinstance(before, list) and all(isinstance(each, dict) for each in before), "a list of what it began with"),
-    ):
-        if not is_fine:
-            raise UserError(f"{path} is no checkpoint of a recipe: its header lacks {expected}. Train again.")
-    if header["recipe"] not in RECIPES:
+def describe(name: str | Path) -> Header:
+    """The header of weights: the recipe, its arguments, and how the training went. Raises as `load` does."""
+    path = _find(name)
+    if path is None:
+        return Header(recipe=str(name))
+    header = header_of(path)
+    _refuse_unknown_recipe(header, path)
+    return header
+
+
+def adopt(learner: Learner, *names: str | Path) -> Adopted:
+    """Begin with other weights wherever the name and the shape of a tensor agree, such as those of a trained encoder.
+
+    Args:
+        learner: What is to be trained; it changes in place.
+        names: Names of weights, run folders or files. Of a tensor that several have, the last one counts.
+
+    Raises:
+        UserError: if there are no such weights, or nothing of one of them fits.
+    """
+    state = learner.state_dict()
+    parents, taken = [], []
+    for name in names:
+        header, experiment = open_weights(name)
+        theirs = experiment.learner.state_dict()
+        fitting = {key: value for key, value in theirs.items() if key in state and state[key].shape == value.shape}
+        if not any(value.ndim for value in fitting.values()):  # Counters fit anything.
+            raise UserError(
+                f"Nothing of '{name}' fits: no tensor of it has the name and shape of one of "
+                f"{type(learner).__name__}'s. Start from weights with the same encoder."
+            )
+        state |= fitting
+        parents.append(Parent(str(name), header))
+        taken.append(tuple(sorted(fitting)))
+    learner.load_state_dict(state)
+    return Adopted(tuple(parents), tuple(taken), _parts_without(set().union(*taken), set(state)))
+
+
+def _parts_without(taken: set[str], own: set[str]) -> tuple[str, ...]:
+    """The parts that hold tensors, but none of those taken, by the shortest names that say so."""
+    inside = {".".join(words[:length]) for words in _split(taken) for length in range(1, len(words) + 1)}
+    parts = set()
+    for words in _split(own - taken):
+        beginnings = (".".join(words[:length]) for length in range(1, len(words) + 1))
+        parts.add(next(part for part in beginnings if part not in inside))
+    return tuple(sorted(parts))
+
+
+def _split(names: set[str]) -> list[list[str]]:
+    return [name.split(".") for name in names]
+
+
+def _refuse_unknown_recipe(header: Header, path: Path) -> None:
+    if header.recipe not in RECIPES:
         raise UserError(
-            f"{path} is of the recipe '{header['recipe']}', which this version of quickstudy does not have. "
+            f"{path} is of the recipe '{header.recipe}', which this version of quickstudy does not have. "
             "Use the version that wrote it."
         )
 
@@ -104,14 +165,13 @@ def _find(name: str | Path) -> Path | None:
 def _without_best(folder: Path) -> str:
     if not (folder / _LAST).exists():
         return f"{folder} holds no {_BEST}. Give the folder of a run, or begin one with --out {folder}."
-    header = describe(folder / _LAST)
-    position = header.get("position")
-    if isinstance(position, dict) and position.get("failed_validations"):
+    header = header_of(folder / _LAST)
+    if header.position is not None and header.position.get("failed_validations"):
         return (
             f"{folder} holds no {_BEST}: no validation gave finite numbers. "
             f"What it came to is in {folder / _LAST}; train anew with a lower learning rate."
         )
     return (
         f"{folder} holds no {_BEST}: the run has not been validated yet. "
-        f"Continue it: quickstudy train {header['recipe']} --resume {folder}"
+        f"Continue it: quickstudy train {header.recipe} --resume {folder}"
     )

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quickstudy.core import Experiment, Learner, UserError
-from quickstudy.pretrained import describe, load
-from quickstudy.recipes import build
-from quickstudy.recipes.seen import refuse_seen
-from quickstudy.recipes.sources import Part, Split, refuse_leak
+from quickstudy import pretrained
+from quickstudy.core import Experiment, Header, Learner, UserError
+from quickstudy.recipes.lineage import refuse_leak, refuse_seen
+from quickstudy.recipes.sources import Part, Split
 
 
 @dataclass(frozen=True)
@@ -19,26 +18,29 @@ class Weights:
 
     name: str
     """What `quickstudy.load` calls them: a name, a run folder or a file."""
-    learner: Learner
-    """In eval mode."""
     experiment: Experiment
-    header: Mapping[str, Any]
+    """Its learner has the weights and is in eval mode."""
+    header: Header
+
+    @property
+    def learner(self) -> Learner:
+        """The learner with the weights."""
+        return self.experiment.learner
 
     @property
     def recipe(self) -> str:
         """Name of the recipe."""
-        return str(self.header["recipe"])
+        return self.header.recipe
 
     @property
     def arguments(self) -> Mapping[str, Any]:
         """The recipe's arguments."""
-        arguments: Mapping[str, Any] = self.header["arguments"]
-        return arguments
+        return self.header.arguments
 
     @property
     def is_trained(self) -> bool:
         """Whether there was a training, or several of which these are the mean."""
-        return "step" in self.header or "averaged" in self.header
+        return self.header.is_trained
 
     @property
     def trained_on(self) -> str | None:
@@ -61,10 +63,10 @@ class Weights:
     def training(self) -> dict[str, Any]:
         """How long the training was, and how many others it builds on."""
         return {
-            "trainings_averaged": len(self.header.get("averaged") or ()),
-            "trainings_before": len(self.header.get("before") or ()),
-            "minutes": self.header.get("minutes"),
-            "best_step": self.header.get("step"),
+            "trainings_averaged": len(self.header.averaged),
+            "trainings_before": len(self.header.ancestors()) - 1 - bool(self.header.averaged),
+            "minutes": self.header.minutes,
+            "best_step": self.header.step,
         }
 
     def refuse_classes(self, split: Split, part: Part) -> None:
@@ -77,7 +79,7 @@ class Weights:
 
 
 def open_weights(name: str | Path) -> Weights:
-    """The learner and its experiment.
+    """The learner, its experiment and its header; the experiment is built once.
 
     Args:
         name: A name of trained weights, a run folder, or a file in one.
@@ -85,8 +87,8 @@ def open_weights(name: str | Path) -> Weights:
     Raises:
         UserError: if there is nothing of that name, or its weights are damaged.
     """
-    header = describe(name)
-    return Weights(str(name), load(name), build(header["recipe"], header["arguments"]), header)
+    opened = pretrained.open_weights(name)
+    return Weights(str(name), opened.experiment, opened.header)
 
 
 @contextmanager

@@ -70,19 +70,6 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
 }
 
 
-_RENAMED = {
-    "bent": "copies",
-    "outer_rate": "learning_rate",
-    "transductive": "is_transductive",
-    "sharpens": "key_strength",
-    "sharpest": "max_key_strength",
-}
-"""Options in the headers of older weights, and their names now."""
-
-_FORMER = {"addresses": "after", "reads": "after", "erase": "first", "least_used": None, "short": 0.0}
-"""What weights were trained with whose headers do not have an option: it came after the training."""
-
-
 def find_recipe(name: str) -> Callable[..., Experiment]:
     """The recipe of that name.
 
@@ -100,16 +87,6 @@ def default_arguments(name: str) -> dict[str, Any]:
     return {key: option.default for key, option in options(find_recipe(name)).items()}
 
 
-def stored_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a stored header by their names now, and former values of options that it does not have.
-
-    Raises:
-        UserError: if there is no such recipe.
-    """
-    former = {key: value for key, value in _FORMER.items() if key in default_arguments(name)}
-    return {**former, **{_RENAMED.get(key, key): value for key, value in arguments.items()}}
-
-
 def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
     """The experiment of a recipe with these arguments, as stored in a checkpoint's header.
 
@@ -123,7 +100,8 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
             f"The recipe '{name}' has no argument {', '.join(sorted(unknown))}. "
             "The checkpoint was written by another version of quickstudy; use that one."
         )
-    given = {key: _restored(value, options(recipe)[key].annotation) for key, value in arguments.items()}
+    # JSON has no tuples: what was a pair came back as a list.
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
     changed = {key: value for key, value in given.items() if value != default_arguments(name)[key]}
     try:
         check_arguments(recipe, given)
@@ -141,11 +119,4 @@ def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
         raise UserError(f"The recipe '{name}' cannot be built with {values}: {error}") from error
 
 
-def _restored(value: Any, annotation: Any) -> Any:
-    """An option as it was before it was stored: JSON has no tuples, and shares were once true or false."""
-    if isinstance(value, list):
-        return tuple(value)
-    return float(value) if annotation is float and isinstance(value, bool) else value
-
-
-__all__ = ["RECIPES", "build", "default_arguments", "find_recipe", "stored_arguments"]
+__all__ = ["RECIPES", "build", "default_arguments", "find_recipe"]

@@ -81,6 +81,9 @@ class Characters:
 class EpisodeCharacters(Characters):
     """The same for N-way K-shot episodes."""
 
+    distortion: float = 0.0
+    """Strength of elastic distortion of each training image, used instead of jitter; 1 is `Augmentation`. With jitter
+    switched on, a distorted image is shifted at least as far as jitter shifts it."""
     pool: Pool | None = None
     """Classes, and drawings of each, that all tasks of a step share; each drawing is embedded once. None gives each
     task its own drawings."""
@@ -91,14 +94,20 @@ class EpisodeCharacters(Characters):
 
     def training(self, layout: Layout) -> TrainingSource:
         """Episodes of this layout for training."""
-        change = Augmentation().times(self.distortion) if self.distortion else Jitter() if self.jitter else None
-        layout = layout._replace(jitter=change)
+        layout = layout._replace(jitter=self.change())
 
         def source(data_root: Path | None) -> Any:
             drawn = pooled(Episodes, self.classes(data_root, 28), layout, self.pool)
             return mixed(drawn, self.generated, lambda: pooled(GeneratedEpisodes, turned_glyphs, layout, self.pool))
 
         return source
+
+    def change(self) -> Jitter | Augmentation | None:
+        """How each training image is changed at random."""
+        if not self.distortion:
+            return Jitter() if self.jitter else None
+        distorted = Augmentation().times(self.distortion)
+        return distorted._replace(shift=max(distorted.shift, Jitter().shift)) if self.jitter else distorted
 
     def validation(self, layout: Layout) -> TaskSource:
         """Episodes for validation: of the validation characters, or generated ones if those are trained on."""

@@ -2,7 +2,7 @@
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import ProtoNet
-from quickstudy.networks import Conv4, Downsampling
+from quickstudy.networks import Conv4, Downsampling, NumViews, Views
 from quickstudy.recipes.characters import EpisodeCharacters, generated_training
 from quickstudy.recipes.sources import INK, TEST_LAYOUTS, Pool, glyph_episodes
 from quickstudy.tasks import Layout
@@ -14,9 +14,10 @@ def omniglot_protonet(
     shots: int = 1,
     queries: int = 5,
     downsampling: Downsampling = "pool",
-    characters: EpisodeCharacters = EpisodeCharacters(pool=(60, 6)),
+    views: NumViews = 5,
+    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, mirrored=True, pool=(60, 6)),
     optimisation: Optimisation = Optimisation(
-        steps=9_000, tasks_per_step=6, learning_rate=2e-3, warmup_steps=200, average_decay=0.999
+        steps=14_000, tasks_per_step=6, learning_rate=2e-3, warmup_steps=200, average_decay=0.999
     ),
 ) -> Experiment:
     """Prototypical Networks on Omniglot, trained on 60-way episodes.
@@ -26,15 +27,18 @@ def omniglot_protonet(
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
+        views: Shifts of an image by one pixel over which its embedding is averaged at prediction; training uses one.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
     return Experiment(
-        learner=ProtoNet(Conv4(downsampling=downsampling)),
+        learner=ProtoNet(Views(Conv4(downsampling=downsampling), views)),
         train=characters.training(Layout(ways, shots, queries)),
         validation=characters.validation(Layout(20, 1, 5)),
         test=characters.tests(),
         optimisation=optimisation,
+        # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
+        validate_every=max(optimisation.steps, 1) if characters.final else 500,
         input_range=INK,
         data="omniglot",
     )

@@ -4,9 +4,9 @@ Nothing is read before the tasks are asked for, so weights load without their da
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -147,47 +147,6 @@ def folder_episodes(
     return source
 
 
-def _training_part(final: bool) -> Parts:
-    return "train and validation" if final else "train"
-
-
 def part_classes(split: Split, part: Parts) -> np.ndarray:
     """The characters of one part of a split, or of two."""
     return np.concatenate([getattr(omniglot.split(split), name) for name in part.split(" and ")])
-
-
-def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
-    """Which Omniglot characters a recipe with these arguments trains on; none where it has no split."""
-    if "split" not in arguments:
-        return np.array([], dtype=int)
-    return part_classes(arguments["split"], _training_part(arguments.get("final", False)))
-
-
-def refuse_leak(header: Mapping[str, Any], split: Split, part: Part) -> None:
-    """Refuse to evaluate weights on classes they were trained on, themselves or in what they started from.
-
-    Raises:
-        UserError: if classes of that part of the split are among them.
-    """
-    asked = getattr(omniglot.split(split), part)
-    for arguments in (header["arguments"], *header.get("before", ())):
-        leaked = int(np.isin(asked, training_classes(arguments)).sum())
-        if leaked:
-            own = arguments["split"]
-            raise UserError(
-                f"These weights were trained on the split '{own}', whose training classes include {leaked} of the "
-                f"{part} classes of '{split}'. Evaluate on '{own}', or train with --split {split}"
-                + (" and without the validation classes." if part == "validation" else ".")
-            )
-
-
-def refuse_leaking_start(before: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Refuse to start from weights that have seen what this training is validated or tested on.
-
-    Raises:
-        UserError: as `refuse_leak`.
-    """
-    if "split" not in arguments:
-        return
-    for part in ("test",) if arguments.get("final") else ("validation", "test"):
-        refuse_leak(before, arguments["split"], part)  # type: ignore[arg-type]

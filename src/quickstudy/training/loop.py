@@ -6,6 +6,7 @@ after step i needs no memory of the data order.
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from quickstudy.core import (
     StagedDistribution,
     TrainingDistribution,
     UserError,
-    save_checkpoint,
+    save_trained,
     unchecked_distributions,
     unfinished_checkpoints,
 )
@@ -173,9 +174,8 @@ class _Training:
             self.position.failed_validations = 0 if seen.problem is None else self.position.failed_validations + 1
             if seen.problem is None and seen.score > self.position.best_score:
                 self.position.best_score, self.position.best_step = seen.score, self.position.step
-                measured = {f"validation_{name}": value for name, value in seen.figures.items()}
-                header = {**self.run.header, "step": self.position.step, **measured}
-                save_checkpoint(self.run.folder / BEST, learner.state_dict(), header)
+                header = replace(self.run.header, step=self.position.step, validation=seen.figures)
+                save_trained(self.run.folder / BEST, learner.state_dict(), header)
         self.fabric.barrier()
         return seen
 

@@ -8,7 +8,7 @@ metrics.csv                one row for each report of the loss
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from torch.optim import AdamW, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel
 
 from quickstudy.core import (
+    Header,
     UserError,
+    header_of,
     kept_weights,
-    load_checkpoint,
+    load_trained,
     load_weights,
-    read_header,
-    save_checkpoint,
+    save_trained,
     tensors_below,
     unfinished_checkpoints,
 )
@@ -51,8 +52,8 @@ class Run:
     """Where and for how long to train; what to train is the experiment's."""
 
     folder: Path
-    header: Mapping[str, Any]
-    """Stored with the weights: the recipe and its arguments."""
+    header: Header
+    """Stored with the weights: what is known before the first step."""
     seed: int = 0
     minutes: float | None = None
     """Train for this long instead of the experiment's steps."""
@@ -101,7 +102,7 @@ def save_last(
     optimiser: Optimizer,
     average: AveragedModel | None,
     position: Position,
-    header: Mapping[str, Any],
+    header: Header,
 ) -> None:
     """Write all that a training needs to go on exactly where it is; the checkpoint before stays beside it."""
     tensors = {f"learner.{name}": value for name, value in learner.state_dict().items()}
@@ -114,11 +115,11 @@ def save_last(
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     # JSON has no infinity: without a validation there is no best score.
     place = {**asdict(position), "best_score": position.best_score if math.isfinite(position.best_score) else None}
-    save_checkpoint(
+    save_trained(
         folder / LAST,
         # Copies: safetensors refuses tensors that share memory.
         {name: value.clone() for name, value in tensors.items()},
-        {**header, "position": place},
+        replace(header, step=position.step, position=place),
         # A damaged one must not take the place of the sound one before it.
         keep_as=folder / PREVIOUS if is_readable(folder / LAST) else None,
     )
@@ -132,14 +133,14 @@ def newest_checkpoint(folder: Path) -> Path:
     """
     if not is_readable(folder / LAST) and is_readable(folder / PREVIOUS):
         return folder / PREVIOUS
-    read_header(folder / LAST)
+    header_of(folder / LAST)
     return folder / LAST
 
 
 def is_readable(path: Path) -> bool:
     """Whether there is a whole checkpoint of ours at a path."""
     try:
-        read_header(path)
+        header_of(path)
     except UserError:
         return False
     return True
@@ -157,7 +158,7 @@ def load_last(folder: Path, learner: nn.Module, optimiser: Optimizer, average: A
         UserError: if the checkpoint and the one before it are damaged, or it lacks something.
     """
     path = newest_checkpoint(folder)
-    tensors, header = load_checkpoint(path)
+    tensors, header = load_trained(path)
     position = read_position(header, path)
     load_weights(learner, tensors_below("learner", tensors), path)
     if average is not None:
@@ -172,23 +173,22 @@ def load_last(folder: Path, learner: nn.Module, optimiser: Optimizer, average: A
     return position
 
 
-def load_end(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_end(folder: Path) -> tuple[dict[str, Tensor], Header]:
     """Weights and header as `best.safetensors` would have them, of where the training is now; raises as `load_last`."""
     path = newest_checkpoint(folder)
-    tensors, header = load_checkpoint(path)
+    tensors, header = load_trained(path)
     step = read_position(header, path).step
-    del header["position"]
-    return kept_weights(tensors), {**header, "step": step}
+    return kept_weights(tensors), replace(header, step=step, position=None)
 
 
-def read_position(header: Mapping[str, Any], path: Path) -> Position:
+def read_position(header: Header, path: Path) -> Position:
     """How far the training of a checkpoint's header had come.
 
     Raises:
         UserError: if the header does not say so, as that of `best.safetensors`.
     """
-    place = header.get("position")
-    if not isinstance(place, dict):
+    place = header.position
+    if place is None:
         raise UserError(_lacks(path, "no position, as in a file of weights alone"))
     known = {each.name for each in fields(Position)}
     found: dict[str, Any] = {

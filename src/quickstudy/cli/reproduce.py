@@ -1,0 +1,172 @@
+"""`quickstudy reproduce [NAME...]`: train the shipped weights anew, and compare their figures."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from quickstudy.cli.options import check_count, parse, print_json
+from quickstudy.core import UserError
+from quickstudy.recipes import build, find_recipe
+from quickstudy.reproduction import (
+    Comparison,
+    Engine,
+    LocalEngine,
+    Progress,
+    SubmititEngine,
+    compared,
+    evaluations,
+    figures_of,
+    in_order,
+    parent_of,
+    run_all,
+    training,
+    weights,
+)
+from quickstudy.reproduction.jobs import evaluation_file, read_output, seconds_of, steps_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceOptions:
+    """What to do, and where."""
+
+    list: bool = False
+    """Show what each recipe starts from, how long it is and its figures; train nothing."""
+    jobs: int = 1
+    """Trainings at the same time. The processor's threads are divided among them."""
+    out: Path = Path("reproduced")
+    """Folder of the runs. What is there already is not done again, and what was cut off goes on."""
+    cluster: Literal["none", "slurm", "local"] = "none"
+    """Run each training as a job of a cluster, through submitit; local tries that on this machine."""
+    data_root: Path | None = None
+    """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def run(arguments: list[str]) -> int:
+    """Reproduce weights from command line arguments."""
+
+    def command(
+        names: Annotated[tuple[str, ...], tyro.conf.Positional], options: ReproduceOptions
+    ) -> tuple[tuple[str, ...], ReproduceOptions]:
+        """Train the weights of these recipes anew, and what they start from; without names, all recipes with figures.
+
+        Args:
+            names: Recipes.
+            options: Options.
+        """
+        return names, options
+
+    names, options = parse(command, "reproduce", arguments)
+    check_count("--jobs", options.jobs, 1)
+    for name in names:
+        find_recipe(name)
+        if name not in weights():
+            raise UserError(f"'{name}' has no weights to reproduce. Choose one of: {', '.join(weights())}.")
+    chosen = in_order(names or [name for name in weights() if figures_of(name)])
+    return _list(chosen, options) if options.list else _reproduce(chosen, options)
+
+
+def _list(names: Sequence[str], options: ReproduceOptions) -> int:
+    rows = [
+        {
+            "name": name,
+            "starts_from": parent_of(name),
+            "steps": build(name, {}).optimisation.steps,
+            "steps_done": steps_of(options.out / name),
+            "figures": [
+                {"setting": each.setting, "published": each.published, "shipped": each.mean}
+                for each in figures_of(name)
+            ],
+        }
+        for name in names
+    ]
+    if options.json:
+        print_json({"recipes": rows})
+        return 0
+    table = Table()
+    for heading in ("recipe", "starts from", "steps", "done", "figures"):
+        table.add_column(heading, justify="right" if heading in ("steps", "done") else "left")
+    for row in rows:
+        settings = ", ".join(each["setting"] for each in row["figures"]) or "none"
+        table.add_row(row["name"], row["starts_from"] or "", f"{row['steps']:,}", f"{row['steps_done']:,}", settings)
+    Console().print(table)
+    return 0
+
+
+def _reproduce(names: Sequence[str], options: ReproduceOptions) -> int:
+    jobs = [training(name, options.out, options.data_root) for name in names]
+    jobs += [job for name in names for job in evaluations(name, options.out, options.data_root)]
+    failed = run_all(jobs, _engine(options), options.jobs, _show)
+    trained = [name for name in names if f"train {name}" not in failed]
+    minutes = {name: seconds_of(options.out / name) / 60 for name in trained}
+    rows = [(name, comparison) for name in trained for comparison in _comparisons(name, options.out)]
+    if options.json:
+        print_json({"minutes": minutes, "figures": [_record(each) for _, each in rows], "failed": failed})
+    else:
+        _print(rows, minutes)
+    for title in failed:
+        log = options.out / f"{title.split()[1]}.log"
+        print(f"quickstudy reproduce: '{title}' did not end well; its messages are in {log}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _engine(options: ReproduceOptions) -> Engine:
+    threads = max(1, (os.cpu_count() or 1) // options.jobs)
+    if options.cluster == "none":
+        return LocalEngine(threads)
+    return SubmititEngine(options.out / "jobs", options.cluster)
+
+
+def _comparisons(name: str, out: Path) -> list[Comparison]:
+    found = [(figure, read_output(evaluation_file(name, figure.options, out))) for figure in figures_of(name)]
+    return [compared(figure, output) for figure, output in found if output is not None]
+
+
+def _show(progress: Progress) -> None:
+    minutes = f" after {progress.seconds / 60:.1f} minutes" if progress.seconds else ""
+    print(f"{progress.title}: {progress.state}{minutes}", file=sys.stderr, flush=True)
+
+
+def _record(each: Comparison) -> dict[str, Any]:
+    figure = each.figure
+    return {
+        "weights": figure.weights,
+        "setting": figure.setting,
+        "published": figure.published,
+        "shipped": {"mean": figure.mean * figure.scale, "interval95": figure.interval95 * figure.scale},
+        "reproduced": {"mean": each.mean * figure.scale, "interval95": each.interval95 * figure.scale},
+        "difference": each.difference * figure.scale,
+        "verdict": each.verdict,
+    }
+
+
+def _print(rows: Sequence[tuple[str, Comparison]], minutes: dict[str, float]) -> None:
+    table = Table()
+    for heading in ("weights", "setting", "published", "shipped", "reproduced", "difference", "verdict", "minutes"):
+        is_text = heading in ("weights", "setting", "verdict")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+    for name, each in rows:
+        record = _record(each)
+        shipped, anew = (
+            f"{record[key]['mean']:.2f} ± {record[key]['interval95']:.2f}" for key in ("shipped", "reproduced")
+        )
+        published = "–" if each.figure.published is None else f"{each.figure.published:g}"
+        table.add_row(
+            name,
+            each.figure.setting,
+            published,
+            shipped,
+            anew,
+            f"{record['difference']:+.2f}",
+            each.verdict,
+            f"{minutes[name]:.1f}",
+        )
+    Console().print(table)
