@@ -56,7 +56,8 @@ def _instances(records: Sequence[Record], published: Sequence[Record]) -> Iterat
                 and (source["labels"], source["classes"]) == (record["labels"], record["classes"])
             ]
             value = record["result"]["accuracy_by_instance"][place]
-            setting = f"{name} of 5 classes, {record['labels']}"
+            rotated = ", rotated" * record.get("rotated", False)
+            setting = f"{name} of 5 classes, {record['labels']}{rotated}"
             key = f"accuracy_by_instance.{place}"
             yield _figure(record, setting, key, 100.0, theirs[0] if theirs else None, value)
 

@@ -91,7 +91,7 @@ def test_contenders_in_training_differ_in_one_thing_only() -> None:
     images = torch.rand(3, 1, 28, 28)
     ours, first = throughput.Training(), throughput.Training(encoder=throughput.ContiguousConv4())
     first.learner.load_state_dict(ours.learner.state_dict())
-    assert ours.learner.encoder.blocks[0](images).is_contiguous(memory_format=torch.channels_last)
+    assert ours.learner.encoder.encoder.blocks[0](images).is_contiguous(memory_format=torch.channels_last)
     assert first.learner.encoder.blocks[0](images).is_contiguous()
     torch.testing.assert_close(ours.learner.encoder(images), first.learner.encoder(images))
 

@@ -24,7 +24,7 @@ def test_only_learners_without_weights_read_any_size(trained) -> None:
     assert (size_of(nearest, None), size_of(nearest, 14), size_of(weights, 28)) == (28, 14, 28)
     with pytest.raises(UserError, match="read images of 28×28 pixels"):
         size_of(weights, 20)
-    with pytest.raises(UserError, match="200×200 pixels"):
+    with pytest.raises(UserError, match="size = 200 was given"):
         size_of(nearest, 200)
 
 
