@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("src", "tests", "benchmarks", "pyproject.toml", "README.md")
+PARTS = ("src", "tests", "benchmarks", "tools", "pyproject.toml", "README.md")
 
 CONTRACT, WIRING = "tests/recipes/test_contract.py", "tests/cli/test_wiring.py"
 OPTIMISATION, LOOP = "tests/training/test_optimisation.py", "tests/training/test_loop.py"

@@ -135,7 +135,7 @@ def test_every_path_the_documents_link_to_exists() -> None:
 
 def test_every_file_of_the_project_that_the_documents_name_exists() -> None:
     for document in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *PAGES]:
-        for path in re.findall(r"`((?:src|benchmarks|tests|examples|docs)/[\w/.]+)`", document.read_text()):
+        for path in re.findall(r"`((?:src|benchmarks|tools|tests|examples|docs)/[\w/.]+)`", document.read_text()):
             assert (ROOT / path).exists() or "NAME" in path, f"{document.name} names {path}"
 
 

@@ -1,6 +1,6 @@
 """What each head of a MANN does along sequences it was not trained on, and weights in which some of them are new.
 
-python benchmarks/memory_heads.py NAME|RUN [--sequences 100] [--json] [--fresh 3 [--max_key_strength 41] --out RUN]
+python tools/memory_heads.py NAME|RUN [--sequences 100] [--json] [--fresh 3 [--max_key_strength 41] --out RUN]
 
 A head that writes only where it read last, and reads everywhere alike, keeps no example apart from another; a key
 strength of hundreds is a choice that no gradient reaches. Neither comes back by itself. `--fresh` draws a head's key

@@ -1,6 +1,6 @@
 """The mean of several trainings' weights, which may answer better than each of them.
 
-python benchmarks/average.py NAME|RUN NAME|RUN ... [--ends] [--tasks 1000] [--json] [--out RUN]
+python tools/average.py NAME|RUN NAME|RUN ... [--ends] [--tasks 1000] [--json] [--out RUN]
 
 Trainings that began with the same weights, and went on with other tasks, end in one valley of the loss, and the mean of
 their ends lies nearer to its floor: Wortsman et al., "Model soups" (ICML 2022). Each of them and the mean are asked as

@@ -1,6 +1,6 @@
 """Put a run's best weights into the package, where `quickstudy.load` finds them by the name of their recipe.
 
-python benchmarks/ship.py RUN [--name NAME] [--half]
+python tools/ship.py RUN [--name NAME] [--half]
 
 Half precision halves a large file; `load` gives full precision again. Measure what was shipped, not the run.
 """
