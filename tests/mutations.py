@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("src", "tests", "benchmarks", "pyproject.toml", "README.md")
+PARTS = ("src", "tests", "benchmarks", "tools", "pyproject.toml", "README.md")
 
 CONTRACT, WIRING = "tests/recipes/test_contract.py", "tests/cli/test_wiring.py"
 OPTIMISATION, LOOP = "tests/training/test_optimisation.py", "tests/training/test_loop.py"
@@ -77,9 +77,9 @@ FAULTS = [
     ),
     Fault(
         "evaluate jitters test images",
-        "cli/evaluate.py",
-        "options.queries, shuffled_labels=",
-        'options.queries, __import__("quickstudy.tasks").tasks.Jitter(), shuffled_labels=',
+        "protocols/few_shot.py",
+        "self.queries, shuffled_labels=",
+        'self.queries, __import__("quickstudy.tasks").tasks.Jitter(), shuffled_labels=',
         f"{WIRING} -k upright",
     ),
     Fault(
@@ -355,8 +355,8 @@ FAULTS = [
     Fault("--seed does not decide the tasks", "cli/train.py", "seed=seed,", "seed=0,", f"{WIRING} -k seed"),
     Fault(
         "evaluate never refuses a leak",
-        "cli/evaluate.py",
-        "refuse_leak(header, options.split, options.part)",
+        "protocols/weights.py",
+        "refuse_leak(self.header, split, part)",
         "pass",
         f"{WIRING} -k refused",
     ),
@@ -418,9 +418,9 @@ FAULTS = [
     ),
     Fault(
         "--within-alphabet does nothing",
-        "cli/evaluate.py",
-        "within_alphabet=options.within_alphabet",
-        "within_alphabet=False",
+        "protocols/few_shot.py",
+        "within_alphabet=options.within_alphabet,",
+        "within_alphabet=False,",
         f"{WIRING} -k alphabet",
     ),
     Fault(
@@ -432,17 +432,31 @@ FAULTS = [
     ),
     Fault(
         "--part does nothing",
-        "cli/evaluate.py",
-        "options.split, options.part, layout, within",
-        'options.split, "test", layout, within',
+        "protocols/image_tasks.py",
+        "omniglot_episodes(split, part, layout, rotations",
+        'omniglot_episodes(split, "test", layout, rotations',
         f"{WIRING} -k upright",
     ),
     Fault(
         "evaluate's --seed does nothing",
-        "cli/evaluate.py",
-        "evaluate(*asked, options.seed, bar.show)",
-        "evaluate(*asked, 0, bar.show)",
+        "protocols/few_shot.py",
+        "options.tasks, options.seed, shown)",
+        "options.tasks, 0, shown)",
         f"{WIRING} -k seed",
+    ),
+    Fault(
+        "--rotated does nothing",
+        "protocols/few_shot.py",
+        "rotated=options.rotated,\n",
+        "rotated=False,\n",
+        "tests/protocols/test_few_shot.py -k rotated",
+    ),
+    Fault(
+        "the interval is over tasks although batches share what was drawn",
+        "evaluation/answering.py",
+        "return torch.tensor(self._starts)",
+        "return None",
+        "tests/evaluation/test_coverage.py",
     ),
     # What an evaluation says.
     Fault(
@@ -468,10 +482,10 @@ FAULTS = [
     ),
     Fault(
         "the first drawing of a class counts among those after it",
-        "evaluation/instances.py",
+        "evaluation/instance_table.py",
         "[:, 1:]",
         "[:, 0:]",
-        "tests/evaluation/test_instances.py tests/training/test_loop.py -k first",
+        "tests/evaluation/test_instance_table.py tests/training/test_loop.py -k first",
     ),
     Fault(
         "queries are of the support",

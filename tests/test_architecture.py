@@ -24,6 +24,7 @@ ALLOWED = {
     "training": {"core", "evaluation"},
     "recipes": {"core", "networks", "learners", "datasets", "tasks"},
     "pretrained": {"core", "recipes"},
+    "protocols": {"core", "tasks", "datasets", "evaluation", "recipes", "pretrained"},
 }
 EVERYTHING = {*ALLOWED, "cli"}
 
@@ -115,6 +116,19 @@ def test_every_module_that_decides_anything_has_its_test_file() -> None:
         if not own.exists() and (elsewhere is None or not (ROOT / elsewhere).exists()):
             missing.append(str(module))
     assert missing == []
+
+
+# What learners share for sequences of labels is built of what networks have for them.
+SAME_ON_PURPOSE = {"__init__", "_label_sequences"}
+
+
+def test_no_two_modules_differ_only_by_their_folder() -> None:
+    found: dict[str, list[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        # Recipes are called like the learners and the tasks that they set up.
+        if path.stem not in SAME_ON_PURPOSE and path.parent.name != "recipes":
+            found.setdefault(path.stem.strip("_"), []).append(str(path.relative_to(SOURCE)))
+    assert {stem: paths for stem, paths in found.items() if len(paths) > 1} == {}
 
 
 def test_torchvision_is_not_depended_on() -> None:

@@ -135,7 +135,7 @@ def test_every_path_the_documents_link_to_exists() -> None:
 
 def test_every_file_of_the_project_that_the_documents_name_exists() -> None:
     for document in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *PAGES]:
-        for path in re.findall(r"`((?:src|benchmarks|tests|examples|docs)/[\w/.]+)`", document.read_text()):
+        for path in re.findall(r"`((?:src|benchmarks|tools|tests|examples|docs)/[\w/.]+)`", document.read_text()):
             assert (ROOT / path).exists() or "NAME" in path, f"{document.name} names {path}"
 
 
@@ -178,7 +178,6 @@ def test_the_version_is_the_newest_of_the_changelog() -> None:
 
 
 def test_the_tables_are_those_of_the_stored_results() -> None:
-    done = subprocess.run(
-        [sys.executable, "benchmarks/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "benchmarks/report/tables.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ import sampler
 import throughput
 import timing
 from quickstudy.cli import main as quickstudy_main
-from quickstudy.core import Header, save_checkpoint
+from quickstudy.cli.evaluate import read
+from quickstudy.core import save_checkpoint
+from quickstudy.protocols import Weights, open_weights
 from quickstudy.recipes import build
 from quickstudy.tasks import Episodes, Layout
 
@@ -74,7 +77,6 @@ def test_rates_count_what_was_done_and_ratios_are_of_one_round(monkeypatch: pyte
     assert rates["fast"] == pytest.approx([200.0] * 3)
     assert rates["slow"] == pytest.approx([40.0] * 3)
     assert timing.ratios(rates, "fast", "slow") == pytest.approx([5.0] * 3)
-    assert timing.spread([3.0, 1.0, 2.0]) == {"minimum": 1.0, "median": 2.0, "maximum": 3.0}
 
 
 def test_the_sampler_record_holds_every_round() -> None:
@@ -89,7 +91,7 @@ def test_contenders_in_training_differ_in_one_thing_only() -> None:
     images = torch.rand(3, 1, 28, 28)
     ours, first = throughput.Training(), throughput.Training(encoder=throughput.ContiguousConv4())
     first.learner.load_state_dict(ours.learner.state_dict())
-    assert ours.learner.encoder.blocks[0](images).is_contiguous(memory_format=torch.channels_last)
+    assert ours.learner.encoder.encoder.blocks[0](images).is_contiguous(memory_format=torch.channels_last)
     assert first.learner.encoder.blocks[0](images).is_contiguous()
     torch.testing.assert_close(ours.learner.encoder(images), first.learner.encoder(images))
 
@@ -106,35 +108,65 @@ def test_steps_with_any_feeding_and_task_by_task_change_the_weights() -> None:
     assert not any(torch.equal(*pair) for pair in zip(before, training.learner.parameters(), strict=True))
 
 
-def test_the_grid_covers_the_protocol() -> None:
-    omniglot = measure.grid(Header(recipe="omniglot-cnp", arguments={"split": "lake"}, step=1))
-    even = [setting for setting in omniglot if isinstance(setting.shots, int)]
+def opened(recipe: str, arguments: dict, folder: Path) -> Weights:
+    header = {"recipe": recipe, "arguments": arguments, "step": 1}
+    save_checkpoint(folder / recipe / "best.safetensors", build(recipe, arguments).learner.state_dict(), header)
+    return open_weights(folder / recipe)
+
+
+COUNTS = [(5, 1), (5, 5), (20, 1), (20, 5)]
+
+
+def test_the_grid_covers_the_protocol(tmp_path: Path) -> None:
+    omniglot = measure.grid(opened("omniglot-protonet", {"split": "lake"}, tmp_path))
+    even = [setting for setting in omniglot if isinstance(setting.shots, int) and not setting.rotated]
     plain = {tuple(setting[:4]) for setting in even if not (setting.within_alphabet or setting.shuffled_labels)}
-    counts = [(5, 1), (5, 5), (20, 1), (20, 5)]
-    assert plain == {("omniglot", split, *count) for split in ("lake", "vinyals") for count in counts}
+    assert plain == {("omniglot", split, *count) for split in ("lake", "vinyals") for count in COUNTS}
     assert measure.Setting("omniglot", "lake", 20, 1, within_alphabet=True) in omniglot
     assert measure.Setting("omniglot", "lake", 5, 1, shuffled_labels=True) in omniglot
-    assert measure.Setting("omniglot", "vinyals", 5, (15, 1, 1, 1, 1)) in omniglot
-    assert len(omniglot) == len(set(omniglot)) == 11
-    glyphs = measure.grid(Header(recipe="glyphs-protonet", step=1))
-    assert glyphs == [measure.Setting("glyphs", None, *count) for count in counts] + omniglot
-    assert measure.grid(Header(recipe="glyphs-nearest")) == glyphs[:4]
+    assert measure.Setting("omniglot", "vinyals", 5, (15, 1, 1, 1, 1), queries=5) in omniglot
+    rotated = [setting for setting in omniglot if setting.rotated]
+    assert rotated == [measure.Setting("omniglot", "vinyals", *count, rotated=True) for count in COUNTS]
+    assert all("--rotated" in setting.arguments("x", 1) for setting in rotated)
+    assert len(omniglot) == len(set(omniglot)) == 15
+    glyphs = measure.grid(opened("glyphs-protonet", {}, tmp_path))
+    assert glyphs == [measure.Setting("glyphs", None, *count) for count in COUNTS] + omniglot
+    assert measure.grid(open_weights("glyphs-nearest")) == glyphs[:4]
 
 
-def test_transductive_learners_are_asked_both_ways_but_for_uneven_shots() -> None:
-    header = Header(recipe="omniglot-maml", arguments={"split": "lake"}, step=1)
-    plain, both = measure.grid(header), measure.grid(header, is_transductive=True)
-    assert both == plain + [setting._replace(inductive=True) for setting in plain if isinstance(setting.shots, int)]
-    assert [("--inductive" in setting.arguments("x", 1)) for setting in both] == [False] * 11 + [True] * 10
+def test_transductive_learners_are_measured_both_ways_but_for_uneven_shots(tmp_path: Path) -> None:
+    plain = measure.grid(opened("omniglot-protonet", {}, tmp_path))
+    both = measure.grid(opened("omniglot-maml", {"channels": 4}, tmp_path))
+    alone = [setting._replace(inductive=True) for setting in plain if isinstance(setting.shots, int)]
+    assert both[:15] == plain
+    assert both[-14:] == alone
+    assert all("--inductive" in setting.arguments("x", 1) for setting in alone)
+    # As many queries as shots, as MAML's paper has them.
+    assert [(each.ways, each.shots, each.queries, each.rotated) for each in both[15:-14]] == [
+        (ways, shots, shots, True) for ways, shots in COUNTS
+    ]
+
+
+def test_the_command_of_a_setting_and_its_options_say_the_same() -> None:
+    for setting in (
+        measure.Setting("omniglot", "lake", 20, 5, within_alphabet=True),
+        measure.Setting("omniglot", "vinyals", 5, (15, 1, 1, 1, 1), queries=5),
+        measure.Setting("omniglot", "vinyals", 5, 1, rotated=True, inductive=True, queries=1),
+        measure.Setting("glyphs", None, 5, 1, shuffled_labels=True),
+    ):
+        name, protocol, _ = read(setting.arguments("x", 7)[1:])
+        ours = setting.options(7, None)
+        assert name == "x"
+        assert {each.name: getattr(protocol, each.name) for each in fields(ours)} == vars(ours)
 
 
 def test_weights_of_functions_are_left_to_another_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     header = {"recipe": "gp-cnp", "arguments": {}, "step": 0}
     save_checkpoint(tmp_path / "best.safetensors", build("gp-cnp", {}).learner.state_dict(), header)
-    assert measure.predicts_values(str(tmp_path))
-    assert not measure.predicts_values("omniglot-nearest")
+    assert measure.predicts_values(open_weights(tmp_path))
+    assert not measure.predicts_values(open_weights("omniglot-nearest"))
     assert measure.main([str(tmp_path)], measure.Options(out=tmp_path)) == 2
-    assert "benchmarks/functions.py" in capsys.readouterr().err
+    assert "benchmarks/accuracy/functions.py" in capsys.readouterr().err
     assert "omniglot-nearest" in measure.default_names()
 
 
@@ -155,11 +187,11 @@ def test_a_record_is_what_the_command_prints_and_a_refusal_is_recorded(
     weights = tmp_path / "run" / "best.safetensors"
     learner = build("omniglot-cnp-paper", {}).learner
     save_checkpoint(weights, learner.state_dict(), {"recipe": "omniglot-cnp-paper", "arguments": {}, "step": 0})
-    five = measure.measure(str(weights.parent), measure.Setting(str(folder_of_images), None, 5, 1), 3, None)
+    five = measure.measure(open_weights(weights.parent), measure.Setting(str(folder_of_images), None, 5, 1), 3, None)
     assert five["refusal"] is None
     assert quickstudy_main(shlex.split(five["command"])[1:]) == 0
     assert five["result"] == json.loads(capsys.readouterr().out)
-    twenty = measure.measure(str(weights.parent), measure.Setting(str(folder_of_images), None, 20, 1), 3, None)
+    twenty = measure.measure(open_weights(weights.parent), measure.Setting(str(folder_of_images), None, 20, 1), 3, None)
     assert twenty["result"] is None
     assert "5" in twenty["refusal"]
 
@@ -167,7 +199,7 @@ def test_a_record_is_what_the_command_prints_and_a_refusal_is_recorded(
 def test_all_settings_of_a_learner_are_left_in_one_file(
     tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "_plain_grid", lambda header: [measure.Setting(str(folder_of_images), None, 5, 1)])
+    monkeypatch.setattr(measure, "_plain_grid", lambda weights: [measure.Setting(str(folder_of_images), None, 5, 1)])
     assert measure.main(["omniglot-nearest"], measure.Options(out=tmp_path / "out", tasks=2)) == 0
     (record,) = json.loads((tmp_path / "out" / "accuracy-omniglot-nearest.json").read_text())
     assert (record["weights"], record["trained_on"]) == ("omniglot-nearest", None)
@@ -175,13 +207,13 @@ def test_all_settings_of_a_learner_are_left_in_one_file(
 
 
 def test_uneven_shots_are_measured_by_the_command_that_says_so(folder_of_images: Path) -> None:
-    setting = measure.Setting(str(folder_of_images), None, 5, (9, 1, 1, 1, 1))
+    setting = measure.Setting(str(folder_of_images), None, 5, (9, 1, 1, 1, 1), queries=5)
     arguments = setting.arguments("omniglot-nearest", 7)
     shots, queries = arguments.index("--shots"), arguments.index("--queries")
     assert arguments[shots + 1 : shots + 6] == ["9", "1", "1", "1", "1"]
     assert arguments[queries + 1] == "5"
     assert str(setting).endswith("5-way 9+1+1+1+1-shot")
-    record = measure.measure("omniglot-nearest", setting, 3, None)
+    record = measure.measure(open_weights("omniglot-nearest"), setting, 3, None)
     assert set(record["result"]["accuracy_by_shots"]) == {"1", "9"}
     assert record["result"]["shots"] == [9, 1, 1, 1, 1]
 
@@ -189,18 +221,34 @@ def test_uneven_shots_are_measured_by_the_command_that_says_so(folder_of_images:
 def test_uneven_shots_are_measured_alone_and_what_is_there_is_kept(
     tmp_path: Path, folder_of_images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    even, uneven = (measure.Setting(str(folder_of_images), None, 5, shots) for shots in (1, (3, 1, 1, 1, 1)))
+    even = measure.Setting(str(folder_of_images), None, 5, 1)
+    uneven = even._replace(shots=(3, 1, 1, 1, 1), queries=5)
     path = tmp_path / "accuracy-omniglot-nearest.json"
 
-    def measured(**options: bool | int) -> list[dict]:
+    def measured(**options: str | int) -> list[dict]:
         assert measure.main(["omniglot-nearest"], measure.Options(out=tmp_path, **options)) == 0
         records: list[dict] = json.loads(path.read_text())
         return records
 
-    monkeypatch.setattr(measure, "_plain_grid", lambda header: [even, uneven])
+    monkeypatch.setattr(measure, "_plain_grid", lambda weights: [even, uneven])
     assert [each["shots"] for each in measured(tasks=2)] == [1, [3, 1, 1, 1, 1]]
-    again = measured(tasks=3, uneven=True)
+    again = measured(tasks=3, only="uneven")
     assert [(each["shots"], each["result"]["tasks"]) for each in again] == [(1, 2), ([3, 1, 1, 1, 1], 3)]
+
+
+def test_rotated_settings_are_measured_alone_and_what_is_there_is_kept(
+    tmp_path: Path, made_up_omniglot: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upright = measure.Setting("omniglot", "vinyals", 5, 1, queries=1)
+    monkeypatch.setattr(measure, "_plain_grid", lambda weights: [upright, upright._replace(rotated=True)])
+    for tasks, only in ((2, "all"), (3, "rotated")):
+        assert measure.main(["omniglot-nearest"], measure.Options(out=tmp_path, tasks=tasks, only=only)) == 0
+    records = json.loads((tmp_path / "accuracy-omniglot-nearest.json").read_text())
+    assert [(each["rotated"], each["result"]["rotated"], each["result"]["tasks"]) for each in records] == [
+        (False, False, 2),
+        (True, True, 3),
+    ]
+    assert "--rotated" in records[1]["command"]
 
 
 def test_a_transductive_learner_leaves_records_of_both_ways(
@@ -211,7 +259,8 @@ def test_a_transductive_learner_leaves_records_of_both_ways(
     header = {"recipe": "omniglot-maml", "arguments": arguments, "step": 0}
     save_checkpoint(run / "best.safetensors", learner.state_dict(), header)
     setting = measure.Setting(str(folder_of_images), None, 5, 1)
-    monkeypatch.setattr(measure, "_plain_grid", lambda header: [setting])
+    monkeypatch.setattr(measure, "_plain_grid", lambda weights: [setting])
+    monkeypatch.setattr(measure, "_papers_queries", lambda weights: [])
     assert measure.main([str(run)], measure.Options(out=tmp_path, tasks=2)) == 0
     together, alone = json.loads((tmp_path / "accuracy-run.json").read_text())
     assert [(each["transductive"], each["inductive"]) for each in (together, alone)] == [(True, False), (False, True)]
@@ -221,10 +270,3 @@ def test_a_transductive_learner_leaves_records_of_both_ways(
 def test_measuring_what_is_not_there_ends_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert measure.main(["no-such-weights"], measure.Options(out=tmp_path)) == 2
     assert "no-such-weights" in capsys.readouterr().err
-
-
-def test_what_is_no_number_is_written_as_null(tmp_path: Path) -> None:
-    timing.write_json(tmp_path / "new" / "figures.json", {"means": [0.5, float("nan"), float("-inf")], "name": "±"})
-    written = (tmp_path / "new" / "figures.json").read_text(encoding="utf-8")
-    assert json.loads(written, parse_constant=pytest.fail) == {"means": [0.5, None, None], "name": "±"}
-    assert "±" in written

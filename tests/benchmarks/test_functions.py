@@ -12,7 +12,9 @@ import function_tables
 import functions
 import tables
 from quickstudy.cli import main as quickstudy_main
+from quickstudy.cli.evaluate import read
 from quickstudy.core import save_checkpoint
+from quickstudy.protocols import PointOptions
 from quickstudy.recipes import build
 from quickstudy.tasks import PointLayout
 
@@ -34,16 +36,25 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 def test_it_is_asked_inside_and_outside_of_where_it_was_trained() -> None:
     asked = functions.grid(PointLayout((3, 9), (2, 9), -2.0, 2.0))
-    by_kind = {each.kind: each.options for each in asked if each.kind != functions.BY_SUPPORT}
+    by_kind = {each.kind: each.points for each in asked if each.kind != functions.BY_SUPPORT}
     assert by_kind == {
-        "as tested": (),
-        "shifted": ("--range", "2", "6"),
-        "widened": ("--range", "-4", "4"),
-        "beyond": ("--query-range", "2", "3"),
+        "as tested": PointOptions(),
+        "shifted": PointOptions(range=(2.0, 6.0)),
+        "widened": PointOptions(range=(-4.0, 4.0)),
+        "beyond": PointOptions(query_range=(2.0, 3.0)),
     }
-    assert [each.options[1] for each in asked if each.kind == functions.BY_SUPPORT] == ["0", "1", "3", "5", "9"]
-    many = [each.options[1] for each in functions.grid(PointLayout((0, 100))) if each.kind == functions.BY_SUPPORT]
-    assert many == ["0", "1", "3", "5", "10", "20", "50", "100"]
+    assert [each.points.support for each in asked if each.kind == functions.BY_SUPPORT] == [
+        (count,) for count in (0, 1, 3, 5, 9)
+    ]
+    many = [each for each in functions.grid(PointLayout((0, 100))) if each.kind == functions.BY_SUPPORT]
+    assert [each.points.support for each in many] == [(count,) for count in (0, 1, 3, 5, 10, 20, 50, 100)]
+
+
+def test_the_command_chooses_the_same_points() -> None:
+    for asked in functions.grid(PointLayout((3, 9), (2, 9), -2.0, 2.0)):
+        name, protocol, points = read(asked.arguments("x", 7)[1:])
+        assert (name, protocol.tasks, protocol.json) == ("x", 7, True)
+        assert {key: getattr(points, key) for key in vars(asked.points)} == vars(asked.points)
 
 
 def test_a_record_is_what_the_command_prints(

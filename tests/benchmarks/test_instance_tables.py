@@ -9,7 +9,7 @@ import pytest
 import instance_tables
 import tables
 
-BENCHMARKS = Path(tables.__file__).parent
+BENCHMARKS = Path(tables.__file__).parents[1]
 PUBLISHED = json.loads((BENCHMARKS / "published_instances.json").read_text(encoding="utf-8"))
 
 

@@ -39,10 +39,14 @@ def test_slots_are_asked_for_as_many_classes_as_they_were_built_for_and_others_f
         found = instances.reader(str(name))
         return found.labels, found.settings((5, 15))
 
-    assert asked(trained(tmp_path / "slots")) == ("one-hot", [(3, None)])
-    assert asked(trained(tmp_path / "strings", labels="strings")) == ("strings", [(5, None), (15, None)])
-    assert asked(trained(tmp_path / "codes", "omniglot-autoencoder")) == ("copied", [(5, None), (15, None)])
-    assert asked("omniglot-nearest") == ("copied", [(5, 20), (15, 20)])
+    def both(*settings: tuple[int, int | None]) -> list[tuple]:
+        """Upright, then in four rotations."""
+        return [(*each, rotated) for rotated in (False, True) for each in settings]
+
+    assert asked(trained(tmp_path / "slots")) == ("one-hot", both((3, None)))
+    assert asked(trained(tmp_path / "strings", labels="strings")) == ("strings", both((5, None), (15, None)))
+    assert asked(trained(tmp_path / "codes", "omniglot-autoencoder")) == ("copied", both((5, None), (15, None)))
+    assert asked("omniglot-nearest") == ("copied", both((5, 20), (15, 20)))
 
 
 def test_a_record_says_who_was_asked_what_and_holds_what_the_command_prints(
@@ -55,7 +59,9 @@ def test_a_record_says_who_was_asked_what_and_holds_what_the_command_prints(
     assert "small-mann: 3 classes" in told.err
     text = (tmp_path / "out" / "instances-small-mann.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in text
-    (record,) = json.loads(text)
+    record, rotated = json.loads(text)
+    assert (record["rotated"], rotated["rotated"]) == (record["result"]["rotated"], True) == (False, True)
+    assert "--rotated" in rotated["command"]
     telling = {"classes": 3, "labels": "one-hot", "controller": "feed-forward", "key_strength": False}
     assert record["arguments"] == {**telling, "size": 20, "tasks_per_step": 4, "steps": 3}
     expected = {"weights": "small-mann", "recipe": "omniglot-mann-sequences", "trained_on": "omniglot vinyals"}
@@ -72,8 +78,8 @@ def test_a_record_says_who_was_asked_what_and_holds_what_the_command_prints(
 def test_what_has_no_slots_has_a_record_for_each_number_of_classes(tmp_path: Path, made_up_omniglot: None) -> None:
     assert instances.main(["omniglot-nearest"], options(tmp_path, classes=(2, 4))) == 0
     records = json.loads((tmp_path / "out" / "instances-omniglot-nearest.json").read_text(encoding="utf-8"))
-    assert [record["classes"] for record in records] == [2, 4]
-    for record in records:
+    assert [record["classes"] for record in records] == [2, 4, 2, 4]
+    for record in records[:2]:
         result = record["result"]
         assert (result["classes"], result["sequences"], result["size"]) == (record["classes"], 4, 20)
         assert (record["labels"], record["trained_on"], record["arguments"]) == ("copied", None, {})
@@ -88,7 +94,7 @@ def test_what_was_measured_before_a_mistake_is_kept(
     run, measure = str(trained(tmp_path / "mann")), instances.measure
 
     def measured(asked: instances.Reader, *others: Any) -> dict[str, Any]:
-        if asked.name == run:
+        if asked.weights.name == run:
             raise UserError("No.")
         return measure(asked, *others)
 

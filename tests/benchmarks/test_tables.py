@@ -11,7 +11,7 @@ import table_layout
 import tables
 from quickstudy import learners
 
-BENCHMARKS = Path(tables.__file__).parent
+BENCHMARKS = Path(tables.__file__).parents[1]
 
 
 def accuracy(
@@ -85,8 +85,9 @@ def test_the_tables_hold_our_figures_and_the_papers(project: Path) -> None:
     assert tables.main(tables.Options(root=project)) == 0
     text = (project / "docs" / "results.md").read_text()
     vinyals, lake, controls = (line for line in text.splitlines() if line.startswith("| `omniglot-protonet`"))
-    assert vinyals.endswith("| omniglot lake | omniglot vinyals | 98.51 ± 0.11 (98.8) |  |  | – (98.9) |")
-    assert lake.endswith("| omniglot lake | omniglot lake | 97.00 ± 0.11 |  |  |  |")
+    assert "| omniglot lake | omniglot vinyals | in four rotations | 98.51 ± 0.11 (98.8) |" in vinyals
+    assert vinyals.endswith(" |  |  | – (98.9) |")
+    assert lake.endswith("| omniglot lake | omniglot lake |  | 97.00 ± 0.11 |  |  |  |")
     assert controls.endswith("| 90.00 ± 0.11 | 20.00 ± 0.11 |")
     assert "| 2,000 tasks/s | usual way | 90 tasks/s | 22.0 × (20.0 to 24.0) |" in text
     assert "Linux x86_64, 1 thread, no accelerator" in text
@@ -103,6 +104,42 @@ def rows_of(results: Path, name: str, records: list[dict[str, Any]]) -> list[str
     assert tables.main(tables.Options(root=results)) == 0
     lines = (results / "docs" / "results.md").read_text().splitlines()
     return [line for line in lines if line.startswith(f"| `{name}`")]
+
+
+def test_the_papers_figure_is_in_the_row_with_the_papers_test_classes(project: Path) -> None:
+    upright, rotated = accuracy((20, 1), 0.951), {**accuracy((20, 1), 0.964), "rotated": True, "queries": 15}
+    of_upright, of_rotated = rows_of(project, "omniglot-protonet", [upright, rotated])
+    assert of_upright.endswith("| omniglot lake | omniglot vinyals |  |  |  | 95.10 ± 0.11 |  |")
+    assert "| omniglot vinyals, in four rotations | in four rotations |" in of_rotated
+    assert of_rotated.endswith("| 96.40 ± 0.11 (96.0) |  |")
+
+
+def test_a_paper_that_tests_upright_or_does_not_say_has_its_figure_in_the_upright_row(project: Path) -> None:
+    for name, words in (("omniglot-snail", "not known"), ("omniglot-reptile", "upright")):
+        rotated = {**figures(name, (5, 1), 0.98, transductive=False), "rotated": True}
+        of_upright, of_rotated = rows_of(project, name, [figures(name, (5, 1), 0.97, transductive=False), rotated])
+        assert f"| omniglot vinyals | {words} | 97.00 ± 0.11 (" in of_upright
+        assert of_rotated.endswith("| omniglot vinyals, in four rotations |  | 98.00 ± 0.11 |  |  |  |")
+
+
+def test_the_row_with_the_papers_number_of_queries_has_its_figure(project: Path) -> None:
+    base = figures("omniglot-maml", (5, 1), 0.98, transductive=True)
+    own = {**figures("omniglot-maml", (5, 1), 0.991, transductive=True), "queries": 1}
+    rows = rows_of(project, "omniglot-maml", [base, {**base, "rotated": True}, {**own, "rotated": True}])
+    assert ["(98.7)" in row for row in rows] == [False, False, True]
+    assert "omniglot vinyals, in four rotations, the paper's number of queries" in rows[2]
+
+
+def test_the_caption_says_which_weights_were_trained_at_other_shots(project: Path) -> None:
+    rows_of(project, "omniglot-protonet", [accuracy((5, 1), 0.98), accuracy((5, 5), 0.99)])
+    page = project / "docs" / "results.md"
+    said = (
+        "Trained on tasks of 1 shot only, so the figures at other shots are of weights that were not trained for them"
+    )
+    assert f"{said}: `omniglot-protonet`." in page.read_text()
+    for shots in (5, [1, 5]):
+        rows_of(project, "omniglot-protonet", [{**accuracy((5, 5), 0.99), "trained_shots": shots}])
+        assert said not in page.read_text()
 
 
 def uneven(recipe: str, by_shots: dict[str, float] | None, shots: tuple[int, ...] = (15, 1, 1, 1, 1)) -> dict[str, Any]:
@@ -292,6 +329,8 @@ def test_published_figures_are_whole() -> None:
         "ways",
         "shots",
         "transductive",
+        "rotated",
+        "queries",
         "accuracy",
         "interval95",
         "protocol",
@@ -302,12 +341,7 @@ def test_published_figures_are_whole() -> None:
         assert list(source) == keys
         assert source["certainty"] in known
         assert source["transductive"] in (True, False, None)
+        assert source["rotated"] in (True, False, None)
+        assert source["queries"] is None or source["queries"] >= 1
     counts = {tuple(source[key] for key in ("learner", "ways", "shots", "transductive")) for source in published}
     assert len(counts) == len(published) == 36
-
-
-def test_what_has_no_interval_is_written_without_one() -> None:
-    assert table_layout.interval_text({"mean": 0.98765, "interval95": 0.00321}, 2, times=100) == "98.77 ± 0.32"
-    assert table_layout.interval_text({"mean": 0.98765, "interval95": None}, 3) == "0.988"
-    assert table_layout.interval_text({"mean": None, "interval95": None}, 3) == "–"
-    assert table_layout.number(0.98765, 1, times=100) == "98.8"

@@ -43,6 +43,6 @@ def test_the_last_look_stays_in_sight() -> None:
 def test_other_processes_are_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with TrainingBar(title="a run", quiet=True) as bar:
         bar.show(_at(0.5, "81 %"))
-    with EvaluationBar("5-way 1-shot", 100) as bar:
-        bar.show(50)
+    with EvaluationBar(100) as bar:
+        bar.show("5-way 1-shot", 50)
     assert capsys.readouterr().err.strip() == ""

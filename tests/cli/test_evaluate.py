@@ -89,6 +89,15 @@ def test_what_answers_one_by_one_anyway_cannot_be_made_to(quickstudy) -> None:
     assert "answers each query by itself anyway" in error
 
 
+def test_rotated_test_classes_are_said_in_the_title_and_in_the_json(quickstudy, made_up_omniglot: None) -> None:
+    command = ("evaluate", "omniglot-nearest", "--tasks", 5, "--queries", 1)
+    assert json.loads(quickstudy(*command, "--json")[1])["rotated"] is False
+    assert json.loads(quickstudy(*command, "--rotated", "--json")[1])["rotated"] is True
+    assert "test classes in four rotations" in quickstudy(*command, "--rotated")[1]
+    assert "rotations" not in quickstudy(*command)[1]
+    assert json.loads(quickstudy("evaluate", *INSTANCES, "--rotated", "--json")[1])["rotated"] is True
+
+
 def test_shuffled_labels_give_chance(quickstudy) -> None:
     _, out, _ = quickstudy("evaluate", "glyphs-nearest", "--tasks", 200, "--shuffled-labels", "--json")
     assert json.loads(out)["accuracy"]["mean"] == pytest.approx(0.2, abs=0.01)
@@ -142,6 +151,8 @@ def test_a_folder_of_images_can_be_evaluated_on(quickstudy, folder: Path) -> Non
         (["omniglot-nearest", "--instances", "--within-alphabet"], "--within-alphabet and --instances"),
         (["omniglot-nearest", "--instances", "--shuffled-labels"], "--shuffled-labels and --instances"),
         (["omniglot-nearest", "--instances", "--queries", "5"], "--queries and --instances"),
+        (["omniglot-nearest", "--instances", "--inductive"], "--inductive and --instances"),
+        (["glyphs-nearest", "--rotated"], "--rotated was given, but it is for omniglot's characters"),
         (["omniglot-nearest", "--size", "200"], "size = 200 was given"),
         (["omniglot-nearest", "--size", "0"], "size = 0 was given"),
         (["glyphs-nearest", "--size", "20"], "'glyphs' comes in one size"),
@@ -208,7 +219,7 @@ def drawn(quickstudy, monkeypatch: pytest.MonkeyPatch, made_up_omniglot: None):
     """Evaluate from the command line, and give for each task drawn which drawing of which class its examples are."""
     asked = []
     monkeypatch.setattr(
-        "quickstudy.cli.evaluate.evaluate",
+        "quickstudy.protocols.few_shot.evaluate",
         lambda learner, tasks, *rest: (asked.append(tasks), evaluate(learner, tasks, *rest))[1],
     )
 
@@ -268,7 +279,7 @@ def test_a_task_larger_than_any_memory_is_told_in_one_message(quickstudy, monkey
     def too_large(*_arguments: object) -> None:
         torch.empty(2**60)
 
-    monkeypatch.setattr("quickstudy.cli.evaluate.evaluate", too_large)
+    monkeypatch.setattr("quickstudy.protocols.few_shot.evaluate", too_large)
     code, out, err = quickstudy("evaluate", "glyphs-nearest")
     assert (code, out) == (2, "")
     assert "needs more memory than there is" in " ".join(err.split())

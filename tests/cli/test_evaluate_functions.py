@@ -88,7 +88,7 @@ def test_points_can_lie_where_the_training_never_was(quickstudy, curves: Path) -
     assert moved["oracle"]["mean"] > moved["prior"]["mean"] + 0.05
     assert beyond["oracle"]["mean"] == pytest.approx(beyond["prior"]["mean"], abs=1e-6)
     out = quickstudy("evaluate", curves, "--tasks", 10, "--range", -4, 8, "--query-range", 20, 21)[1]
-    assert "from -4 to 8, asked from 20 to 21" in out
+    assert "from -4 to 8, queries from 20 to 21" in out
 
 
 def test_pictures_are_left_where_they_are_wanted(quickstudy, curves: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 import quickstudy as package
 from quickstudy.cli import train as train_command
-from quickstudy.core import UserError, categorical, header_of, load_checkpoint, load_trained, save_checkpoint
+from quickstudy.core import categorical, header_of, load_checkpoint, load_trained, save_checkpoint
 from quickstudy.learners import ProtoNet
 from quickstudy.recipes import build
 
@@ -260,18 +260,6 @@ def test_without_a_library_to_draw_with_a_training_ends_well(
     assert record["picture"] is None
     assert len(record["test"]) >= 1
     assert list((tmp_path / "run").glob("*.png")) == []
-
-
-def test_want_of_a_library_to_draw_with_costs_only_the_pictures_that_need_it(tmp_path: Path, capsys) -> None:
-    from quickstudy.cli.testing import _drawn
-
-    def fails() -> None:
-        raise UserError("no library")
-
-    assert _drawn({tmp_path / "a.png": fails, tmp_path / "b.png": lambda: None, tmp_path / "c.png": fails}) == [
-        tmp_path / "b.png"
-    ]
-    assert capsys.readouterr().err == "no picture a.png: no library\n"
 
 
 def test_a_learner_of_functions_is_measured_beside_the_oracle_and_drawn(quickstudy, tmp_path: Path) -> None:

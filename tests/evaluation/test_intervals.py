@@ -101,3 +101,28 @@ def test_an_interval_reads_in_other_units():
     assert Interval(1.23456, 0.01234).text(3, " nats") == "1.235 ± 0.012 nats"
     assert Interval(1.23456, None).text(3, " nats") == "1.235 nats, no interval"
     assert Interval(-math.inf, None).text(3) == "-inf"
+
+
+def test_where_tasks_of_a_batch_share_something_the_interval_is_over_batches():
+    values = torch.tensor([1.0, 3.0, 5.0, 7.0, 0.0, 2.0])
+    batches = torch.tensor([0, 0, 10, 10, 20, 20])
+    over_means = Interval.over(torch.tensor([2.0, 6.0, 1.0]))
+    shared = Interval.over(values, batches)
+    assert shared.mean == pytest.approx(over_means.mean)
+    assert shared.interval95 == pytest.approx(over_means.interval95)
+    assert Interval.over(values, torch.arange(6)).interval95 == pytest.approx(Interval.over(values).interval95)
+
+
+def test_a_single_batch_that_shares_something_has_no_interval():
+    assert Interval.over(torch.tensor([1.0, 2.0]), torch.tensor([0, 0])) == Interval(1.5, None)
+
+
+@pytest.mark.parametrize("sizes", [(10,) * 5, (10,) * 30, (10,) * 9 + (4,)])
+def test_over_batches_the_interval_holds_the_true_mean_95_times_in_100(sizes, generator):
+    batches = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    shared = torch.randn(2000, len(sizes), generator=generator)[:, batches]
+    values = shared + torch.randn(2000, sum(sizes), generator=generator)
+    held = [abs(found.mean) < found.interval95 for found in (Interval.over(each, batches) for each in values)]
+    assert sum(held) / 2000 == pytest.approx(0.95, abs=0.02)
+    naive = [abs(found.mean) < found.interval95 for found in map(Interval.over, values[:500])]
+    assert sum(naive) / 500 < 0.75, "tasks that share something say less than independent ones"

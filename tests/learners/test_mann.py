@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from quickstudy.core import Tasks, UserError, leaves, map_state, unchecked_distributions
-from quickstudy.evaluation.instances import evaluate_instances, first_instance_ceiling
+from quickstudy.evaluation.instance_table import evaluate_instances, first_instance_ceiling
 from quickstudy.learners.mann import MANN
 from quickstudy.networks import Conv4
 from quickstudy.networks.label_sequences import expected_log_likelihood

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from quickstudy.core import UserError
 from quickstudy.evaluation import evaluate
-from quickstudy.evaluation.instances import appearances
+from quickstudy.evaluation.instance_table import appearances
 from quickstudy.learners import AutoencoderNearest, Nearest
 from quickstudy.tasks import Episodes, Layout
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 import quickstudy
 from quickstudy.datasets import glyphs
 from quickstudy.evaluation import evaluate_functions
-from quickstudy.evaluation.completions import complete
+from quickstudy.evaluation.completed_images import complete
 from quickstudy.pretrained import describe
 from quickstudy.recipes import build
 from quickstudy.tasks import Completion, CompletionLayout

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from quickstudy.core import UserError
-from quickstudy.tasks import Episodes, Layout, Mixture, SharedEpisodes
+from quickstudy.tasks import Episodes, GaussianProcesses, Layout, Mixture, PointLayout, SharedEpisodes
 
 LAYOUT = Layout(ways=3, shots=1, queries=2)
 
@@ -58,3 +58,15 @@ def test_parts_on_different_devices_are_refused():
 def test_shares_that_do_not_fit_are_refused(shares):
     with pytest.raises(UserError, match="positive share"):
         Mixture([constant(1), constant(2)], shares)
+
+
+def test_its_layout_has_the_points_of_the_first_part_and_the_support_of_all():
+    parts = [GaussianProcesses(PointLayout(support, 5)) for support in ((3, 9), (0, 4), (50, 200))]
+    assert Mixture(parts, [1.0, 1.0, 1.0]).layout == PointLayout((0, 200), 5)
+    assert Mixture([constant(1), constant(2)], [1.0, 1.0]).layout is None
+
+
+def test_tasks_of_a_batch_share_their_kind():
+    assert Mixture([constant(1), constant(2)], [1.0, 1.0]).draws_by_batch
+    assert not constant(1).draws_by_batch
+    assert constant(1, Layout(ways=(2, 3), shots=1, queries=2)).draws_by_batch

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(command: str, module: str, arguments: list[str]) -> int:
     # Late: a command brings torch along, which `--help` need not wait for.
     run: Callable[[list[str]], int] = import_module(f"quickstudy.cli.{module}").run
-    from quickstudy.cli.memory import keep_freed_memory
+    from quickstudy.cli.freed_memory import keep_freed_memory
     from quickstudy.core import UserError
     from quickstudy.datasets import DataError
     from quickstudy.training import NonFiniteLossError

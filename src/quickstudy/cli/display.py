@@ -70,17 +70,22 @@ class TrainingBar(_Bar):
 
 
 class EvaluationBar(_Bar):
-    """How many tasks are done."""
+    """How many tasks of each setting are done.
 
-    def __init__(self, title: str, num_tasks: int) -> None:
+    Args:
+        num_tasks: Tasks of a setting.
+    """
+
+    def __init__(self, num_tasks: int) -> None:
         super().__init__(quiet=False)
-        self.title, self.num_tasks = title, num_tasks
+        self.num_tasks = num_tasks
 
     def __enter__(self) -> "EvaluationBar":
         self.bar.start()
-        self.task = self.bar.add_task(f"evaluate {self.title}", total=self.num_tasks, status="")
+        self.task = self.bar.add_task("evaluate", total=self.num_tasks, status="")
         return self
 
-    def show(self, done: int) -> None:
-        """Show how many tasks are done."""
-        self.bar.update(self.task, completed=done, status=f"{done:,} of {self.num_tasks:,} tasks")
+    def show(self, title: str, done: int) -> None:
+        """Show how many tasks of a setting are done."""
+        status = f"{done:,} of {self.num_tasks:,} tasks"
+        self.bar.update(self.task, description=f"evaluate {title}", completed=done, status=status)

@@ -1,6 +1,7 @@
 """What the commands share: reading options, and printing what came out."""
 
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,9 +9,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from quickstudy.cli.report import json_text
 from quickstudy.core import UserError
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
+from quickstudy.protocols import FinalResult
+from quickstudy.protocols.records import json_text
 from quickstudy.recipes.arguments import flattened
 
 
@@ -88,7 +90,7 @@ def print_instances(title: str, rows: Mapping[str, InstanceTable]) -> None:
 
 
 def print_functions(title: str, rows: Mapping[str, FunctionEvaluation]) -> None:
-    """A table on standard output: a row for each setting; what the tasks or the predictions lack is a dash."""
+    """A table on standard output: a row for each setting, with a dash for figures that do not exist there."""
     tasks = ", ".join(sorted({f"{row.tasks:,}" for row in rows.values()}))
     Console().print(f"{title}, {tasks} tasks each", soft_wrap=True, highlight=False)
     table = Table()
@@ -105,3 +107,29 @@ def print_functions(title: str, rows: Mapping[str, FunctionEvaluation]) -> None:
             "–" if row.coverage90 is None else f"{row.coverage90.mean:.1%}",
         )
     Console().print(table)
+
+
+_PRINTERS: dict[str, Callable[[str, Any], None]] = {
+    "queries": print_evaluations,
+    "instances": print_instances,
+    "functions": print_functions,
+}
+
+
+def print_final_test(found: FinalResult, *, as_json: bool) -> None:
+    """Print the table of a test at the end of a training, draw its pictures and name the files.
+
+    Args:
+        found: What the test found.
+        as_json: Whether to print one JSON object instead.
+    """
+    if not as_json:
+        _PRINTERS[found.kind](found.title, found.rows)
+    problems = found.draw()
+    if problems:  # All of them want the same library.
+        print(problems[0], file=sys.stderr)
+    if as_json:
+        print_json(found.record())
+        return
+    lines = [f"weights  {found.folder}", *(f"picture  {picture}" for picture in found.drawn)]
+    Console().print("\n".join(lines), soft_wrap=True, highlight=False)

@@ -12,19 +12,19 @@ import torch
 import tyro
 from lightning_fabric import Fabric
 
-from quickstudy.cli.display import TrainingBar
+from quickstudy.cli.display import EvaluationBar, TrainingBar
 from quickstudy.cli.folders import RunFolder, new_folder, resume_command, resumed_folder, stored_header
-from quickstudy.cli.options import captured, check_count, check_seed, parse
-from quickstudy.cli.testing import FinalTest
+from quickstudy.cli.options import captured, check_count, check_seed, parse, print_final_test
 from quickstudy.core import Experiment, Header, UserError
 from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, available
+from quickstudy.protocols import FinalTest
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.recipes.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.training import NonFiniteLossError, Run, train
 from quickstudy.training.loop import share_of_step
-from quickstudy.training.run import LAST
+from quickstudy.training.run import LAST, METRICS
 
 _RULED_BY_RUN = ("seed", "minutes", "precision", "start_from")
 """What decides the outcome, and so stays what it was when a training resumes."""
@@ -138,8 +138,11 @@ def _trained_and_tested(
             fabric,
         )
     if fabric.is_global_zero and options.test_tasks > 0:
-        test = FinalTest(name, folder.path, experiment, options.test_tasks, seed, options.data_root)
-        test.go(as_json=options.json)
+        metrics = folder.path / METRICS
+        test = FinalTest(name, folder.path, experiment, options.test_tasks, seed, options.data_root, metrics)
+        with EvaluationBar(options.test_tasks) as bar:
+            found = test.measure(bar.show)
+        print_final_test(found, as_json=options.json)
 
 
 def _refuse_options(options: TrainOptions) -> None:

@@ -11,6 +11,7 @@ from quickstudy.core.optimisation import Optimisation, refuse_count, refuse_kind
 from quickstudy.core.tasks import TaskDistribution, TrainingDistribution
 
 ValidateBy = Literal["queries", "instances", "functions"]
+Data = Literal["omniglot", "glyphs"]
 
 TaskSource = Callable[[Path | None], TaskDistribution]
 """Makes a task distribution from the data root. Called late: loading weights must not load data."""
@@ -53,6 +54,10 @@ class Experiment:
     values of functions. The weights with the best validation are kept."""
     input_range: tuple[float, float] | None = None
     """Lowest and highest number in the inputs; in eval mode the learner refuses others. None if any number is valid."""
+
+    data: Data | None = None
+    """The data set with the classes of training and test, which an evaluation uses unless it is given another. None
+    for learners of functions."""
 
     def __post_init__(self) -> None:
         """Refuse settings with which no training is possible, and give the learner the range of its inputs."""

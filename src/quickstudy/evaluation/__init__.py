@@ -1,9 +1,9 @@
 """How good is it? Means with intervals, likelihood, calibration, pictures."""
 
 from quickstudy.evaluation.calibration import expected_calibration_error
-from quickstudy.evaluation.evaluate import Evaluation, evaluate
-from quickstudy.evaluation.functions import LEVELS, FunctionEvaluation, evaluate_functions
-from quickstudy.evaluation.instances import InstanceTable, evaluate_instances, first_instance_ceiling
+from quickstudy.evaluation.classification import Evaluation, evaluate
+from quickstudy.evaluation.function_values import LEVELS, FunctionEvaluation, evaluate_functions
+from quickstudy.evaluation.instance_table import InstanceTable, evaluate_instances, first_instance_ceiling
 from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.machine import provenance
 

@@ -54,6 +54,45 @@ class DrawsInParts(Protocol):
         """The tasks that `sample` would draw, as many at a time as have about so many bytes, one at least."""
 
 
+@runtime_checkable
+class DrawsByBatch(Protocol):
+    """A distribution that says whether the tasks of a batch share something that was drawn."""
+
+    @property
+    def draws_by_batch(self) -> bool:
+        """Whether they do, such as how many points are given."""
+
+
+class Batches:
+    """Which batch each task was in, and whether tasks of a batch share something that was drawn.
+
+    Args:
+        tasks: What they are drawn from. Where it does not say whether they share something, they do if batches differ
+            in their numbers of examples.
+    """
+
+    def __init__(self, tasks: TaskDistribution) -> None:
+        self._is_shared = isinstance(tasks, DrawsByBatch) and tasks.draws_by_batch
+        self._starts: list[int] = []
+        self._shapes: set[tuple[int, int]] = set()
+
+    def add(self, part: Tasks, start: int) -> None:
+        """Note some tasks of a batch.
+
+        Args:
+            part: The tasks, in the order drawn.
+            start: How many tasks there are in the batches before.
+        """
+        self._starts += [start] * len(part.query_y)
+        self._shapes.add((part.support_y.shape[1], part.query_y.shape[1]))
+
+    def index(self) -> Tensor | None:
+        """For `Interval.over`: a number for each task's batch, (T,), or None where tasks share nothing."""
+        if not self._is_shared and len(self._shapes) < 2:
+            return None
+        return torch.tensor(self._starts)
+
+
 def drawn(tasks: TaskDistribution, count: int, generator: torch.Generator) -> Iterator[Tasks]:
     """The first so many of a batch of tasks, or all, in parts that fit in memory."""
     if isinstance(tasks, DrawsInParts):

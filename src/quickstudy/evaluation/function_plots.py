@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from quickstudy.core import KnowsAnswers, Learner, Oracle, TaskDistribution, Tasks, UserError, unchecked_distributions
-from quickstudy.evaluation.functions import LEVELS, FunctionEvaluation
+from quickstudy.evaluation.function_values import LEVELS, FunctionEvaluation
 from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.plots import colours, empty_figure, plain_axes
 from quickstudy.evaluation.quantiles import central_interval

@@ -1,9 +1,14 @@
-"""A mean over tasks and how sure it is: Student's interval, exact for few tasks where values are normal."""
+"""A mean over tasks with its 95 % interval by Student's t, which is exact for few tasks where values are normal.
+
+Tasks of one batch may share a number that was drawn, such as how many points are given. Then they are not independent
+of each other, but batches are, and the interval is over batches.
+"""
 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import torch
 from torch import Tensor
 
 _SHARE = 0.95
@@ -17,18 +22,25 @@ class Interval:
     mean: float
     """Not a number where there was no task to take it over."""
     interval95: float | None
-    """None where there is none: a single task says nothing about the spread, nor do values that are not finite."""
+    """None where there is none: a single task, or a single batch of tasks that share something, says nothing about the
+    spread, nor do values that are not finite."""
 
     @classmethod
-    def over(cls, values_T: Tensor) -> "Interval":
-        """Of one value a task."""
-        count = len(values_T)
-        if count == 0:
+    def over(cls, values_T: Tensor, batch_T: Tensor | None = None) -> "Interval":
+        """The mean and its interval.
+
+        Args:
+            values_T: One value for each task.
+            batch_T: The number of the batch that each task is from, if tasks of a batch share something that was drawn.
+        """
+        if len(values_T) == 0:
             return cls(math.nan, None)
-        mean = float(values_T.double().mean())
+        values_T = values_T.double()
+        mean = float(values_T.mean())
+        count, error = _standard_error(values_T, mean, batch_T)
         if count == 1 or not math.isfinite(mean):
             return cls(mean, None)
-        return cls(mean, student(count - 1) * float(values_T.double().std()) / math.sqrt(count))
+        return cls(mean, student(count - 1) * error)
 
     def record(self) -> dict[str, float | None]:
         """For JSON, which has no word for what is not a number."""
@@ -45,6 +57,20 @@ class Interval:
     def __str__(self) -> str:
         half = None if self.interval95 is None else 100 * self.interval95
         return Interval(100 * self.mean, half).text(2, " %")
+
+
+def _standard_error(values_T: Tensor, mean: float, batch_T: Tensor | None) -> tuple[int, float]:
+    """How many independent groups there are, and the standard error of the mean over all tasks.
+
+    A group is a batch or, without batches, a task. The last batch may have fewer tasks: it counts for as much less.
+    """
+    away_T = values_T - mean
+    if batch_T is not None:
+        batches, place_T = batch_T.unique(return_inverse=True)
+        away_T = torch.zeros(len(batches), dtype=values_T.dtype).index_add(0, place_T, away_T)
+    count = len(away_T)
+    spread = float(away_T.square().sum()) * count / max(1, count - 1)
+    return count, math.sqrt(spread) / len(values_T)
 
 
 @lru_cache

@@ -84,4 +84,5 @@ def any_way_experiment(
         validate_every=250,
         validation_tasks=100,
         input_range=INK,
+        data="omniglot",
     )

@@ -81,4 +81,5 @@ def sequence_experiment(
         validate_by="instances",
         validate_every=250,
         input_range=INK,
+        data="omniglot",
     )

@@ -99,6 +99,7 @@ def omniglot_cnp(
         test=characters.tests(readable),
         optimisation=optimisation,
         input_range=INK,
+        data="omniglot",
     )
 
 

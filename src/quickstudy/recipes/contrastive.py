@@ -62,4 +62,5 @@ def omniglot_contrastive(
         test=characters.tests(),
         optimisation=optimisation,
         input_range=INK,
+        data="omniglot",
     )

@@ -128,6 +128,7 @@ def fixed_way_experiment(
         test=characters.tests(tests),
         optimisation=optimisation,
         input_range=INK,
+        data="omniglot",
         **settings,
     )
 

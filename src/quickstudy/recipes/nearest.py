@@ -19,6 +19,7 @@ def omniglot_nearest() -> Experiment:
         test={"5-way 1-shot": omniglot_episodes("lake", "test", Layout())},
         optimisation=_NOTHING,
         input_range=INK,
+        data="omniglot",
     )
 
 
@@ -31,6 +32,7 @@ def glyphs_nearest() -> Experiment:
         test={"5-way 1-shot": glyph_episodes("test", Layout())},
         optimisation=_NOTHING,
         input_range=INK,
+        data="glyphs",
     )
 
 

@@ -40,6 +40,7 @@ def omniglot_protonet(
         # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
         validate_every=max(optimisation.steps, 1) if characters.final else 500,
         input_range=INK,
+        data="omniglot",
     )
 
 
@@ -71,4 +72,5 @@ def glyphs_protonet(
         test={title: glyph_episodes("test", layout) for title, layout in TEST_LAYOUTS.items()},
         optimisation=optimisation,
         input_range=INK,
+        data="glyphs",
     )

@@ -67,12 +67,15 @@ def omniglot_episodes(
     return source
 
 
-def omniglot_sequences(split: Split, part: Parts, layout: SequenceLayout, *, size: int = 20) -> TaskSource:
-    """Sequences over the characters of one part of a split, upright and unchanged."""
+def omniglot_sequences(
+    split: Split, part: Parts, layout: SequenceLayout, *, rotations: bool = False, size: int = 20
+) -> TaskSource:
+    """Sequences over the characters of one part of a split; with rotations, four classes for each character."""
 
     def source(data_root: Path | None) -> InstanceSequences:
         images, _ = omniglot.load(data_root, size)
-        return InstanceSequences(torch.as_tensor(images[part_classes(split, part)]), layout)
+        upright = torch.as_tensor(images[part_classes(split, part)])
+        return InstanceSequences(rotated_classes(upright) if rotations else upright, layout)
 
     return source
 
@@ -132,9 +135,9 @@ def folder_episodes(
         small = ", ".join(f"{names[index]} ({num_drawings[index]})" for index in np.flatnonzero(is_small))
         if small and not skip_small:
             raise UserError(
-                f"{layout.shots} shots and {layout.queries} queries need {needed} images of every class, but {folder} "
-                f"has fewer of: {small}. Lower --shots or --queries, add images, or leave these classes out with "
-                "--skip-small."
+                f"{highest(layout.shots)} shots and {layout.queries} queries need {needed} images of every class, but "
+                f"{folder} has fewer of: {small}. Lower --shots or --queries, add images, or leave these classes out "
+                "with --skip-small."
             )
         if small:
             say(f"left out, having too few images: {small}")

@@ -15,7 +15,7 @@ from torch import Tensor
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation
 from quickstudy.tasks.jitter import Jitter
-from quickstudy.tasks.sampling import Count, draw_count, gather_images, highest, lowest
+from quickstudy.tasks.sampling import Count, draw_count, gather_images, highest, is_drawn, lowest
 from quickstudy.tasks.scale import Scaled, read_batch, read_images
 
 
@@ -60,6 +60,11 @@ class Completion:
     def device(self) -> torch.device:
         """Where the images are, and so where the tasks are made."""
         return self.images.device
+
+    @property
+    def draws_by_batch(self) -> bool:
+        """Whether the tasks of a batch share something that was drawn, such as a number of pixels."""
+        return is_drawn(self.layout.support)
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from quickstudy.tasks.sampling import (
     draw_shots,
     gather_tasks,
     highest,
+    is_drawn,
     refuse_layout,
 )
 from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images, turnable
@@ -60,6 +61,11 @@ class Episodes:
     def device(self) -> torch.device:
         """Where the images are, and so where the tasks are made."""
         return self.images.device
+
+    @property
+    def draws_by_batch(self) -> bool:
+        """Whether the tasks of a batch share something that was drawn: the number of their classes or shots."""
+        return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
 
     def to(self, device: torch.device | str) -> Self:
         """The same episodes, with the images on another device."""
@@ -156,6 +162,11 @@ class GeneratedEpisodes:
     def device(self) -> torch.device:
         """Where the tasks are made."""
         return self._device
+
+    @property
+    def draws_by_batch(self) -> bool:
+        """Whether the tasks of a batch share something that was drawn: the number of their classes or shots."""
+        return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
 
     def to(self, device: torch.device | str) -> "GeneratedEpisodes":
         """The same episodes, made on another device."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.sampling import Count, draw_count, highest, lowest
+from quickstudy.tasks.sampling import Count, draw_count, highest, is_drawn, lowest
 
 
 class PointLayout(NamedTuple):
@@ -55,6 +55,11 @@ class Functions(ABC):
     def device(self) -> torch.device:
         """Where the tasks are made."""
         return self._device
+
+    @property
+    def draws_by_batch(self) -> bool:
+        """Whether the tasks of a batch share something that was drawn, such as a number of points."""
+        return is_drawn(self.layout.support) or is_drawn(self.layout.queries)
 
     def with_layout(self, layout: PointLayout) -> Self:
         """The same functions, with other points on them. Raises as the constructor does."""

@@ -6,6 +6,8 @@ from typing import Self
 import torch
 
 from quickstudy.core import TrainingDistribution, TrainingTasks, UserError
+from quickstudy.tasks.functions import Functions, PointLayout
+from quickstudy.tasks.sampling import highest, lowest
 
 
 class Mixture:
@@ -28,6 +30,23 @@ class Mixture:
     def device(self) -> torch.device:
         """Where the tasks are made."""
         return self.parts[0].device
+
+    @property
+    def layout(self) -> PointLayout | None:
+        """Where the points of its functions are: as in the first part, but with the range of support of all parts.
+
+        None for a mixture that has no functions.
+        """
+        layouts = [part.layout for part in self.parts if isinstance(part, Functions)]
+        if not layouts:
+            return None
+        fewest, most = (min(lowest(each.support) for each in layouts), max(highest(each.support) for each in layouts))
+        return layouts[0]._replace(support=(fewest, most))
+
+    @property
+    def draws_by_batch(self) -> bool:
+        """Whether the tasks of a batch share something that was drawn: here always their kind."""
+        return True
 
     def to(self, device: torch.device | str) -> Self:
         """The same mixture, made on another device."""

@@ -92,6 +92,13 @@ def draw_count(count: Count, generator: torch.Generator) -> int:
     return int(torch.randint(least, most + 1, (), generator=generator, device=generator.device))
 
 
+def is_drawn(count: Count | Shots) -> bool:
+    """Whether a count is drawn for each batch. Counts of each class that are fixed are not."""
+    if isinstance(count, ShotsOfEach):
+        return False
+    return isinstance(count, UnevenShots) or lowest(count) < highest(count)
+
+
 def draw_distinct(rows: int, count: int, population: int | Tensor, generator: torch.Generator) -> Tensor:
     """`count` different indices for each row, (rows, count), uniform and in random order.
 

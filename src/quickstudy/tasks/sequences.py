@@ -15,7 +15,7 @@ from torch import Tensor
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, refuse_augmentation
 from quickstudy.tasks.jitter import Jitter
-from quickstudy.tasks.sampling import Count, draw_count, draw_distinct, gather_images, highest
+from quickstudy.tasks.sampling import Count, draw_count, draw_distinct, gather_images, highest, is_drawn
 from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images
 
 STRING_LENGTH = 5
@@ -62,6 +62,11 @@ class InstanceSequences:
     def device(self) -> torch.device:
         """Where the images are, and so where the sequences are made."""
         return self.images.device
+
+    @property
+    def draws_by_batch(self) -> bool:
+        """Whether the tasks of a batch share something that was drawn: the number of their classes or drawings."""
+        return is_drawn(self.layout.classes) or is_drawn(self.layout.instances)
 
     def to(self, device: torch.device | str) -> Self:
         """The same sequences, with the images on another device."""

@@ -1,0 +1,80 @@
+"""Put a run's best weights into the package, where `quickstudy.load` finds them by the name of their recipe.
+
+python tools/ship.py RUN [--name NAME] [--half]
+
+Half precision halves a large file; `load` gives full precision again. Measure what was shipped, not the run.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+import quickstudy.pretrained
+from quickstudy.core import Header, Parent, UserError, load_trained, save_trained
+from quickstudy.core.header import UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the weights are stored."""
+
+    name: str | None = None
+    """What `quickstudy.load` will call them, if not the recipe's name."""
+    half: bool = False
+    """Store numbers in half precision."""
+    folder: Path = Path(quickstudy.pretrained.__file__).parent
+    """Where to put them."""
+
+
+def ship(run: Path, options: Options) -> Path:
+    """Copy the weights, and return where they are now.
+
+    Raises:
+        UserError: if nobody could find out which sources they were trained with.
+    """
+    tensors, header = load_trained(run / "best.safetensors")
+    # Of what older weights started from, not even the recipe is known.
+    for commit in (part.commit for part in header.ancestors() if part.recipe != UNKNOWN):
+        if commit == UNKNOWN or commit.endswith("-dirty"):
+            raise UserError(
+                f"{run} was trained on sources of commit '{commit}', which nobody can go back to. "
+                "Commit first, then train in a clean checkout."
+            )
+    if options.half:
+        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+        if not all(torch.isfinite(value).all() for value in tensors.values()):
+            raise UserError(f"{run} holds numbers too large for half precision. Leave out --half.")
+        header = replace(header, stored="half precision")
+    path = options.folder / f"{options.name or header.recipe}.safetensors"
+    save_trained(path, tensors, _without_folders(header))
+    return path
+
+
+def _without_folders(header: Header) -> Header:
+    """The same header; of the folders of runs that weights started from, only the last part of the name is left."""
+    parents = (
+        # An older version joined several names into one.
+        Parent(",".join(Path(name).name for name in parent.name.split(",")), _without_folders(parent.header))
+        for parent in header.parents
+    )
+    return replace(header, parents=tuple(parents), averaged=tuple(map(_without_folders, header.averaged)))
+
+
+def main(run: Annotated[Path, tyro.conf.Positional], options: Options) -> int:
+    """Ship the best weights of a run's folder."""
+    try:
+        path = ship(run, options)
+    except UserError as error:
+        print(f"ship: {error}", file=sys.stderr)
+        return 2
+    print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    sys.exit(tyro.cli(main, description=__doc__, config=config))
