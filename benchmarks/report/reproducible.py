@@ -1,4 +1,4 @@
-"""The figures that `quickstudy reproduce` compares, for `benchmarks/tables.py`: those of each weights' own headline."""
+"""The figures that `quickstudy reproduce` compares, for `benchmarks/report/tables.py`."""
 
 import shlex
 from collections.abc import Iterator, Sequence

@@ -3,7 +3,8 @@
 python benchmarks/report/tables.py [--check] [--root DIR]
 
 README.md holds one table with a row for each learner; docs/results.md holds all tables, those of accuracy by instance
-and of functions in short; docs/learners/STEM.md, where it has the marks, holds those of its learner.
+and of functions in short; docs/learners/STEM.md, where it has the marks, holds those of its learner. The figures that
+`quickstudy reproduce` compares are written into the package.
 """
 
 import json
@@ -23,6 +24,7 @@ from completion_tables import completion_section
 from learner_table import Measured, learner_section
 from quickstudy.pretrained import describe
 from regressor_tables import mixture_section, series_section
+from reproducible import reproducible
 from speed_tables import HEADINGS, cache_rows, machines, sampler_rows, step_rows, throughput_rows
 from table_layout import Record, page_of, table
 
@@ -169,6 +171,11 @@ def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     for page in sorted((root / "docs" / "learners").glob("*.md")):
         text = page.read_text(encoding="utf-8")
         yield page, text, replaced(text, render(results.of_learner(page.stem)))
+    figures = root / "src" / "quickstudy" / "reproduction" / "figures.json"
+    text = figures.read_text(encoding="utf-8") if figures.exists() else ""
+    known = results.accuracies, results.published, results.instances, results.published_instances, results.functions
+    if figures.parent.exists():
+        yield figures, text, json.dumps(reproducible(*known), indent=2) + "\n"
 
 
 def _marked(path: Path) -> str:

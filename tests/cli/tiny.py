@@ -19,16 +19,17 @@ from quickstudy.tasks import Episodes, Layout
 def tiny(
     *,
     ways: int = 3,
+    size: int = 8,
     optimisation: Optimisation = Optimisation(steps=12, tasks_per_step=2, average_decay=0.9),  # noqa: B008
 ) -> Experiment:
     """Characters of noise."""
 
     def episodes(seed: int, layout: Layout):
-        classes = torch.randint(256, (20, 1, 8, 8), generator=torch.Generator().manual_seed(seed))
+        classes = torch.randint(256, (20, 1, size, size), generator=torch.Generator().manual_seed(seed))
         return lambda data_root: Episodes((classes * torch.linspace(0.5, 1, 18).view(18, 1, 1)).byte(), layout)
 
     return Experiment(
-        learner=ProtoNet(Conv4(blocks=2, channels=4, image_size=8)),
+        learner=ProtoNet(Conv4(blocks=2, channels=4, image_size=size)),
         train=episodes(0, Layout(ways, 1, 2)),
         validation=episodes(1, Layout(ways, 1, 2)),
         test={f"{ways}-way {shots}-shot": episodes(2, Layout(ways, shots, 3)) for shots in (1, 5)},

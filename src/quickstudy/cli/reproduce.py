@@ -31,6 +31,8 @@ from quickstudy.reproduction import (
 )
 from quickstudy.reproduction.jobs import evaluation_file, read_output, seconds_of, steps_of
 
+_WIDTH = 120
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceOptions:
@@ -169,4 +171,5 @@ def _print(rows: Sequence[tuple[str, Comparison]], minutes: dict[str, float]) ->
             each.verdict,
             f"{minutes[name]:.1f}",
         )
-    Console().print(table)
+    # A narrow terminal would cut the figures off.
+    Console(width=max(Console().width, _WIDTH)).print(table)
