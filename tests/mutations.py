@@ -312,8 +312,8 @@ FAULTS = [
     Fault(
         "each process draws the whole batch",
         "training/loop.py",
-        "self.tasks.sample(self.own_tasks, generator)",
-        "self.tasks.sample(experiment.tasks_per_step, generator)",
+        "tasks.sample(self.own_tasks, generator)",
+        "tasks.sample(experiment.tasks_per_step, generator)",
         OPTIMISATION,
     ),
     Fault(
