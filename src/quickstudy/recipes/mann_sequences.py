@@ -137,7 +137,7 @@ def omniglot_mann_strings(
     *,
     split: Split = "vinyals",
     classes: int = 5,
-    short: float = 0.25,
+    short: float = 0.35,
     instances: Count = (2, 8),
     labels: Labels = "strings",
     letters: Count = STRING_LENGTH,
@@ -166,9 +166,9 @@ def omniglot_mann_strings(
     mirrored: bool = True,
     tasks_per_step: int = 64,
     optimiser: Optimiser = "adam",
-    learning_rate: float = 4e-3,
+    learning_rate: float = 5e-3,
     weight_decay: float = 0.0,
-    steps: int = 9_000,
+    steps: int = 8_500,
 ) -> Experiment:
     """As `omniglot-mann-sequences`, with classes that are named by strings of five letters, fresh in every sequence.
 
