@@ -494,6 +494,42 @@ FAULTS = [
         "index_TNE[..., : layout.queries]",
         "tests/tasks/test_episodes.py",
     ),
+    # How a memory is addressed, and which tasks come when.
+    Fault(
+        "keys are compared with the memory that was just written",
+        "networks/memory.py",
+        "memories[options.addresses]",
+        'memories["after"]',
+        "tests/networks/test_memory.py -k hand",
+    ),
+    Fault(
+        "weights from before the order was an option address the memory before the writing",
+        "core/header.py",
+        '"addresses": "after",',
+        '"addresses": "before",',
+        "tests/pretrained/test_pretrained.py -k before_an_option",
+    ),
+    Fault(
+        "strings that cannot occur are open labels",
+        "networks/label_sequences.py",
+        "self.num_symbols ** (1 + torch.stack(drawn).int().argmax())",
+        "torch.tensor(self.num_symbols**self.length)",
+        "tests/networks/test_label_sequences.py -k letters_repeat",
+    ),
+    Fault(
+        "slots that stay empty count once",
+        "networks/memory.py",
+        "(cosines_TRM + counts_M.log())",
+        "cosines_TRM",
+        "tests/learners/test_mann.py -k stay_empty",
+    ),
+    Fault(
+        "a training stays at its first stage",
+        "training/loop.py",
+        "self.tasks.at(fraction)",
+        "self.tasks.at(0.0)",
+        f"{LOOP} -k staged",
+    ),
 ]
 
 

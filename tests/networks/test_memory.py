@@ -90,7 +90,7 @@ def made_by_hand() -> tuple[MemoryState, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("addresses", "found"), [("before", [0, 1, 0]), ("after", [0, 0.5, 0.5])])
-def test_a_key_finds_its_own_fresh_row_only_where_the_written_memory_is_addressed(addresses, found):
+def test_a_key_made_by_hand_finds_its_own_fresh_row_only_where_the_written_memory_is_addressed(addresses, found):
     """The key is written to the third row, which it then resembles as well as the second."""
     state, key = made_by_hand()
     sharp, shut = torch.full((1, 1), 1e3).double(), torch.full((1, 1), SHUT).double()

@@ -115,9 +115,9 @@ def omniglot_mann_strings(
     *,
     blur: float = 0.8,
     memory: Memory = _MEMORY,
-    sequences: LabelSequences = replace(_SEQUENCES, instances=(2, 8), labels="strings"),
+    sequences: LabelSequences = replace(_SEQUENCES, instances=(2, 8), short=0.35, labels="strings"),
     characters: SequenceCharacters = _CHARACTERS,
-    optimisation: Optimisation = sequence_optimisation(steps=9_000, tasks_per_step=64, learning_rate=4e-3),
+    optimisation: Optimisation = sequence_optimisation(steps=8_500, tasks_per_step=64, learning_rate=5e-3),
 ) -> Experiment:
     """MANN in its paper's own task, with classes named by strings of five letters, new ones in each sequence.
 
