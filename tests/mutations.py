@@ -139,6 +139,27 @@ FAULTS = [
         f"{CONTRACT} -k views",
     ),
     Fault(
+        "views of an image are ignored at prediction",
+        "recipes/protonet.py",
+        "Views(Conv4(downsampling=downsampling), views)",
+        "Views(Conv4(downsampling=downsampling), 1)",
+        "tests/recipes/test_protonet.py",
+    ),
+    Fault(
+        "a final training keeps the weights that generated characters favour",
+        "recipes/protonet.py",
+        "validate_every=max(optimisation.steps, 1) if characters.final else 500",
+        "validate_every=500",
+        "tests/recipes/test_protonet.py",
+    ),
+    Fault(
+        "a distorted image is hardly shifted",
+        "recipes/characters.py",
+        "distorted._replace(shift=max(distorted.shift, Jitter().shift)) if self.jitter else distorted",
+        "distorted",
+        "tests/recipes/test_characters.py -k jittered",
+    ),
+    Fault(
         "warped copies differ from run to run",
         "recipes/characters.py",
         "warp, torch.Generator().manual_seed(0))",
