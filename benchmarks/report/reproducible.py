@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from accuracy_tables import of_the_paper
+from instance_tables import label_of
 from table_layout import Record
 
 _WAYS_AND_SHOTS = ((5, 1), (20, 1))
@@ -32,7 +33,7 @@ def reproducible(
 def _accuracies(records: Sequence[Record], published: Sequence[Record]) -> Iterator[dict[str, Any]]:
     for record in records:
         is_own = record["data"] == "glyphs" or not record["recipe"].startswith("glyphs-")
-        is_control = record["within_alphabet"] or record["shuffled_labels"] or record["inductive"]
+        is_control = record["within_alphabet"] or record["shuffled_labels"] or record.get("inductive", False)
         is_headline = (record["ways"], record["shots"]) in _WAYS_AND_SHOTS and record["split"] in (None, "vinyals")
         if not (is_own and is_headline and record["trained_on"] and record["result"]) or is_control:
             continue
@@ -52,19 +53,14 @@ def _instances(records: Sequence[Record], published: Sequence[Record]) -> Iterat
             theirs = [
                 source["accuracies"][name]
                 for source in published
-                if source["learner"] == _learner(record)
-                and (source["labels"], source["classes"]) == (record["labels"], record["classes"])
+                if (source["label"], source["labels"], source["classes"])
+                == (label_of(record), record["labels"], record["classes"])
             ]
             value = record["result"]["accuracy_by_instance"][place]
             rotated = ", rotated" * record.get("rotated", False)
             setting = f"{name} of 5 classes, {record['labels']}{rotated}"
             key = f"accuracy_by_instance.{place}"
             yield _figure(record, setting, key, 100.0, theirs[0] if theirs else None, value)
-
-
-def _learner(record: Record) -> str:
-    """Whose figures a paper's are, by the recipe's learner."""
-    return str(record["recipe"].split("-")[1])
 
 
 def _functions(records: Sequence[Record]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ def figure(mean: float, interval95: float, key: str = "accuracy") -> Figure:
         (0.984, 0.003, "same"),
         (0.99, 0.003, "higher"),
         (0.97, 0.003, "lower"),
-        (0.976, 0.0, "same"),
+        (0.977, 0.0, "same"),
     ],
 )
 def test_the_verdict_depends_on_both_intervals_together(mean: float, interval95: float, verdict: str) -> None:

@@ -2,7 +2,9 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from quickstudy.recipes import RECIPES
 from quickstudy.reproduction import Figure, Job, LocalEngine, Progress, evaluations, jobs, run_all, training
@@ -75,11 +77,16 @@ def test_an_interruption_stops_the_commands(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
+def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A recipe whose training takes a moment, here and in the commands; it is measured with two options."""
     monkeypatch.setitem(RECIPES, "tiny", runpy.run_path(str(TINY))["tiny"])
     monkeypatch.setattr(jobs, "_QUICKSTUDY", (sys.executable, str(TINY)))
-    options = ("--data", "glyphs", "--ways", "3", "--queries", "2", "--tasks", "20", "--size", "8")
+    folder = tmp_path_factory.mktemp("drawings")
+    for number in range(9):
+        (folder / f"class {number // 3}").mkdir(exist_ok=True)
+        image = np.random.default_rng(number).integers(256, size=(8, 8), dtype=np.uint8)
+        Image.fromarray(image).save(folder / f"class {number // 3}" / f"{number}.png")
+    options = ("--data", str(folder), "--ways", "3", "--queries", "2", "--tasks", "20")
     figure = Figure("tiny", "3-way 1-shot", options, "accuracy", 100.0, None, 0.5, 0.1)
     monkeypatch.setattr(jobs, "figures_of", lambda name: [figure, figure._replace(setting="again")])
     return "tiny"

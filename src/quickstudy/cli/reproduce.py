@@ -75,7 +75,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _list(names: Sequence[str], options: ReproduceOptions) -> int:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "starts_from": parent_of(name),

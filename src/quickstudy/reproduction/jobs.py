@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quickstudy.core import UserError, read_header
+from quickstudy.core import UserError
+from quickstudy.core.header import header_of
 from quickstudy.recipes import build
 from quickstudy.reproduction.engines import Engine, Running
 from quickstudy.reproduction.figures import figures_of
 from quickstudy.reproduction.graph import parent_of
-from quickstudy.training.run import LAST, Position, newest_checkpoint, read_position
+from quickstudy.training.run import Position, newest_checkpoint, read_position
 
 _QUICKSTUDY = (sys.executable, "-c", "import sys; from quickstudy.cli import main; sys.exit(main())")
 _SECONDS_BETWEEN_POLLS = 0.2
@@ -56,9 +57,9 @@ def training(name: str, out: Path, data_root: Path | None = None) -> Job:
     data = [] if data_root is None else ["--data-root", str(data_root)]
 
     def command() -> list[str]:
-        begins = (folder / LAST).exists()
-        start = [] if parent is None or begins else ["--start-from", str(out / parent)]
-        where = ["--resume", str(folder)] if begins else ["--out", str(folder)]
+        goes_on = steps_of(folder) > 0
+        start = [] if parent is None or goes_on else ["--start-from", str(out / parent)]
+        where = ["--resume", str(folder)] if goes_on else ["--out", str(folder)]
         return [*_QUICKSTUDY, "train", name, *where, *start, "--test-tasks", "0", *data]
 
     return Job(
@@ -129,7 +130,7 @@ def seconds_of(folder: Path) -> float:
 
 def _position(folder: Path) -> Position:
     path = newest_checkpoint(folder)
-    return read_position(read_header(path), path)
+    return read_position(header_of(path), path)
 
 
 def run_all(jobs: Sequence[Job], engine: Engine, at_once: int, show: Callable[[Progress], None]) -> list[str]:
