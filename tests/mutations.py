@@ -526,8 +526,8 @@ FAULTS = [
     Fault(
         "weights from before the order was an option address the memory before the writing",
         "core/header.py",
-        '"addresses": "after",',
-        '"addresses": "before",',
+        '{"addresses": "after", "reads"',
+        '{"addresses": "before", "reads"',
         "tests/pretrained/test_pretrained.py -k before_an_option",
     ),
     Fault(

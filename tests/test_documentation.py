@@ -17,6 +17,7 @@ import quickstudy.core
 import quickstudy.datasets
 import quickstudy.evaluation
 import quickstudy.learners
+import quickstudy.protocols
 import quickstudy.tasks
 import quickstudy.testing
 from quickstudy.cli import main
@@ -165,10 +166,16 @@ def test_the_site_loads_nothing_from_outside() -> None:
     assert "http" not in settings
 
 
-@pytest.mark.parametrize("package", ["core", "datasets", "evaluation", "learners", "tasks", "testing"])
+@pytest.mark.parametrize("package", ["core", "datasets", "evaluation", "learners", "protocols", "tasks", "testing"])
 def test_every_package_of_the_public_interface_has_a_reference_page(package: str) -> None:
     assert f"::: quickstudy.{package}" in (DOCS / "api" / f"{package}.md").read_text()
     assert getattr(quickstudy, package).__all__
+
+
+def test_the_example_of_the_page_on_protocols_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = _blocks("python", (DOCS / "api" / "protocols.md").read_text())
+    exec(block, {})
+    assert capsys.readouterr().out.startswith("glyphs-nearest on glyphs, test classes")
 
 
 def test_the_version_is_the_newest_of_the_changelog() -> None:

@@ -1,4 +1,4 @@
-"""How well images are completed from some of their pixels, and what asking where a learner is unsure is worth.
+"""How well images are completed from some of their pixels, and the gain from choosing uncertain pixels.
 
 python benchmarks/accuracy/completion.py [NAME|RUN ...] [--images 1000] [--picture docs/completion.png] [--stored]
 
@@ -112,7 +112,7 @@ def nearest_mean(tasks: Tasks, count: int) -> Tensor:
 
 
 def baseline_rows(guess: Guess, images: Any, options: Options) -> dict[str, Any]:
-    """Squared errors of a guess in every setting, on the images that learners are asked about."""
+    """Squared errors of a guess in every setting, on the images that learners complete."""
     rows = {}
     for title, layout in TESTS.items():
         tasks, generator = images.with_layout(layout), torch.Generator().manual_seed(options.seed)

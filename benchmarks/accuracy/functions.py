@@ -2,7 +2,7 @@
 
 python benchmarks/accuracy/functions.py [NAME|RUN ...] [--tasks 2000] [--out DIR]
 
-Asks as the recipe is tested, by the number of points given, and where the training never was. Leaves one file for
+Evaluates as the recipe is tested, by the number of points given, and where the training never was. Leaves one file for
 each learner, functions-NAME.json, a list with one record for each of these. A record holds the command that gives the
 same figures, and either its result or the words with which the learner refused.
 """
@@ -33,8 +33,8 @@ _SIZES = (0, 1, 3, 5, 10, 20, 50)
 """Points given, as far as the training had so many; and as many as it had at most."""
 
 
-class Asked(NamedTuple):
-    """Where and how a learner is asked."""
+class Place(NamedTuple):
+    """At which points a learner is evaluated."""
 
     kind: str
     points: PointOptions = PointOptions()
@@ -57,18 +57,18 @@ class Options:
     """Tasks in each setting."""
 
 
-def grid(layout: PointLayout) -> list[Asked]:
-    """What is asked of a learner that was trained on functions with such points."""
+def grid(layout: PointLayout) -> list[Place]:
+    """The points for a learner that was trained on functions with such points."""
     low, high = layout.low, layout.high
     width = high - low
     sizes = sorted({*(size for size in _SIZES if size < highest(layout.support)), highest(layout.support)})
     return [
-        Asked(AS_TESTED),
+        Place(AS_TESTED),
         # One by one, as some refuse to be given none.
-        *(Asked(BY_SUPPORT, PointOptions(support=(size,))) for size in sizes),
-        Asked(SHIFTED, PointOptions(range=(high, high + width))),
-        Asked(WIDENED, PointOptions(range=(low - width / 2, high + width / 2))),
-        Asked(BEYOND, PointOptions(query_range=(high, high + width / 4))),
+        *(Place(BY_SUPPORT, PointOptions(support=(size,))) for size in sizes),
+        Place(SHIFTED, PointOptions(range=(high, high + width))),
+        Place(WIDENED, PointOptions(range=(low - width / 2, high + width / 2))),
+        Place(BEYOND, PointOptions(query_range=(high, high + width / 4))),
     ]
 
 
@@ -77,19 +77,19 @@ def default_names() -> list[str]:
     return [name for name in quickstudy.available() if _layout(open_weights(name)) is not None]
 
 
-def measure(weights: Weights, asked: Asked, tasks: int) -> dict[str, Any]:
-    """One record: what was asked of whom, and what the command prints or how the learner refused.
+def measure(weights: Weights, place: Place, tasks: int) -> dict[str, Any]:
+    """One record: which points and which learner, and what the command prints or how the learner refused.
 
     A run's folder is named without where it lies, so the command is to be given beside it.
     """
     name, result, refusal = stem(weights.name), None, None
     try:
-        found = measure_regression(weights, RegressionOptions(points=asked.points, tasks=tasks))
+        found = measure_regression(weights, RegressionOptions(points=place.points, tasks=tasks))
         result = {**found.record(), "weights": name}
     except UserError as error:
         refusal = str(error)
-    command = shlex.join(["quickstudy", *asked.arguments(name, tasks)])
-    about = {"weights": name, "recipe": weights.recipe, "kind": asked.kind}
+    command = shlex.join(["quickstudy", *place.arguments(name, tasks)])
+    about = {"weights": name, "recipe": weights.recipe, "kind": place.kind}
     return {**about, "command": command, "result": result, "refusal": refusal}
 
 
@@ -105,11 +105,11 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
         raise UserError(f"'{name}' was not trained on functions with points drawn from a range. Leave it out.")
     task = progress.add_task(name, total=len(grid(layout)), setting="")
     records = []
-    for asked in grid(layout):
-        progress.update(task, setting=asked.kind)
+    for place in grid(layout):
+        progress.update(task, setting=place.kind)
         if progress.disable:
-            print(f"{name}: {asked.kind}", file=sys.stderr, flush=True)
-        records.append(measure(weights, asked, options.tasks))
+            print(f"{name}: {place.kind}", file=sys.stderr, flush=True)
+        records.append(measure(weights, place, options.tasks))
         write_json(path, records)
         progress.advance(task)
     progress.update(task, setting="done")
@@ -141,7 +141,7 @@ def _number(value: float) -> str:
 
 def _print(path: Path) -> None:
     table = Table(title=str(path), title_justify="left")
-    for heading in ("asked", "setting", "log-likelihood", "oracle"):
+    for heading in ("points", "setting", "log-likelihood", "oracle"):
         table.add_column(heading, justify="right" if heading in ("log-likelihood", "oracle") else "left")
     for record in json.loads(path.read_text(encoding="utf-8")):
         if record["result"] is None:

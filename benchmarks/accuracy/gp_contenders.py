@@ -70,13 +70,13 @@ class Fitted:
         )
         return Independent(Normal(mean_TQ1, deviation_TQ1), 1)
 
-    def _answer(self, x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _answer(self, x: np.ndarray, y: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         starts = [kernel(name, period) for name in self.kernels for period in _STARTS.get(name, (1.0,))]
         fitted = [self._fit(start, x, y[:, 0]) for start in starts]
         best = max(fitted, key=lambda each: each.log_marginal_likelihood_value_)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of variances a hair below zero, which it sets to zero.
-            mean, deviation = best.predict(asked, return_std=True)
+            mean, deviation = best.predict(query, return_std=True)
         return mean, deviation
 
     def _fit(self, start: Any, x: np.ndarray, y: np.ndarray) -> Any:

@@ -127,7 +127,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
 
 
 def _measured(names: Sequence[str], options: Options) -> None:
-    keep_freed_memory()  # As the command line does; for all contenders alike.
+    keep_freed_memory()  # As the command line does; for all contenders.
     with unchecked_distributions():
         sizes = measure(names, options)
     import sklearn

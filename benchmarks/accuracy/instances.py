@@ -1,4 +1,4 @@
-"""How often the 1st, 2nd, … 10th drawing of a class is named rightly, by the same code as `quickstudy evaluate`.
+"""How often the 1st, 2nd, … 10th drawing of a class is classified correctly, by the same code as `quickstudy evaluate`.
 
 python benchmarks/accuracy/instances.py [NAME|RUN ...] [--classes 5 15] [--sequences 1000] [--out DIR] [--data-root DIR]
 
@@ -35,9 +35,9 @@ RECIPES = (
 )
 """Made for sequences."""
 PAPERS_SIZE = 20
-"""Side of the paper's images; what was trained is asked for images of its own training's size."""
+"""Side of the paper's images; trained learners get images of their own training's size."""
 PROTOCOL = (
-    "ten drawings of each class, all in random order, the label of each told with the next one; of each sequence the "
+    "ten drawings of each class, all in random order, the label of each shown with the next one; of each sequence the "
     "mean over its classes, then mean and 95 % interval over sequences"
 )
 _TELLING = (
@@ -88,10 +88,10 @@ class Reader(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to ask, and where to leave the figures."""
+    """What to measure, and where to leave the figures."""
 
     classes: tuple[int, ...] = (5, 15)
-    """Classes in a sequence; a learner whose slots were built for a number of classes is asked for that one."""
+    """Classes in a sequence; a learner with slots for a number of classes is evaluated at that one."""
     sequences: int = 1000
     """Sequences of each number of classes."""
     out: Path = Path(__file__).parents[1] / "results"
@@ -121,12 +121,12 @@ def reader(name: str) -> Reader:
     return Reader(weights, weights.labels if learner.labels_are_slots else "copied")
 
 
-def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | None) -> dict[str, Any]:
-    """One setting's record: what was asked of whom, and what the command printed.
+def measure(reading: Reader, setting: Setting, sequences: int, data_root: Path | None) -> dict[str, Any]:
+    """One setting's record: which learner and sequences, and what the command prints.
 
     A run's folder is named without where it lies, so the command is to be given beside it.
     """
-    weights = asked.weights
+    weights = reading.weights
     options = SequenceOptions(
         classes=setting.classes,
         sequences=sequences,
@@ -142,7 +142,7 @@ def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | N
         "trained_on": weights.trained_on,
         "arguments": {key: weights.arguments[key] for key in _TELLING if key in weights.arguments},
         **weights.training,
-        "labels": asked.labels,
+        "labels": reading.labels,
         "classes": setting.classes,
         "rotated": setting.rotated,
         "command": shlex.join(["quickstudy", *setting.arguments(name, sequences)]),
@@ -151,30 +151,30 @@ def measure(asked: Reader, setting: Setting, sequences: int, data_root: Path | N
     }
 
 
-def measure_all(asked: Reader, options: Options, progress: Progress) -> Path:
+def measure_all(reading: Reader, options: Options, progress: Progress) -> Path:
     """All settings of one learner, written to its file."""
-    settings = asked.settings(options.classes)
-    task = progress.add_task(asked.weights.name, total=len(settings), setting="")
+    settings = reading.settings(options.classes)
+    task = progress.add_task(reading.weights.name, total=len(settings), setting="")
     records = []
     for setting in settings:
         progress.update(task, setting=f"{setting.classes} classes")
         if progress.disable:
-            print(f"{asked.weights.name}: {setting.classes} classes", file=sys.stderr, flush=True)
-        records.append(measure(asked, setting, options.sequences, options.data_root))
+            print(f"{reading.weights.name}: {setting.classes} classes", file=sys.stderr, flush=True)
+        records.append(measure(reading, setting, options.sequences, options.data_root))
         progress.advance(task)
     progress.update(task, setting="done")
-    path = options.out / f"instances-{stem(asked.weights.name)}.json"
+    path = options.out / f"instances-{stem(reading.weights.name)}.json"
     write_json(path, records)
     return path
 
 
 def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:
-    """Ask the weights of these names or run folders; without any, all known ones made for sequences."""
+    """Measure the weights of these names or run folders; without any, all known ones made for sequences."""
     try:
-        # All are looked at first, so that a mistake does not end hours of measuring.
+        # All are opened first, so that a mistake does not end hours of measuring.
         readers = [reader(name) for name in names or default_names()]
         with progress_bar() as progress:
-            paths = [measure_all(asked, options, progress) for asked in readers]
+            paths = [measure_all(reading, options, progress) for reading in readers]
     except (UserError, DataError) as error:
         print(f"instances: {error}", file=sys.stderr)
         return 2

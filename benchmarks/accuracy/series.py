@@ -1,12 +1,12 @@
-"""A learnt regressor on real series, in their own units: how honest its intervals are, and how far off it is.
+"""A learnt regressor on real series, in their own units: how often its intervals hold the values, and its error.
 
 python benchmarks/accuracy/series.py [NAME|RUN] [--sizes 10 30 50 100 200 500 1000] [--repeats 10] [--out FILE]
 
-Points of a series are given, drawn at random, and further ones are asked for, up to 200 of the rest. Beside it a
+Points of a series are given, drawn at random, and the queries are up to 200 of the rest. Beside it a
 Gaussian process fitted to the same points (scikit-learn's, RBF and noise), which has to have the units made for it.
 The series come with statsmodels: the Nile's flow, sunspots, carbon dioxide, the temperature of the sea.
 
-Letters: S points given, Q points asked for.
+Letters: S points given, Q queries.
 """
 
 import sys
@@ -43,7 +43,7 @@ class Options:
     """What to ask, and where to leave the figures."""
 
     sizes: tuple[int, ...] = (10, 30, 50, 100, 200, 500, 1000)
-    """Points given, as far as a series leaves a fifth of itself to be asked for."""
+    """Points given, as far as a series leaves a fifth of itself for queries."""
     repeats: int = 10
     """Draws of the points; a quarter of them from 200 points on."""
     seed: int = 0
@@ -77,11 +77,11 @@ def load_series() -> dict[str, Series]:
 
 
 def draw(series: Series, size: int, generator: torch.Generator) -> Tasks:
-    """One task: so many points given, and up to 200 others asked for."""
+    """One task: so many points given, and up to 200 others as queries."""
     x, y = series
     order = torch.randperm(len(x), generator=generator)
-    given, asked = order[:size], order[size : size + _ASKED]
-    return Tasks(*(each[None, :, None] for each in (x[given], y[given], x[asked], y[asked])))
+    given, queries = order[:size], order[size : size + _ASKED]
+    return Tasks(*(each[None, :, None] for each in (x[given], y[given], x[queries], y[queries])))
 
 
 def figures(prediction: Distribution, truth: Tensor, spread: Tensor) -> dict[str, Tensor]:
@@ -137,7 +137,7 @@ def main(name: Annotated[str, tyro.conf.Positional] = "gp-general", options: Opt
         print(f"series: {error}", file=sys.stderr)
         return 2
     protocol = {
-        "points": f"drawn at random; up to {_ASKED} of the rest asked for; the same for both",
+        "points": f"drawn at random; up to {_ASKED} of the rest are queries; the same for both",
         "repeats": options.repeats,
         "seed": options.seed,
         "figures": "coverage of the central 90 %; squared error over the series' variance; nats a query for values "

@@ -92,7 +92,8 @@ def _legend(records: Sequence[Record]) -> str:
     tasks = " or ".join(f"{count:,}" for count in sorted({result["tasks"] for result in measured}))
     queries = " or ".join(str(count) for count in sorted({result["queries"] for result in measured}))
     return (
-        f"Percent of queries answered rightly: mean over {tasks} tasks, {queries} queries a class, ± 95 % interval. "
+        f"Percent of queries classified correctly: mean over {tasks} tasks, {queries} queries a class, "
+        "± 95 % interval. "
         "In brackets the paper's own figure, in the row whose test classes and queries are closest to its own. "
         "“In four rotations”: each character is four classes, so a task may have one character at two angles. "
         "“–”: the learner refuses the setting, such as a number of classes it was not built for."
@@ -162,11 +163,11 @@ def of_the_paper(record: Record, published: Sequence[Record]) -> list[Record]:
     # A paper trained and tested on Omniglot with 423 test classes says nothing of transfer, or of other classes.
     if _classes(record) != "omniglot vinyals" or (record["trained_on"] or "omniglot").startswith("glyphs"):
         return []
-    asked = (_learner(record, published), record["data"], record["ways"], record["shots"])
+    setting = (_learner(record, published), record["data"], record["ways"], record["shots"])
     return [
         source
         for source in published
-        if (source["learner"], source["dataset"], source["ways"], source["shots"]) == asked
+        if (source["learner"], source["dataset"], source["ways"], source["shots"]) == setting
         and source["transductive"] in (None, _is_transductive(record))
     ]
 

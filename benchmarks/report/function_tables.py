@@ -9,7 +9,7 @@ from speed_tables import machines
 from table_layout import Record, table
 
 _EXACT = "exact posterior"
-_HEADINGS = ("learner", "asked", "log-likelihood", _EXACT, "of the way", "squared error", "in 90 %")
+_HEADINGS = ("learner", "points", "log-likelihood", _EXACT, "of the way", "squared error", "in 90 %")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Row:
     def exact(self) -> str:
         return _mean(self.figures["oracle"])
 
-    def asked(self) -> str:
+    def points(self) -> str:
         """The setting and, where it is unusual, the place."""
         if self.kind == "as tested":
             return self.setting
@@ -45,7 +45,7 @@ class _Row:
         covered = self.figures["coverage90"]
         return [
             self.learner,
-            self.asked(),
+            self.points(),
             _figure(self.figures["log_likelihood"]),
             self.exact,
             _share(self.figures["share_closed"]),
@@ -149,7 +149,7 @@ def _place(figures: Mapping[str, Any]) -> str:
     (low, high), (asked_low, asked_high) = figures["range"], figures["query_range"]
     if (low, high) == (asked_low, asked_high):
         return f"{low:g} to {high:g}"
-    return f"asked {asked_low:g} to {asked_high:g}"
+    return f"queries {asked_low:g} to {asked_high:g}"
 
 
 def _name(name: str, record: Record) -> str:

@@ -47,9 +47,9 @@ def legend(ours: Sequence[Record]) -> str:
         "its 1st is right only where it guesses the very first drawing."
     )
     return (
-        "**Accuracy by instance**: how often the 1st, 2nd, … 10th drawing of a class in a sequence is named rightly, "
-        f"in percent. Every label is told with the next drawing. Ours: mean over {sequences} sequences of ten drawings "
-        f"of each class, ± 95 % interval, test classes of {where}."
+        "**Accuracy by instance**: percent correct at the 1st, 2nd, … 10th drawing of a class in a sequence. Every "
+        f"label is shown with the next drawing. Ours: mean over {sequences} sequences of ten drawings of each class, "
+        f"± 95 % interval, test classes of {where}."
     ) + copied * any(record["labels"] == "copied" for record in ours)
 
 
@@ -136,7 +136,7 @@ def _length(record: Record) -> list[str]:
     if not {"steps", "tasks_per_step"} <= set(record["arguments"]):
         return []
     averaged = record.get("trainings_averaged", 0)
-    others = record.get("trainings_before", 0) - max(0, averaged - 1)  # All but the first are told among those before.
+    others = record.get("trainings_before", 0) - max(0, averaged - 1)  # All but the first count among those before.
     after = f" after {others} other training{'s' * (others > 1)}" if others else ""
     mean = f"mean of {averaged} trainings, the first of " if averaged else ""
     return [f"{mean}{record['arguments']['steps']:,} steps of {record['arguments']['tasks_per_step']}{after}"]

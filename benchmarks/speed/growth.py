@@ -127,7 +127,7 @@ def main(options: Options) -> int:
 
 
 def _measured(options: Options) -> list[dict[str, Any]]:
-    keep_freed_memory()  # As the command line does; for all learners alike.
+    keep_freed_memory()  # As the command line does; for all learners.
     with unchecked_distributions():
         records = measure(options.rounds, options.seconds)
     write_json(

@@ -65,7 +65,7 @@ class Options:
     seconds: float = 3.0
     """Seconds that each contender has in a round."""
     threads: int = 1
-    """Of torch, for all contenders alike."""
+    """Of torch, for all contenders."""
 
 
 class Contenders:
@@ -238,7 +238,7 @@ def measure(setting: Setting, rounds: int, seconds: float, channels: int = 64) -
 
 
 def main(options: Options, measure_one: Callable[..., dict[str, Any]] = measure) -> int:
-    keep_freed_memory()  # As the command line does; for all ways alike.
+    keep_freed_memory()  # As the command line does; for all ways.
     torch.set_num_threads(options.threads)
     with unchecked_distributions():
         records = [measure_one(setting, options.rounds, options.seconds) for setting in SETTINGS]

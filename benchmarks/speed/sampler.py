@@ -178,7 +178,7 @@ def measure(images: Tensor, setting: Setting, rounds: int, seconds: float) -> di
 
 
 def main(options: Options) -> int:
-    keep_freed_memory()  # As the command line does; for both ways alike.
+    keep_freed_memory()  # As the command line does; for both ways.
     torch.manual_seed(0)
     images = random_images()
     records = [measure(images, setting, options.rounds, options.seconds) for setting in SETTINGS]

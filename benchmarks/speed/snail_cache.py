@@ -164,7 +164,7 @@ def measure(setting: Setting, rounds: int, seconds: float, **sizes: Any) -> dict
 
 
 def main(options: Options) -> int:
-    keep_freed_memory()  # As the command line does; for all ways alike.
+    keep_freed_memory()  # As the command line does; for all ways.
     with unchecked_distributions():
         records = [measure(setting, options.rounds, options.seconds) for setting in SETTINGS]
     write_json(

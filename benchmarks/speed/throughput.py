@@ -175,7 +175,7 @@ def measure(comparison: Comparison, rounds: int, seconds: float) -> dict[str, An
 
 
 def main(options: Options) -> int:
-    keep_freed_memory()  # As the command line does; for all contenders alike.
+    keep_freed_memory()  # As the command line does; for all contenders.
     torch.manual_seed(0)
     images = random_images()
     comparisons = (recipe_comparison(images), batching_comparison(images))

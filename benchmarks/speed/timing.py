@@ -1,4 +1,4 @@
-"""Paired timing: contenders take turns in one process, so that a busy machine slows all of them alike."""
+"""Paired timing: contenders take turns in one process, so that a busy machine slows all of them equally."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

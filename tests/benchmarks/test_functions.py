@@ -169,7 +169,7 @@ def lines(path: Path, start: str) -> list[str]:
 def test_a_learners_page_has_all_its_rows_and_the_page_of_results_the_first_of_each(project: Path) -> None:
     page, results = project / "docs/learners/attentive_cnp.md", project / "docs/results.md"
     first = "| `gp-attentive-cnp` | further points | -0.450 ± 0.010 | 0.500 | 50.0 % | 0.2500 | 88.7 % |"
-    beyond = "| `gp-attentive-cnp` | further points, beyond: asked 2 to 3 | -3.000 ± 0.010 | 0.500 | none |"
+    beyond = "| `gp-attentive-cnp` | further points, beyond: queries 2 to 3 | -3.000 ± 0.010 | 0.500 | none |"
     assert first in page.read_text()
     assert beyond in page.read_text()
     assert "`gp-cnp`" not in page.read_text()

@@ -98,6 +98,17 @@ def test_rotated_test_classes_are_said_in_the_title_and_in_the_json(quickstudy, 
     assert json.loads(quickstudy("evaluate", *INSTANCES, "--rotated", "--json")[1])["rotated"] is True
 
 
+@pytest.mark.parametrize("name", ["glyphs-protonet", "gp-cnp"])
+def test_an_experiment_is_built_once(quickstudy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    learner = build(name, {}).learner
+    header = {"recipe": name, "arguments": {}, "step": 0}
+    save_checkpoint(tmp_path / "best.safetensors", learner.state_dict(), header)
+    built = []
+    monkeypatch.setattr("quickstudy.pretrained.build", lambda *given: (built.append(given), build(*given))[1])
+    assert quickstudy("evaluate", tmp_path, "--tasks", 2)[0] == 0
+    assert len(built) == 1
+
+
 def test_shuffled_labels_give_chance(quickstudy) -> None:
     _, out, _ = quickstudy("evaluate", "glyphs-nearest", "--tasks", 200, "--shuffled-labels", "--json")
     assert json.loads(out)["accuracy"]["mean"] == pytest.approx(0.2, abs=0.01)

@@ -10,7 +10,7 @@ from quickstudy.core import Learner, Tasks
 from quickstudy.core.distributions import independent
 from quickstudy.evaluation import evaluate, evaluate_functions
 
-REPETITIONS, TASKS = 200, 100
+REPETITIONS, TASKS = 400, 60
 
 
 class _State(NamedTuple):

@@ -88,7 +88,7 @@ def test_the_calibration_curve_is_what_was_found_by_what_was_promised(tmp_path: 
     promised, found = lines["some"]
     assert promised == pytest.approx([100 * level for level in LEVELS])
     assert found == pytest.approx([100 * level**2 for level in LEVELS])
-    assert lines["honest"] == ([0, 100], [0, 100])
+    assert lines["exact"] == ([0, 100], [0, 100])
     with pytest.raises(UserError, match="no quantiles"):
         save_calibration(tmp_path / "calibration.png", {"ink": evaluation(has_quantiles=False)})
 

@@ -120,3 +120,9 @@ def test_what_cannot_be_drawn_is_refused(layout, complaint):
 def test_images_of_another_shape_are_refused():
     with pytest.raises(UserError, match="channels"):
         Completion(torch.zeros(28, 28))
+
+
+def test_tasks_of_a_batch_share_a_drawn_number_of_pixels():
+    images = torch.rand(2, 6, 6)
+    assert Completion(images, CompletionLayout((1, 5))).draws_by_batch
+    assert not Completion(images, CompletionLayout(5)).draws_by_batch

@@ -99,3 +99,8 @@ def test_queries_can_stand_at_even_distances():
     tasks = Sinusoids(PointLayout(3, 9, -2.0, 2.0, evenly=True)).sample(2, seeded())
     assert torch.equal(tasks.query_x[:, :, 0], torch.linspace(-2, 2, 9).expand(2, 9))
     assert tasks.support_x.unique().numel() == 6
+
+
+@pytest.mark.parametrize(("support", "queries", "expected"), [(5, 10, False), ((3, 9), 10, True), (5, (2, 9), True)])
+def test_tasks_of_a_batch_share_a_drawn_number_of_points(support, queries, expected):
+    assert Sinusoids(PointLayout(support, queries)).draws_by_batch is expected

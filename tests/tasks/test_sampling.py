@@ -3,7 +3,7 @@ import torch
 
 from quickstudy.core import UserError
 from quickstudy.tasks import Episodes, Layout, SharedEpisodes, ShotsOfEach, UnevenShots
-from quickstudy.tasks.sampling import draw_count, draw_distinct, draw_shots
+from quickstudy.tasks.sampling import draw_count, draw_distinct, draw_shots, is_drawn
 
 
 def seeded(seed=0) -> torch.Generator:
@@ -123,3 +123,8 @@ def test_shots_that_do_not_suit_the_ways_are_refused(shots) -> None:
 def test_a_class_with_too_few_examples_for_its_shots_is_refused() -> None:
     with pytest.raises(UserError, match="19 shots and 2 queries"):
         Episodes(_labelled_classes(), Layout(3, ShotsOfEach((19, 1, 1)), 2))
+
+
+def test_counts_that_are_drawn_are_known():
+    assert [is_drawn(count) for count in (3, (3, 3), ShotsOfEach((1, 5)))] == [False] * 3
+    assert [is_drawn(count) for count in ((3, 4), UnevenShots(1, 5))] == [True] * 2

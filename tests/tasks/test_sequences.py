@@ -190,3 +190,12 @@ def test_generated_sequences_move(generator):
     sequences = GeneratedSequences(numbering(), SequenceLayout(classes=2, instances=2))
     assert sequences.to("meta").device == torch.device("meta")
     assert sequences.device == torch.device("cpu")
+
+
+def test_sequences_of_a_batch_share_a_drawn_number_of_classes_or_drawings():
+    def shared(**layout) -> bool:
+        return InstanceSequences(torch.rand(5, 4, 3, 3), SequenceLayout(**layout)).draws_by_batch
+
+    assert shared(classes=(2, 3), instances=2)
+    assert shared(classes=2, instances=(2, 3))
+    assert not shared(classes=2, instances=2)

@@ -1,4 +1,4 @@
-"""Asking a learner about tasks of any size: in parts that fit in memory, and the same tasks for every learner.
+"""A learner's answers to tasks of any size: in parts that fit in memory, and the same tasks for every learner.
 
 Letters: T tasks, S support examples, Q queries.
 """
@@ -16,7 +16,7 @@ from quickstudy.core import Learner, TaskDistribution, Tasks, UserError, uncheck
 TASKS_AT_ONCE = 10
 """Fixed: how tasks are batched decides which are drawn."""
 BYTES_AT_ONCE = 2**31
-"""What a part of a batch may take by the estimate of `bytes_each`; at least one query of one task is asked."""
+"""What a part of a batch may take by the estimate of `bytes_each`; at least one query of one task is in it."""
 
 _WIDTH = 256
 """Numbers kept for each of an example: as many as a first convolution of 64 channels needs for what it reads,
@@ -28,11 +28,11 @@ _HEADS = 8
 _FLOAT = 4
 
 Figures = Callable[[Distribution, Tasks], Mapping[str, Tensor]]
-"""What is noted of a prediction, each (T, Q, …), given the tasks that were asked."""
+"""What is noted of a prediction, each (T, Q, …), given its tasks."""
 
 
 def answered(learner: Learner, tasks: Tasks, figures: Figures) -> dict[str, Tensor]:
-    """What `figures` notes of the learner's answers to all queries, (T, Q, …) on the CPU, asked in parts.
+    """What `figures` notes of the learner's answers to all queries, (T, Q, …) on the CPU, computed in parts.
 
     A part is some of the tasks and some of their queries, as many as fit: the answers are those to all at once, up to
     rounding. Queries of a transductive learner, which see each other, stay together; so does the support of a task.
@@ -153,7 +153,7 @@ def generator_of(tasks: TaskDistribution, num_tasks: int, seed: int, name: str =
         UserError: if there are no tasks to draw, or no such seed.
     """
     if num_tasks < 1:
-        raise UserError(f"{num_tasks} {name} were asked for, but an evaluation needs at least one.")
+        raise UserError(f"{num_tasks} {name} were requested, but an evaluation needs at least one.")
     refuse_seed(seed)
     return torch.Generator(tasks.device).manual_seed(seed)
 

@@ -1,4 +1,4 @@
-"""Honest evaluation: a mean and its 95 % interval over tasks, the same tasks for every learner."""
+"""Evaluation of classifiers: a mean and its 95 % interval over tasks, the same tasks for every learner."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Evaluation:
     """How well a learner classifies the queries of tasks it has never seen."""
 
     accuracy: Interval
-    """Of the share of a task's queries that are answered rightly: every task counts the same."""
+    """Of the share of a task's queries that are classified correctly: every task counts the same."""
     negative_log_likelihood: float
     """Nats a query: the mean over all queries, so a task of more queries counts for more."""
     calibration_error: float
@@ -47,8 +47,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a classifier on `num_tasks` tasks, of any size and of varying ones; the seed alone decides which.
 
-    Tasks and queries are asked in parts that fit in memory (see `answering`). `progress` is called with the number of
-    tasks done. The learner is in eval mode meanwhile.
+    Tasks and queries are answered in parts that fit in memory (see `answering`). `progress` is called with the number
+    of tasks done. The learner is in eval mode meanwhile.
 
     Raises:
         UserError: if there is no task or no such seed, or the prediction is not of the classes of the queries.

@@ -47,7 +47,7 @@ def save_calibration(path: Path, evaluations: Mapping[str, FunctionEvaluation]) 
     """
     figure = empty_figure(4.8, 4.6)
     axes = plain_axes(figure)
-    axes.plot([0, 100], [0, 100], color="0.7", linewidth=1, linestyle="--", label="honest")
+    axes.plot([0, 100], [0, 100], color="0.7", linewidth=1, linestyle="--", label="exact")
     nominal = [100 * level for level in LEVELS]
     for colour, (title, evaluation) in zip(colours(len(evaluations)), evaluations.items(), strict=True):
         if evaluation.coverage is None:

@@ -1,4 +1,4 @@
-"""How well values are predicted: how likely the true ones were, how far off the mean, how honest the intervals.
+"""How well values are predicted: how likely the true ones were, the error of the mean, the coverage of intervals.
 
 Where the tasks know their oracle, its likelihood stands beside the learner's: a difference that no luck of the draw
 is in, as both answer the same queries.
@@ -66,8 +66,8 @@ def evaluate_functions(
 ) -> FunctionEvaluation:
     """Evaluate a learner of functions on `num_tasks` tasks; the seed alone decides which.
 
-    Tasks and queries are asked in parts that fit in memory (see `answering`). `progress` is called with the number of
-    tasks done. The learner is in eval mode meanwhile.
+    Tasks and queries are answered in parts that fit in memory (see `answering`). `progress` is called with the number
+    of tasks done. The learner is in eval mode meanwhile.
 
     Raises:
         UserError: if there is no task or no such seed, or the prediction is not of the queries' values.

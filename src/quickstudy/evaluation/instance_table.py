@@ -1,4 +1,4 @@
-"""The table of Santoro et al. (2016): how often is the 1st, 2nd, … drawing of a class in a sequence named rightly?
+"""The table of Santoro et al. (2016): the accuracy at the 1st, 2nd, … drawing of a class in a sequence.
 
 The first is a guess, and right by skill only in so far as labels already used are left out:
 `first_instance_ceiling` says how far that goes, and what is above it leaks the answer.
@@ -21,10 +21,10 @@ _SEQUENCES_AT_ONCE = 50  # Fixed: how sequences are batched decides which are dr
 
 @runtime_checkable
 class ReadsSequences(Protocol):
-    """A learner that can be asked at every step of a sequence."""
+    """A learner that classifies at every step of a sequence."""
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Distribution:
-        """What it says of each of (T, L) items having been told the labels of those before, and no others."""
+        """Its prediction for each of (T, L) items, from the labels of the items before it and no others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +54,17 @@ def evaluate_instances(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> InstanceTable:
-    """Ask a learner at every step of `num_sequences` sequences; the seed alone decides which.
+    """Evaluate a learner at every step of `num_sequences` sequences; the seed alone decides which.
 
     A task is read as one sequence: its support, then its queries; as many at once as fit in memory (see `answering`).
     `progress` is called with the number done. The learner is in eval mode meanwhile.
 
     Raises:
-        UserError: if the learner cannot be asked along a sequence, or there is no sequence or no such seed.
+        UserError: if the learner reads no sequences, or there is no sequence or no such seed.
     """
     if not isinstance(learner, ReadsSequences):
         raise UserError(
-            f"{type(learner).__name__} has no method predict_sequence(x, y), which the instance table asks at every "
+            f"{type(learner).__name__} has no method predict_sequence(x, y), which the instance table needs at every "
             "step. Use a learner that reads sequences, such as MANN."
         )
     generator = generator_of(tasks, num_sequences, seed, "sequences")
@@ -96,7 +96,7 @@ def as_sequence(tasks: Tasks) -> tuple[Tensor, Tensor]:
 
 
 def appearances(labels: Tensor) -> Tensor:
-    """For the how-manieth time each label comes in its sequence, from 1: (T, L) of (T, L) or strings (T, L, 5)."""
+    """How often each label has come in its sequence so far, itself included: (T, L) of (T, L) or strings (T, L, 5)."""
     label_TLC = _characters(labels)
     is_same_TLL = (label_TLC[:, :, None] == label_TLC[:, None]).all(dim=-1)
     return is_same_TLL.tril().sum(dim=-1)
