@@ -62,7 +62,6 @@ def header_of_mean(headers: Sequence[Header]) -> Header:
         arguments=first.arguments,
         seed=first.seed,
         minutes=first.minutes,
-        precision=first.precision,
         # Of a mean that an older version made, the header knows what its trainings started from, and they do not.
         parents=tuple(parent for header in headers if header.averaged for parent in header.parents),
         contents=tuple(sorted(contents)),

@@ -251,7 +251,6 @@ def test_weights_alone_in_place_of_the_last_checkpoint_are_refused(quickstudy, t
         (lambda header: {**header, "arguments": []}, "its header lacks the recipe's arguments"),
         (lambda header: {**header, "seed": "0"}, "its header lacks a whole number as its seed"),
         (lambda header: {**header, "seed": None}, "its header has no seed"),
-        (lambda header: {**header, "precision": None}, "its header has no precision"),
         (lambda header: {**header, "arguments": {**header["arguments"], "ways": "many"}}, "begun with ways = many"),
     ],
 )

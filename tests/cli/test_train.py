@@ -345,3 +345,23 @@ def test_what_was_drawn_anew_beside_an_encoder_is_noted(quickstudy, tmp_path: Pa
     header = header_of(tmp_path / "run/last.safetensors")
     names = {name.split(".")[0] for name in build(header.recipe, header.arguments).learner.state_dict()}
     assert header.reinitialised == tuple(sorted(names - {"encoder"}))
+
+
+def test_a_resumed_training_keeps_its_precision(
+    quickstudy, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = quickstudy("train", tiny, *STILL, "--precision", "64-true", "--out", tmp_path / "run")
+    assert code == 0, err
+    found: list[str] = []
+    make = train_command._fabric
+
+    def noted(options, precision):
+        found.append(precision)
+        return make(options, precision)
+
+    monkeypatch.setattr(train_command, "_fabric", noted)
+    code, _, err = quickstudy("train", tiny, "--test-tasks", 0, "--resume", tmp_path / "run")
+    assert (code, found) == (0, ["64-true"]), err
+    code, _, err = quickstudy("train", tiny, "--precision", "bf16-mixed", "--resume", tmp_path / "run")
+    assert code == 2
+    assert "was begun with precision = 64-true" in err

@@ -25,7 +25,6 @@ WHOLE = Header(
     arguments={"ways": 60, "shots": (1, 5), "pool": ((60, 6), (1, 2)), "learning_rate": 1e-3, "split": "lake"},
     seed=7,
     minutes=1.5,
-    precision="bf16-mixed",
     step=0,
     parents=(
         Parent("omniglot-encoder", Header(recipe="omniglot-encoder", arguments={"ways": 5}, contents=("c",))),
@@ -121,9 +120,8 @@ def test_a_header_of_an_older_version_is_read() -> None:
     parent = Header(recipe="unknown", arguments={"split": "lake", "copies": 1}, parents=grandparents)
     assert Header.from_json(FORMER, PATH) == Header(
         recipe="omniglot-snail",
-        arguments={"split": "lake", "copies": 3, "shots": (1, 3)},
+        arguments={"split": "lake", "copies": 3, "shots": (1, 3), "precision": "32-true"},
         seed=0,
-        precision="32-true",
         step=2250,
         parents=(Parent("omniglot-protonet", parent),),
         contents=("a", "b"),
@@ -189,7 +187,6 @@ def test_what_was_true_or_false_is_a_share_now() -> None:
         ({"seed": "0"}, "its header lacks a whole number as its seed"),
         ({"seed": True}, "its header lacks a whole number as its seed"),
         ({"minutes": "1"}, "lacks a number of minutes"),
-        ({"precision": 32}, "lacks the name of a precision"),
         ({"step": 1.5}, "lacks a number of steps"),
         ({"stored": 1}, "lacks how its numbers are stored"),
         ({"position": []}, "lacks the position of a training"),

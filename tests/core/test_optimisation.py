@@ -33,6 +33,7 @@ def test_settings_with_which_a_training_is_possible_are_accepted(settings: dict)
         ("gradient_clip", (0.0, -1.0, math.inf, math.nan), "a number above 0"),
         ("average_decay", (-0.1, 1.0, 1.5, math.nan), "a number from 0 and below 1"),
         ("optimiser", ("lion",), "one of"),
+        ("precision", ("half",), "one of"),
     ],
 )
 def test_settings_with_which_no_training_is_possible_are_refused_by_name(name, values, expected) -> None:

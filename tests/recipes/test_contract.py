@@ -262,6 +262,7 @@ OPTIMISER = {
     "steps": 17,
     "warmup_steps": 5,
     "gradient_clip": 3.0,
+    "precision": "bf16-mixed",
 }
 
 

@@ -95,9 +95,8 @@ def stored_header(folder: Path) -> Header:
     path = newest_checkpoint(folder)
     header = header_of(path)
     read_position(header, path)
-    for key in ("seed", "precision"):
-        if getattr(header, key) is None:
-            raise UserError(f"No training can go on from {path}: its header has no {key}. Train again.")
+    if header.seed is None:
+        raise UserError(f"No training can go on from {path}: its header has no seed. Train again.")
     return replace(header, step=None, position=None)
 
 

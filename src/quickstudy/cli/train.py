@@ -16,6 +16,7 @@ from quickstudy.cli.display import EvaluationBar, TrainingBar
 from quickstudy.cli.folders import RunFolder, new_folder, resume_command, resumed_folder, stored_header
 from quickstudy.cli.options import captured, check_count, check_seed, parse, print_final_test
 from quickstudy.core import Experiment, Header, UserError
+from quickstudy.core.optimisation import Precision
 from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, available
@@ -26,7 +27,7 @@ from quickstudy.training import NonFiniteLossError, Run, train
 from quickstudy.training.loop import share_of_step
 from quickstudy.training.run import LAST, METRICS
 
-_RULED_BY_RUN = ("seed", "minutes", "precision", "start_from")
+_RULED_BY_RUN = ("seed", "minutes", "start_from")
 """What decides the outcome, and so stays what it was when a training resumes."""
 _NOTHING = "none"
 """What `--start-from` is given to begin from nothing."""
@@ -58,8 +59,6 @@ class TrainOptions:
     """Devices on each machine; each draws tasks of its own."""
     num_nodes: int = 1
     """Machines."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
-    """Of the arithmetic in training."""
     compile: bool = False
     """Compile the learner with torch.compile."""
     tensorboard: bool = False
@@ -103,7 +102,7 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     share_of_step(experiment.optimisation.tasks_per_step, options.devices * options.num_nodes)
     starts = [] if goes_on else _starts(name, experiment, options)
     _refuse_pointless(name, experiment, has_start=bool(starts) or bool(header.parents))
-    fabric = _fabric(options)
+    fabric = _fabric(options, experiment.optimisation.precision)
     # A new folder is made once the other processes exist: they run this same code.
     folder = resumed or _agreed(fabric, lambda: new_folder(name, options.out))
     with folder.left_clean():
@@ -184,7 +183,7 @@ def _told_how_to_go_on(name: str, folder: Path, options: TrainOptions, fabric: F
         raise
 
 
-def _fabric(options: TrainOptions) -> Fabric:
+def _fabric(options: TrainOptions, precision: Precision) -> Fabric:
     many = options.devices * options.num_nodes > 1
     try:
         fabric = Fabric(
@@ -192,7 +191,7 @@ def _fabric(options: TrainOptions) -> Fabric:
             devices=options.devices,
             num_nodes=options.num_nodes,
             strategy="ddp" if many else "auto",
-            precision=options.precision,
+            precision=precision,
         )
     except (RuntimeError, ValueError) as error:
         raise UserError(f"No such devices: {error}") from None
@@ -213,7 +212,6 @@ def _header(name: str, setting: Mapping[str, Any], options: TrainOptions) -> Hea
         arguments=setting,
         seed=options.seed,
         minutes=options.minutes,
-        precision=options.precision,
         provenance=provenance(),
     )
 

@@ -25,7 +25,6 @@ class Header:
         arguments: The recipe's arguments by name; sequences are tuples.
         seed: Seed of the training.
         minutes: For how long the training was to go on, if a clock ended it and not a number of steps.
-        precision: Of the arithmetic in training.
         step: Optimiser steps done. None for weights that no single training gave.
         parents: What the training started from, in the order in which the weights were taken over.
         reinitialised: Parts of the learner, by name, that were drawn anew although the training started from parents.
@@ -41,7 +40,6 @@ class Header:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     minutes: float | None = None
-    precision: str | None = None
     step: int | None = None
     parents: "tuple[Parent, ...]" = ()
     reinitialised: tuple[str, ...] = ()
@@ -184,7 +182,6 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "arguments": (_is(dict), "the recipe's arguments"),
     "seed": (_is(int, None), "a whole number as its seed"),
     "minutes": (_is(int, float, None), "a number of minutes"),
-    "precision": (_is(str, None), "the name of a precision"),
     "step": (_is(int, None), "a number of steps"),
     "parents": (_is_list_of(_is_parent), "a list of what it began with"),
     "reinitialised": (_is_list_of(_is(str)), "a list of the parts drawn anew"),
@@ -239,7 +236,7 @@ def _from_first_format(written: dict[str, Any], path: Path) -> dict[str, Any]:
     start = written.get("start_from")
     if not _is(str, None)(start):
         _refuse(path, "the names of what it began with")
-    own = ("recipe", "arguments", "seed", "minutes", "precision", "step", "stored", "position")
+    own = ("recipe", "arguments", "seed", "minutes", "step", "stored", "position")
     of_mean = [part.get("arguments") for part in averaged]
     earlier = [_unknown(arguments) for arguments in before if arguments not in of_mean]
     if start is not None or earlier:
@@ -250,7 +247,7 @@ def _from_first_format(written: dict[str, Any], path: Path) -> dict[str, Any]:
         parents = []
     return {
         **{key: written[key] for key in own if key in written},
-        "arguments": _with_todays_names(written.get("recipe"), written.get("arguments")),
+        "arguments": _with_precision(written),
         "parents": parents,
         "contents": written.get("trained_on", []),
         "provenance": {key: written[key] for key in _PROVENANCE if key in written},
@@ -259,6 +256,15 @@ def _from_first_format(written: dict[str, Any], path: Path) -> dict[str, Any]:
         },
         "averaged": [_part_of_mean(part, written) for part in averaged],
     }
+
+
+def _with_precision(written: Mapping[str, Any]) -> Any:
+    """The arguments, and among them the precision, which had a place of its own."""
+    arguments = _with_todays_names(written.get("recipe"), written.get("arguments"))
+    precision = written.get("precision")
+    if isinstance(arguments, dict) and isinstance(precision, str):
+        return {"precision": precision, **arguments}
+    return arguments
 
 
 def _unknown(arguments: Mapping[str, Any]) -> dict[str, Any]:

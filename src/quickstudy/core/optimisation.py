@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from quickstudy.core.errors import UserError
 
 Optimiser = Literal["adam", "rmsprop", "sgd"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed", "64-true"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,9 @@ class Optimisation:
     average_decay: float | None = None
     """Decay per step of the exponential moving average of the weights. With an average, the average is kept."""
 
+    precision: Precision = "32-true"
+    """Precision of the arithmetic in training, by Lightning Fabric's names. Mixed ones keep the weights in 32 bits."""
+
     def __post_init__(self) -> None:
         """Refuse settings with which no training is possible."""
         for name, least in (("steps", 0), ("tasks_per_step", 1), ("warmup_steps", 0)):
@@ -46,6 +50,7 @@ class Optimisation:
         if self.average_decay is not None:
             _refuse_number("average_decay", self.average_decay, "from 0 and below 1", lambda value: 0 <= value < 1)
         refuse_kind("optimiser", self.optimiser, get_args(Optimiser))
+        refuse_kind("precision", self.precision, get_args(Precision))
 
 
 def refuse_count(name: str, count: object, least: int) -> None:
