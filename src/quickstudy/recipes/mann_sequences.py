@@ -137,7 +137,7 @@ def omniglot_mann_strings(
     *,
     split: Split = "vinyals",
     classes: int = 5,
-    short: float = 0.35,
+    short: float = 0.5,
     instances: Count = (2, 8),
     labels: Labels = "strings",
     letters: Count = STRING_LENGTH,
@@ -153,7 +153,7 @@ def omniglot_mann_strings(
     addresses: Time = "before",
     reads: Time = "after",
     erase: Erase = "first",
-    least_used: int | None = 1,
+    least_used: int | None = None,
     labels_come: LabelTime = "late",
     only_queries: bool = False,
     sharpens: bool = True,
@@ -164,11 +164,11 @@ def omniglot_mann_strings(
     generated: float = 0.0,
     bent: int = 3,
     mirrored: bool = True,
-    tasks_per_step: int = 64,
+    tasks_per_step: int = 32,
     optimiser: Optimiser = "adam",
-    learning_rate: float = 5e-3,
+    learning_rate: float = 4e-3,
     weight_decay: float = 0.0,
-    steps: int = 8_500,
+    steps: int = 9_000,
 ) -> Experiment:
     """As `omniglot-mann-sequences`, with classes that are named by strings of five letters, fresh in every sequence.
 
