@@ -75,7 +75,6 @@ def omniglot_mann(
     return any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
 
 
-_MEMORY = Memory(least_used=1)
 _SEQUENCES = LabelSequences(instances=(2, 10), short=0.25)
 _CHARACTERS = SequenceCharacters(copies=3, mirrored=True)
 
@@ -83,7 +82,7 @@ _CHARACTERS = SequenceCharacters(copies=3, mirrored=True)
 def omniglot_mann_sequences(
     *,
     blur: float = 0.8,
-    memory: Memory = _MEMORY,
+    memory: Memory = Memory(),
     sequences: LabelSequences = _SEQUENCES,
     characters: SequenceCharacters = _CHARACTERS,
     optimisation: Optimisation = sequence_optimisation(
@@ -114,10 +113,10 @@ def omniglot_mann_sequences(
 def omniglot_mann_strings(
     *,
     blur: float = 0.8,
-    memory: Memory = _MEMORY,
-    sequences: LabelSequences = replace(_SEQUENCES, instances=(2, 8), short=0.35, labels="strings"),
+    memory: Memory = Memory(),
+    sequences: LabelSequences = replace(_SEQUENCES, instances=(2, 8), short=0.5, labels="strings"),
     characters: SequenceCharacters = _CHARACTERS,
-    optimisation: Optimisation = sequence_optimisation(steps=8_500, tasks_per_step=64, learning_rate=5e-3),
+    optimisation: Optimisation = sequence_optimisation(steps=9_000, tasks_per_step=32, learning_rate=4e-3),
 ) -> Experiment:
     """MANN in its paper's own task, with classes named by strings of five letters, new ones in each sequence.
 
