@@ -1,4 +1,6 @@
-"""The door: what comes is made a learner's own, or refused by saying what came, what was expected, what to do."""
+"""Checks of what a learner is given: values are converted, or an error says what came, what was expected, what to
+do.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -24,7 +26,11 @@ from quickstudy.core.tasks import SharedTasks, TrainingTasks
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def count_ways(support_y: Tensor) -> int:
-    """How many classes the labels (T, S) number, from 0 to the highest."""
+    """The number of classes that labels name: the highest label plus one.
+
+    Args:
+        support_y: class indices (T, S), which count from 0.
+    """
     return int(support_y.max()) + 1
 
 
@@ -40,15 +46,24 @@ def read_support(
     state: Any = None,
     is_known_T: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The support of a classification task as the learner reads it: inputs, class indices below `max_ways`, and mask.
+    """Check and convert the support of a classification task.
 
-    Expects support_x (T, S, *input), support_y (T, S) and support_mask (T, S), True where an example is real. Of a
-    mask is left what is needed: none if all examples are real, else real examples come first and padding is zero.
-    `symbols` tells of other labels than indices which numbers (T, S) to check. A `state` to be extended has to be of as
-    many tasks; those that are known may be without a real example.
+    Args:
+        learner: reads the support. It gives the precision, the device and the range of inputs.
+        support_x: inputs (T, S, *input).
+        support_y: labels (T, S).
+        support_mask: (T, S), True where an example is real.
+        max_ways: how many classes the learner can tell apart. None if there is no limit.
+        symbols: turns labels that are not class indices into the numbers (T, S) that are checked.
+        state: the state to extend, which must hold as many tasks.
+        is_known_T: True for tasks that the state knows. Such a task may come without a real example.
+
+    Returns:
+        Inputs, class indices and mask. The mask is None if all examples are real. Otherwise the real examples of a task
+        come first, and padding is zero.
 
     Raises:
-        UserError: if there is something that the learner cannot read, or would misread.
+        UserError: if the learner cannot read something, or would misread it.
     """
     own = own_tensor(learner)
     support_x = as_floats("support_x", support_x, own, is_image=learner.input_range is not None)
@@ -79,13 +94,23 @@ def read_values(
     part: Literal["support", "query"] = "support",
     precision: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The support of a function as the learner reads it: inputs, values, and mask as `read_support`; it may be empty.
+    """Check and convert the points of a function. There may be none.
 
-    Expects support_x (T, S, D) and support_y (T, S, Y) for `sizes` (D, Y). The first is None if any number
-    will do. `part` is what messages call them. `precision` is that of what is returned, if not the learner's.
+    Args:
+        learner: reads the points. It gives the precision, the device and the ranges.
+        support_x: inputs (T, S, D).
+        support_y: values (T, S, Y).
+        support_mask: (T, S), True where a point is real.
+        sizes: D and Y. D is None if inputs may have any size.
+        state: the state to extend, which must hold as many tasks.
+        part: the name of the points in error messages.
+        precision: the precision of the result. None for the learner's own.
+
+    Returns:
+        Inputs, values and mask. The mask is as `read_support` returns it.
 
     Raises:
-        UserError: if there is something that the learner cannot read, or would misread.
+        UserError: if the learner cannot read something, or would misread it.
     """
     support_x = as_floats(f"{part}_x", support_x, _like(learner, precision))
     support_y = as_floats(f"{part}_y", support_y, support_x)
@@ -113,12 +138,17 @@ def read_query(
     example_shape: Sequence[int] | None = None,
     precision: torch.dtype | None = None,
 ) -> Tensor:
-    """Queries (T, Q, *input) as the learner reads them, for a state of T tasks; there may be none.
+    """Check and convert queries (T, Q, *input). There may be none.
 
-    `example_shape` is that of one input, where it is not the learner's; so is `precision`.
+    Args:
+        learner: reads the queries. It gives the precision, the device and the range of inputs.
+        state: the state of T tasks that will answer them.
+        query_x: inputs (T, Q, *input).
+        example_shape: the shape of one input. None for the learner's own.
+        precision: the precision of the result. None for the learner's own.
 
     Raises:
-        UserError: if there is something that the learner cannot read, or would misread.
+        UserError: if the learner cannot read something, or would misread it.
     """
     held = leaves(state)
     like = _like(learner, precision)
@@ -138,10 +168,14 @@ def read_query(
 
 
 def check_tasks(tasks: TrainingTasks, max_ways: int | None = None) -> None:
-    """Refuse tasks that cannot be trained on. What they hold is not converted, and numbers are not looked at.
+    """Refuse tasks on which no training is possible. Nothing is converted, and numbers are not checked.
+
+    Args:
+        tasks: the tasks of a training step.
+        max_ways: how many classes the learner can tell apart. None if there is no limit.
 
     Raises:
-        UserError: saying what came, what was expected and what to do.
+        UserError: if the shapes do not belong together, or the labels have another type.
     """
     if isinstance(tasks, SharedTasks):  # The shapes that gathering would give, without gathering.
         if len(tasks.pool_x) == 0:
@@ -166,7 +200,9 @@ def _like(learner: Learner, precision: torch.dtype | None) -> Tensor | None:
 
 
 def _validations(learner: Learner, x: Tensor) -> bool:
-    """Whether to look at what the tensors hold: not in training on a GPU, where the host would wait for it."""
+    """Whether to check the numbers in tensors. In training on a GPU this is off, because the host would wait for the
+    GPU.
+    """
     return x.device.type == "cpu" or not learner.training
 
 

@@ -1,4 +1,4 @@
-"""Making tensors of a learner's own precision and device out of what came: arrays, lists and integers as well."""
+"""Conversion of arrays, lists and integers to tensors in a learner's precision and on its device."""
 
 from itertools import chain
 from typing import Any
@@ -14,19 +14,30 @@ _BRIGHTEST = {torch.uint8: 255, torch.uint16: 65535}
 
 
 def own_tensor(module: nn.Module) -> Tensor | None:
-    """A tensor of the module's own precision and device: its first floating point parameter or buffer, if any."""
+    """The first floating point parameter or buffer of a module, which shows its precision and device. None without one.
+
+    Args:
+        module: a learner or another module.
+    """
     own = chain(module.parameters(), module.buffers())
     return next((tensor for tensor in own if tensor.is_floating_point()), None)
 
 
 def as_floats(name: str, values: Any, like: Tensor | None, *, is_image: bool = False) -> Tensor:
-    """Floating point numbers in the precision and on the device of `like`, or in their own where there is none.
+    """Convert numbers to floating point.
 
-    Of images, which have four dimensions or are said to be such, bool is ink (one) and integers are scaled by the
-    brightest value of their type, unless they hold 0 and 1 alone. Other integers are plain numbers.
+    Images have four dimensions, or `is_image` says so. In images, True is ink (one). Integers are divided by the
+    largest number of their type, unless they are only 0 and 1. Other integers are plain numbers.
+
+    Args:
+        name: the name of the values in error messages.
+        values: a tensor, an array or a list.
+        like: gives precision and device. None keeps those of the values.
+        is_image: whether the values are images, whatever their dimensions.
 
     Raises:
-        UserError: if these are no numbers, lie on another device, or are images of an integer type without a scale.
+        UserError: if the values are not numbers, are on another device, or are images of an integer type without a
+            scale.
     """
     tensor = _as_tensor(name, values, like)
     dtype = like.dtype if like is not None else _own_precision(tensor)
@@ -37,10 +48,15 @@ def as_floats(name: str, values: Any, like: Tensor | None, *, is_image: bool = F
 
 
 def as_labels(name: str, values: Any, like: Tensor | None) -> Tensor:
-    """Class indices as int64, on the device of `like`.
+    """Convert class indices to int64.
+
+    Args:
+        name: the name of the labels in error messages.
+        values: a tensor, an array or a list of integers.
+        like: gives the device. None keeps that of the values.
 
     Raises:
-        UserError: if these are no integers, or lie on another device.
+        UserError: if the labels are not integers, or are on another device.
     """
     tensor = _as_tensor(name, values, like)
     refuse_labels_of_another_kind(name, tensor)
@@ -48,10 +64,15 @@ def as_labels(name: str, values: Any, like: Tensor | None) -> Tensor:
 
 
 def as_mask(name: str, values: Any, like: Tensor) -> Tensor:
-    """Booleans on the device of `like`.
+    """Convert a mask to booleans.
+
+    Args:
+        name: the name of the mask in error messages.
+        values: a tensor, an array or a list of booleans.
+        like: gives the device.
 
     Raises:
-        UserError: if these are no booleans, or lie on another device.
+        UserError: if the values are not booleans, or are on another device.
     """
     tensor = _as_tensor(name, values, like)
     if tensor.dtype != torch.bool:
@@ -63,7 +84,15 @@ def as_mask(name: str, values: Any, like: Tensor) -> Tensor:
 
 
 def refuse_labels_of_another_kind(name: str, labels: Tensor) -> None:
-    """Raise UserError unless the labels are integers."""
+    """Refuse labels that are not integers.
+
+    Args:
+        name: the name of the labels in error messages.
+        labels: what is checked.
+
+    Raises:
+        UserError: if the labels are not integers.
+    """
     if labels.is_floating_point() or labels.dtype == torch.bool:
         raise UserError(
             f"{name} holds {type_name(labels)}, but class indices (integers) were expected. "
@@ -72,7 +101,11 @@ def refuse_labels_of_another_kind(name: str, labels: Tensor) -> None:
 
 
 def type_name(tensor: Tensor) -> str:
-    """The type of a tensor's numbers, as users call it."""
+    """The name of a tensor's type, without the prefix "torch.".
+
+    Args:
+        tensor: has the type.
+    """
     return str(tensor.dtype).removeprefix("torch.")
 
 
@@ -92,7 +125,7 @@ def _as_tensor(name: str, values: Any, like: Tensor | None) -> Tensor:
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:
-    """A copy, so that later changes to the array do not reach what was made of it."""
+    """Copy values to an array, so that later changes of the original do not reach the tensor made from it."""
     if isinstance(values, (list, tuple)):
         values = [part.detach().cpu().numpy() if isinstance(part, Tensor) else part for part in values]
     try:

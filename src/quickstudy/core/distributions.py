@@ -1,7 +1,7 @@
-"""Predictions are `torch.distributions`: what all of them share.
+"""Predictions are `torch.distributions`. This module holds what all predictions share.
 
-They demand that a value has the shape of what is predicted. Torch would repeat it along what is missing, so that values
-(T, Q) given to a prediction of (T, Q, 1) had a likelihood of nothing that is meant.
+A value must have the shape of the prediction. Torch would broadcast it: values (T, Q) with a prediction of (T, Q, 1)
+would give a likelihood without meaning.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,13 @@ from quickstudy.core.errors import UserError
 
 
 class _Strict(Distribution):
-    """Refuses values of another shape, whether or not torch's own checks are switched on."""
+    """Refuse values of another shape, whether or not torch's own checks are switched on."""
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log-probability of values of the prediction's own shape, or of several such, which lead.
+        """The log-probability of values.
+
+        Args:
+            value: has the shape of the prediction. Further dimensions may come before it.
 
         Raises:
             UserError: if the value has another shape.
@@ -35,10 +38,10 @@ class StrictIndependent(_Strict, Independent):
 
 
 class StrictMixture(_Strict, MixtureSameFamily):
-    """A `MixtureSameFamily` that refuses values of another shape, and whose parts may do so too."""
+    """A `MixtureSameFamily` that refuses values of another shape. Its parts may do so too."""
 
     def _pad(self, x: Tensor) -> Tensor:
-        """Each value once for each part, not once for all of them as torch has it."""
+        """Repeat each value once for each part. Torch would use one copy for all parts."""
         parts = -1 - self._event_ndims
         shape = list(x.shape)
         shape.insert(len(shape) + parts + 1, self._num_component)
@@ -47,38 +50,51 @@ class StrictMixture(_Strict, MixtureSameFamily):
 
 
 class Ink(Bernoulli):
-    """How likely it is that a pixel is drawn black; grey, between 0 and 1, is an answer too.
+    """The probability that a pixel is black. A value may also be grey, between 0 and 1.
 
-    Of grey ink `log_prob` is what the log-probability is on average if the pixel is drawn black with a probability as
-    high as its ink, and else white: minus the cross-entropy of the two. Of black and white it is that of a `Bernoulli`.
-    Grey ones are no further outcomes, so their probabilities do not add up to one.
+    For a black or white pixel `log_prob` is that of a `Bernoulli`. For a grey pixel it is an average: the pixel is
+    black with a probability equal to its ink, and white otherwise. This is minus the cross-entropy of the two. Grey
+    values are not further outcomes, so their probabilities do not add up to one.
     """
 
     support = constraints.unit_interval  # type: ignore[assignment]
 
 
 def categorical(logits: Tensor) -> Categorical:
-    """A class for each query, from logits (T, Q, N); a logit of −inf rules its class out."""
+    """A prediction of one class for each query.
+
+    Args:
+        logits: (T, Q, N). A logit of −inf excludes its class.
+    """
     # torch's own check of arguments fails where there are none.
     return StrictCategorical(logits=logits, validate_args=None if logits.numel() else False)
 
 
 def independent(numbers: Distribution) -> Independent:
-    """One value of several numbers, from a distribution of each: its last batch dimension is that of the value."""
+    """A prediction of values that consist of several numbers.
+
+    Args:
+        numbers: a distribution of each number. Its last batch dimension becomes the dimension of the value.
+    """
     return StrictIndependent(numbers, 1)
 
 
 def mixture(shares: Categorical, parts: Distribution) -> MixtureSameFamily:
-    """Values from one of several parts, the last batch dimension of which `shares` chooses from."""
+    """A prediction of values that come from one of several parts.
+
+    Args:
+        shares: the probability of each part.
+        parts: the distributions. Their last batch dimension counts the parts.
+    """
     return StrictMixture(shares, parts)
 
 
 @contextmanager
 def unchecked_distributions() -> Iterator[None]:
-    """Switch off argument checks of `torch.distributions`: they cost time in every step of a loop.
+    """Switch off the argument checks of `torch.distributions` in a block. They cost time in every step of a loop.
 
-    Afterwards they are as before, whatever happened to them meanwhile: the first call of `torch.compile` in a process
-    switches them off for good.
+    After the block the setting is the one before it. This matters because the first call of `torch.compile` in a
+    process switches the checks off for good.
     """
     # torch offers a setter for this switch but no getter.
     before = Distribution._validate_args

@@ -1,5 +1,8 @@
-"""Errors that a user can cause, and so can mend."""
+"""Errors that a user can cause and correct."""
 
 
 class UserError(ValueError):
-    """What came, what was expected, what to do. The command line shows it without a traceback."""
+    """An error of the user. Its message says what came, what was expected and what to do.
+
+    The command line shows it without a traceback.
+    """

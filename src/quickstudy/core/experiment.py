@@ -29,12 +29,16 @@ class Experiment:
     """
 
     learner: Learner
+    """The learner that is trained."""
     train: TrainingSource
+    """Draws the tasks of training."""
     validation: TaskSource
+    """Draws the tasks of validation."""
     test: Mapping[str, TaskSource]
     """By title: the rows of the table printed at the end of a training."""
 
     optimisation: Optimisation
+    """How the weights are optimised."""
 
     contents: Callable[[Path | None], Mapping[str, Sequence[str]]] | None = None
     """For your own pictures: digests of the pictures of each part, "train", "validation" and "test". The header of a
@@ -49,6 +53,7 @@ class Experiment:
     validate_every: int = 500
     """Steps between two validations."""
     validation_tasks: int = 200
+    """Tasks of one validation."""
     validate_by: ValidateBy = "queries"
     """Accuracy on queries; accuracy at the 1st, 2nd, … example of each class of a sequence; or log-likelihood of
     values of functions. The weights with the best validation are kept."""
@@ -60,7 +65,7 @@ class Experiment:
     for learners of functions."""
 
     def __post_init__(self) -> None:
-        """Refuse settings with which no training is possible, and give the learner the range of its inputs."""
+        """Refuse settings with which no training is possible, and set the learner's range of inputs."""
         for name in ("validate_every", "validation_tasks"):
             refuse_count(name, getattr(self, name), 1)
         refuse_kind("validate_by", self.validate_by, get_args(ValidateBy))

@@ -26,15 +26,16 @@ class Optimisation:
     learning_rate: float = 1e-3
     """Highest learning rate. It rises over the warm-up, then falls along a half cosine to zero."""
     optimiser: Optimiser = "adam"
-    """Adam; RMSProp with decay 0.95 and momentum 0.9, as recurrent networks were once trained; SGD without momentum."""
+    """Adam, RMSProp with decay 0.95 and momentum 0.9 (usual for older recurrent networks), or SGD without momentum."""
     weight_decay: float = 0.0
-    """Share of each weight that is lost in a step, times the learning rate (AdamW)."""
+    """Each step subtracts this share of each weight, times the learning rate (AdamW)."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises from zero."""
     gradient_clip: float | None = None
     """Largest norm of the whole gradient."""
     average_decay: float | None = None
-    """Decay per step of the exponential moving average of the weights. With an average, the average is kept."""
+    """Decay per step of the exponential moving average of the weights. With an average, a training keeps the
+    averaged weights."""
 
     precision: Precision = "32-true"
     """Precision of the arithmetic in training, by Lightning Fabric's names. Mixed ones keep the weights in 32 bits."""
@@ -54,13 +55,31 @@ class Optimisation:
 
 
 def refuse_count(name: str, count: object, least: int) -> None:
-    """Raise UserError where a setting is no whole number from `least` on."""
+    """Refuse a setting that is not a whole number of a given size or more.
+
+    Args:
+        name: the name of the setting in the error message.
+        count: what was given.
+        least: the lowest number that is valid.
+
+    Raises:
+        UserError: if the setting is invalid.
+    """
     if type(count) is not int or count < least:
         raise UserError(f"{name} = {count!r} was given, but a whole number from {least} was expected.")
 
 
 def refuse_kind(name: str, kind: object, kinds: tuple[str, ...]) -> None:
-    """Raise UserError where a setting is none of these."""
+    """Refuse a setting that is not one of the given kinds.
+
+    Args:
+        name: the name of the setting in the error message.
+        kind: what was given.
+        kinds: the valid kinds.
+
+    Raises:
+        UserError: if the setting is invalid.
+    """
     if kind not in kinds:
         raise UserError(f"{name} = {kind!r} was given, but one of {kinds} was expected.")
 

@@ -1,6 +1,7 @@
-"""Tasks of unequal length in one batch: a mask (T, S) says which of the support's examples are real.
+"""Tasks of unequal length in one batch. A mask (T, S) says which examples of the support are real.
 
-The rest is padding, of which nothing is ever read: it is cut off or overwritten at the door, real examples come first.
+The rest is padding. Its numbers are never read: the checks of the input cut it off or overwrite it, and put the real
+examples first.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,13 @@ State = TypeVar("State")
 
 
 def packed(values: Tensor, mask_TS: Tensor) -> Tensor:
-    """Each task's real examples first, in their order, then zeros: (T, L, …), L the most that a task has."""
+    """Put each task's real examples first, in their order, then zeros: (T, L, …). L is the highest number of real
+    examples.
+
+    Args:
+        values: (T, S, …).
+        mask_TS: True where an example is real.
+    """
     longest = int(mask_TS.sum(dim=1).max()) if mask_TS.numel() else 0
     order_TL = (~mask_TS).int().argsort(dim=1, stable=True)[:, :longest]
     task_T1 = torch.arange(len(mask_TS), device=mask_TS.device)[:, None]
@@ -24,22 +31,37 @@ def packed(values: Tensor, mask_TS: Tensor) -> Tensor:
 
 
 def without_padding(values: Tensor, mask_TS: Tensor | None) -> Tensor:
-    """The values (T, S, …), those of padding zero."""
+    """The values (T, S, …) with zeros in the place of padding.
+
+    Args:
+        values: (T, S, …).
+        mask_TS: True where an example is real. None if all are real.
+    """
     if mask_TS is None:
         return values
     return values.masked_fill(~mask_TS.view(*mask_TS.shape, *[1] * (values.ndim - 2)), 0)
 
 
 def num_real(mask_TS: Tensor | None, num_support: int) -> Tensor | int:
-    """How many real examples each task has, (T,), or all have."""
+    """The number of real examples of each task, (T,), or one number for all tasks if there is no mask.
+
+    Args:
+        mask_TS: True where an example is real. None if all are real.
+        num_support: S, the examples of a task with padding.
+    """
     return num_support if mask_TS is None else mask_TS.sum(dim=1)
 
 
 def adapted_by_size(adapt: Callable[[Tensor, int], State], mask_TL: Tensor) -> State:
-    """One state of all tasks, adapted in groups of as many real examples, for what cannot leave padding out by itself.
+    """Adapt tasks in groups with the same number of real examples, and join the groups to one state.
 
-    `adapt` makes the state of the tasks of an index, of their first examples, so many. Where the groups' leaves differ
-    in their second dimension, the shorter ones begin with zeros.
+    It serves learners that cannot leave padding out themselves. If the leaves of the groups differ in their second
+    dimension, the shorter ones begin with zeros.
+
+    Args:
+        adapt: takes task indices and a number of examples. It returns the state of these tasks after that many
+            examples.
+        mask_TL: True where an example is real. Real examples come first.
     """
     size_T = mask_TL.sum(dim=1)
     groups = [((size_T == size).nonzero().squeeze(1), int(size)) for size in size_T.unique()]

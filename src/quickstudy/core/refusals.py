@@ -1,4 +1,6 @@
-"""What is refused by what tensors hold: another shape, NaN and infinity, numbers beyond a range; and paper for ink."""
+"""Refusals of tensors for what they hold: another shape, NaN, infinity, numbers out of range. A warning of inverted
+images.
+"""
 
 import math
 import warnings
@@ -21,7 +23,16 @@ _PAPER = 0.75
 
 
 def refuse_other_examples(name: str, x: Tensor, expected: Sequence[int] | None) -> None:
-    """Raise UserError unless the examples (T, E, *input) have the shape expected, if any is."""
+    """Refuse examples of another shape.
+
+    Args:
+        name: the name of the examples in the error message.
+        x: examples (T, E, *input).
+        expected: the shape of one input. None if any shape is valid.
+
+    Raises:
+        UserError: if the examples have another shape.
+    """
     found = tuple(x.shape[2:])
     if expected is None or found == tuple(expected):
         return
@@ -42,7 +53,18 @@ def refuse_other_examples(name: str, x: Tensor, expected: Sequence[int] | None) 
 
 @torch.no_grad()
 def refuse_numbers(name: str, x: Tensor, mask: Tensor | None, bounds: Range | None, learner: Learner) -> None:
-    """Raise UserError for numbers that are NaN or infinite, or beyond the bounds. Padding is not looked at."""
+    """Refuse numbers that are NaN, infinite or out of range. Padding is not checked.
+
+    Args:
+        name: the name of the numbers in the error message.
+        x: examples (T, E, …).
+        mask: (T, E), True where an example is real. None if all are real.
+        bounds: lowest and highest valid number. None if any finite number is valid.
+        learner: its class is named in the error message.
+
+    Raises:
+        UserError: if a number is invalid.
+    """
     seen = x if mask is None else x[mask]
     if not seen.numel():
         return
@@ -74,7 +96,13 @@ def _remedy(lowest: float, highest: float) -> str:
 
 @torch.no_grad()
 def warn_of_paper(learner: Learner, x: Tensor, mask: Tensor | None) -> None:
-    """Warn where a support of drawings is so bright that paper must be ink."""
+    """Warn of drawings that are so bright that they are probably inverted: paper 1 and ink 0.
+
+    Args:
+        learner: reads the drawings. Nothing is done in training mode, or if it has no range of inputs.
+        x: the inputs of the support, (T, S, *image).
+        mask: (T, S), True where an example is real. None if all are real.
+    """
     if learner.training or learner.input_range is None:
         return
     low, high = learner.input_range

@@ -1,4 +1,4 @@
-"""What can be done with any learner's state: it is a NamedTuple of tensors, tasks first."""
+"""Functions for the state of any learner, which is a NamedTuple of tensors whose first dimension is the task."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,7 +10,15 @@ State = TypeVar("State")
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
-    """Apply `function` to every tensor of a state, keeping its structure."""
+    """Apply a function to every tensor of a state. The structure stays.
+
+    Args:
+        function: takes a tensor and returns one.
+        state: a state of any learner.
+
+    Raises:
+        TypeError: if the state holds something else than tensors and tuples.
+    """
     mapped: Any
     if isinstance(state, Tensor):
         mapped = function(state)
@@ -23,7 +31,14 @@ def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
 
 
 def leaves(state: Any) -> list[Tensor]:
-    """All tensors of a state, in order."""
+    """All tensors of a state, in order.
+
+    Args:
+        state: a state of any learner.
+
+    Raises:
+        TypeError: if the state holds something else than tensors and tuples.
+    """
     if isinstance(state, Tensor):
         return [state]
     if isinstance(state, tuple):
@@ -32,10 +47,20 @@ def leaves(state: Any) -> list[Tensor]:
 
 
 def select_tasks(state: State, index: Any) -> State:
-    """The state of some of the tasks: `index` is a slice, a list or a tensor of task indices."""
+    """The state of some of the tasks.
+
+    Args:
+        state: a state of any learner.
+        index: a slice, a list or a tensor of task indices.
+    """
     return map_state(lambda leaf: leaf[index], state)
 
 
 def move_state(state: State, device: torch.device | str) -> State:
-    """The same state on another device."""
+    """The same state on another device.
+
+    Args:
+        state: a state of any learner.
+        device: the new device.
+    """
     return map_state(lambda leaf: leaf.to(device), state)

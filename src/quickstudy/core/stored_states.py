@@ -1,4 +1,6 @@
-"""States on disk: safetensors with their structure in the header, never a pickle; and the classes of states."""
+"""States on disk, as safetensors with the structure in the header and without pickle. A registry of the classes of
+states.
+"""
 
 import json
 from pathlib import Path
@@ -19,9 +21,12 @@ Class = TypeVar("Class", bound=type)
 
 
 def register_state(state_class: Class) -> Class:
-    """Let states of a NamedTuple class be stored: by `save_state`, and by `torch.save` for `torch.load` as it is.
+    """Register the class of a state, so that `save_state` and `torch.load` accept it.
 
-    A decorator for your own learner's state, or to be called.
+    You can use it as a decorator of your own learner's state, or call it.
+
+    Args:
+        state_class: a NamedTuple class.
     """
     _CLASSES[_name(state_class)] = state_class
     torch.serialization.add_safe_globals([state_class])
@@ -29,10 +34,15 @@ def register_state(state_class: Class) -> Class:
 
 
 def save_state(path: Path | str, state: Any) -> None:
-    """Write a state to a file, which appears whole or not at all.
+    """Write a state to a file. If writing fails, no partial file is left.
+
+    Args:
+        path: the file to write.
+        state: a state of a registered class.
 
     Raises:
-        UserError: if the state is of a class that is not registered, or the file cannot be written.
+        UserError: if the class of the state is not registered.
+        OSError: if the file cannot be written.
     """
     structure = _structure(state)
     tensors = {str(index): leaf.detach().clone() for index, leaf in enumerate(leaves(state))}
@@ -40,7 +50,10 @@ def save_state(path: Path | str, state: Any) -> None:
 
 
 def load_state(path: Path | str) -> Any:
-    """The state in a file of `save_state`, its tensors on the CPU.
+    """Read a state from a file of `save_state`. Its tensors are on the CPU.
+
+    Args:
+        path: the file to read.
 
     Raises:
         UserError: if there is no such file, it is damaged or holds something else, or the class of the state is not
@@ -63,7 +76,9 @@ def _name(state_class: type) -> str:
 
 
 def _structure(state: Any) -> Any:
-    """ "tensor", or the class's name and the structures of its parts; of a plain tuple the name is "tuple"."""
+    """The structure of a state: "tensor", or a name and the structures of the parts. The name of a plain tuple is
+    "tuple".
+    """
     if isinstance(state, Tensor):
         return "tensor"
     if not isinstance(state, tuple):
@@ -78,7 +93,9 @@ def _structure(state: Any) -> Any:
 
 
 def _rebuilt(structure: Any, tensors: dict[str, Tensor], first: int) -> tuple[Any, int]:
-    """The state of a structure, whose tensors are numbered from `first`; and the number after its last."""
+    """Rebuild the state of a structure from tensors numbered from `first`. Return it and the number after its last
+    tensor.
+    """
     if structure == "tensor":
         return tensors[str(first)], first + 1
     name, inner = structure

@@ -1,4 +1,4 @@
-"""Distributions over tasks: they take arrays and give `Tasks`."""
+"""Distributions over tasks. They take arrays and give `Tasks`."""
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion

@@ -1,8 +1,9 @@
-"""Large random changes of drawings: about as far as two people's drawings of one character lie apart.
+"""Large random changes of drawings, about as large as the difference between two people's drawings of one character.
 
-A slant, another shape of the whole and a smooth random displacement of its parts, the "elastic deformation" of
-Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis"
-(ICDAR 2003): all in one look-up per pixel. Then the pen is heavier or lighter, and a piece may be missing.
+A drawing is slanted, stretched, turned, moved and distorted by a smooth random displacement: the "elastic distortion"
+of Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis"
+(ICDAR 2003). All this takes one interpolation per pixel. Then the strokes get lighter or heavier, and a piece may be
+erased.
 """
 
 import math
@@ -17,35 +18,46 @@ from quickstudy.tasks.scale import read_images
 
 
 class Augmentation(NamedTuple):
-    """How far a drawing may change; uniform up to its bound, either way, where nothing else is said."""
+    """How much a drawing may change. A change is uniform from minus its bound to its bound, unless its text differs."""
 
     degrees: float = 20.0
-    """Rotation."""
+    """Rotation, in degrees."""
     shift: float = 2.0
-    """Pixels, along each axis."""
+    """Shift along each axis, in pixels."""
     scale: float = 0.25
-    """Share by which the whole grows or shrinks: the logarithm is uniform, so that both are as likely."""
+    """Share by which the drawing grows or shrinks. The logarithm is uniform, so that both are equally likely."""
     stretch: float = 0.25
-    """The same of its width against its height."""
+    """Share by which the width changes against the height. The logarithm is uniform."""
     shear: float = 0.3
-    """Pixels to the right for each pixel down."""
+    """Shear: pixels to the right for each pixel down."""
     displacement: float = 1.5
-    """Pixels, standard deviation along each axis, by which each part moves away from the others."""
+    """Standard deviation of the elastic displacement along each axis, in pixels."""
     parts: int = 4
-    """Points along each axis that move on their own; between them the displacement is smooth."""
+    """Random displacements along each axis. The displacement is smooth between them."""
     pen: float = 0.5
-    """Ink is raised to a power whose logarithm is uniform up to this: grey edges fade, or fill."""
+    """Each number is raised to a power whose logarithm is uniform up to this bound. So strokes get lighter or
+    heavier."""
     erased: float = 0.0
-    """Largest side of a missing rectangle, as a share of the image's."""
+    """Largest side of an erased rectangle, as a share of the image's side."""
 
     def times(self, strength: float) -> Self:
-        """Every bound times this; as many parts."""
+        """Multiply every bound, but not the number of parts.
+
+        Args:
+            strength: the factor.
+        """
         bounds = {name: strength * bound for name, bound in self._asdict().items() if name != "parts"}
         return self._replace(**bounds)
 
 
 def augment_images(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Change each image of (B, C, H, W) by itself; what comes in from outside is empty."""
+    """Change each image by its own random change. What enters from outside of the image is empty.
+
+    Args:
+        images: (B, C, H, W), floats from 0 to 1.
+        augmentation: how much an image may change.
+        generator: the source of random numbers.
+    """
     count, _, height, width = images.shape
     affine = F.affine_grid(_matrices(images, augmentation, generator), [count, 1, height, width], align_corners=False)
     changed = F.grid_sample(images, affine + _displacements(images, augmentation, generator), align_corners=False)
@@ -58,15 +70,24 @@ def augment_images(images: Tensor, augmentation: Augmentation, generator: torch.
 
 
 def warped_classes(images: Tensor, copies: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Every class as it is, then `copies` times with all its drawings changed alike: another character, drawn by the
-    same hands, and a class of its own.
+    """Add warped copies of every class, as further classes.
 
-    Images (C, E, H, W) of classes and examples become ((1 + copies) C, E, H, W), of the same type. Booleans and
-    integers that are only 0 and 1 become bytes from 0 to 255, as a warped drawing has grey pixels.
+    All drawings of a warped copy have the same change, so it is like another character by the same people. Booleans,
+    and integers that are only 0 and 1, become bytes from 0 to 255, because a warped drawing has grey pixels.
+
+    Args:
+        images: (C, E, H, W), classes and their examples.
+        copies: warped copies of each class.
+        augmentation: how much a copy may change.
+        generator: the source of random numbers.
+
+    Returns:
+        Classes ((1 + copies) C, E, H, W): first all classes without a change, then the copies.
 
     Raises:
-        UserError: if there are fewer copies than none, or a bound of the augmentation is none, or the images' numbers
-            do not say how bright white is.
+        UserError: if `copies` is not a whole number from 0, a bound of the augmentation is invalid, or the numbers of
+            the
+            images do not say which number is white.
     """
     if copies < 0:
         raise UserError(f"copies = {copies} was given, but a whole number from 0 was expected.")
@@ -83,7 +104,9 @@ def warped_classes(images: Tensor, copies: int, augmentation: Augmentation, gene
 
 
 def _matrices(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """(B, 2, 3): where to look for what is to be seen at a place, in units of half an image, rows x, y."""
+    """Affine maps (B, 2, 3) from a place in the result to a place in the image, in units of half an image, rows x,
+    y.
+    """
     count, _, height, width = images.shape
     turn, right, down, growth, stretch, shear = _either_way((6, count), images, generator)
     angle = turn * math.radians(augmentation.degrees)
@@ -101,7 +124,7 @@ def _matrices(images: Tensor, augmentation: Augmentation, generator: torch.Gener
 
 
 def _displacements(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """(B, H, W, 2): a random vector at each of a few points, and smoothly in between, in units of half an image."""
+    """Displacements (B, H, W, 2): random at a few points and smooth between them, in units of half an image."""
     count, _, height, width = images.shape
     parts = augmentation.parts
     moves_B2PP = torch.randn(count, 2, parts, parts, generator=generator, device=images.device, dtype=images.dtype)
@@ -112,14 +135,14 @@ def _displacements(images: Tensor, augmentation: Augmentation, generator: torch.
 
 
 def _bumps(side: int, parts: int, like: Tensor) -> Tensor:
-    """(side, parts): how much each point's move counts at each pixel; squares sum to one, so deviations stay."""
+    """Weights (side, parts) of each part's move at each pixel. Their squares sum to one, so that deviations stay."""
     place = (torch.arange(side, device=like.device, dtype=like.dtype) + 0.5) * (parts / side)
     centre = torch.arange(parts, device=like.device, dtype=like.dtype) + 0.5
     return F.normalize((-(place[:, None] - centre).square()).exp(), dim=1)
 
 
 def _outside_of_rectangles(images: Tensor, largest: float, generator: torch.Generator) -> Tensor:
-    """(B, 1, H, W): zero inside a random rectangle, one elsewhere."""
+    """A mask (B, 1, H, W): zero inside a random rectangle, one elsewhere."""
     count, _, height, width = images.shape
     sides, centres = torch.rand(2, 2, count, 1, generator=generator, device=images.device, dtype=images.dtype)
     inside = []
@@ -135,7 +158,14 @@ def _either_way(shape: tuple[int, ...], like: Tensor, generator: torch.Generator
 
 
 def refuse_augmentation(augmentation: Augmentation) -> None:
-    """Raise UserError where a bound is none."""
+    """Refuse an augmentation with an invalid bound.
+
+    Args:
+        augmentation: what is checked.
+
+    Raises:
+        UserError: if a bound is invalid.
+    """
     for name, bound in augmentation._asdict().items():
         least, most = (1 if name == "parts" else 0), (1 if name == "erased" else math.inf)
         if not least <= bound <= most:

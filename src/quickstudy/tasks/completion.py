@@ -1,4 +1,4 @@
-"""Images as functions: from a pixel's place to its intensity, of which some values are given and the others asked for.
+"""Images as functions from the place of a pixel to its intensity. Some pixels are given, and others are predicted.
 
 Garnelo et al., "Conditional Neural Processes" (ICML 2018), section 4.2. The papers call the given pixels context.
 
@@ -20,30 +20,33 @@ from quickstudy.tasks.scale import Scaled, read_batch, read_images
 
 
 class CompletionLayout(NamedTuple):
-    """Which pixels of an image are given, and which are asked for."""
+    """Which pixels of an image are the support and which are the queries."""
 
     support: Count = (1, 300)
-    """Pixels that are given, none among them; drawn for each batch."""
+    """Support pixels. There may be none. A range is drawn from for each batch."""
     queries: int | None = None
-    """Pixels that are asked for, at random among the others; or all the others."""
+    """Queries, at random among the other pixels. None for all other pixels."""
     order: Literal["random", "from the top"] = "random"
-    """Whether the given pixels lie anywhere, or are the first ones row by row."""
+    """Whether the support lies anywhere, or is the first pixels row by row."""
     predicts_support: bool = False
-    """Ask for the given pixels too, as the loss of neural processes does."""
+    """Make the support pixels queries too, as the loss of neural processes does."""
     jitter: Jitter | Augmentation | None = None
-    """Small random movements of every image."""
+    """Random changes of every image: small movements, or elastic distortion."""
 
 
 class Completion:
-    """Every task is an image, drawn from (N, H, W) or (N, C, H, W); bytes are read as 0 to 1, other types as
-    `quickstudy.tasks.scale` says.
+    """Tasks that are images: each task is the completion of one image.
 
-    Places are (row, column) of a pixel's middle, the image's sides being one long; values are its C intensities.
-    Without a layout, one pixel is given to half of them.
+    Inputs are the places (row, column) of pixel centres, where a side of the image has length one. Values are the C
+    intensities of a pixel. Without a layout, the support has from one pixel to half of the pixels.
+
+    Args:
+        images: (N, H, W) or (N, C, H, W). Bytes become 0 to 1. `quickstudy.tasks.scale` describes other types.
+        layout: which pixels are support and queries.
 
     Raises:
-        UserError: if the images are none, or have too few pixels for the layout, or their numbers do not say how bright
-            white is.
+        UserError: if there are no images, they have too few pixels for the layout, or the numbers of
+            the images do not say which number is white.
     """
 
     def __init__(self, images: Tensor | np.ndarray, layout: CompletionLayout | None = None) -> None:
@@ -58,12 +61,12 @@ class Completion:
 
     @property
     def device(self) -> torch.device:
-        """Where the images are, and so where the tasks are made."""
+        """The device of the images, on which tasks are made."""
         return self.images.device
 
     @property
     def draws_by_batch(self) -> bool:
-        """Whether the tasks of a batch share something that was drawn, such as a number of pixels."""
+        """Whether the tasks of a batch share a random choice: a number of pixels."""
         return is_drawn(self.layout.support)
 
     @property
@@ -73,21 +76,41 @@ class Completion:
         return height, width
 
     def to(self, device: torch.device | str) -> Self:
-        """The same images, on another device."""
+        """The same images on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.images.to(device), self.layout)
 
     def with_layout(self, layout: CompletionLayout) -> Self:
-        """The same images, with other pixels given and asked for."""
+        """The same images with another choice of pixels.
+
+        Args:
+            layout: which pixels are support and queries.
+
+        Raises:
+            UserError: if the images have too few pixels for the layout.
+        """
         return type(self)(self.images, layout)
 
     def showing(self, count: int) -> Self:
-        """The same images with so many pixels given, in the same order, and all of them asked for."""
+        """The same images with another number of support pixels, in the same order. All pixels are queries.
+
+        Args:
+            count: how many pixels are the support.
+        """
         return self.with_layout(self.layout._replace(support=count, queries=None, predicts_support=True))
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks: support_x (T, S, 2), support_y (T, S, C), and Q queries likewise.
 
-        The same generator state draws the same images, and of fewer pixels the first of more.
+        The same state of the generator gives the same images. The support of a smaller count is the start of the
+        support of a larger one.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
         """
         num_support = draw_count(self.layout.support, generator)
         values_TPC = self._images(num_tasks, generator).flatten(2).transpose(1, 2)
@@ -100,12 +123,12 @@ class Completion:
         return Tasks(places_TPD[:, given], ordered_TPC[:, given], places_TPD[:, asked], ordered_TPC[:, asked])
 
     def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
-        """(T, C, H, W)."""
+        """Draw the images (T, C, H, W) of the tasks."""
         index_T1 = torch.randint(len(self.images), (num_tasks, 1), generator=generator, device=self.device)
         return gather_images(Scaled(self.images, self.scale), index_T1, self.layout.jitter, generator).squeeze(1)
 
     def _order(self, num_tasks: int, generator: torch.Generator) -> Tensor:
-        """(T, P): the pixels of each image, those that are given first, those that are not asked for last."""
+        """The pixels of each image, (T, P): the support first, those that are not predicted last."""
         height, width = self.grid
         shape = (num_tasks, height * width)
         if self.layout.order == "random":
@@ -114,9 +137,17 @@ class Completion:
 
 
 class GeneratedCompletion(Completion):
-    """The same of images made on the spot, never the same twice.
+    """Tasks that are images made by a program, new ones for every batch.
 
-    `draw(N, generator)` makes N images (N, H, W) or (N, C, H, W) of this `grid` on the generator's device.
+    Args:
+        draw: takes a number of images and a generator. It returns images (N, H, W) or (N, C, H, W) on the generator's
+            device.
+        grid: rows and columns of an image.
+        layout: which pixels are support and queries.
+        device: the device on which tasks are made.
+
+    Raises:
+        UserError: if the images have too few pixels for the layout.
     """
 
     def __init__(
@@ -130,11 +161,22 @@ class GeneratedCompletion(Completion):
         super().__init__(torch.zeros(1, *grid, device=device), layout)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same, made on another device."""
+        """The same tasks, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.draw, self.grid, self.layout, device)
 
     def with_layout(self, layout: CompletionLayout) -> Self:
-        """The same images, with other pixels given and asked for."""
+        """The same images with another choice of pixels.
+
+        Args:
+            layout: which pixels are support and queries.
+
+        Raises:
+            UserError: if the images have too few pixels for the layout.
+        """
         return type(self)(self.draw, self.grid, layout, self.device)
 
     def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
@@ -144,7 +186,12 @@ class GeneratedCompletion(Completion):
 
 
 def pixel_places(grid: tuple[int, int], like: Tensor) -> Tensor:
-    """(P, 2): row and column of the middle of each pixel, row by row, the image's sides being one long."""
+    """Row and column of each pixel's centre, row by row, (P, 2). A side of the image has length one.
+
+    Args:
+        grid: rows and columns of an image.
+        like: gives precision and device.
+    """
     rows, columns = ((torch.arange(side, device=like.device, dtype=like.dtype) + 0.5) / side for side in grid)
     return torch.cartesian_prod(rows, columns)
 

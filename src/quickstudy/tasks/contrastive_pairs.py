@@ -1,8 +1,8 @@
-"""Two views of one drawing: a task whose classes are the drawings themselves, so that nobody need label them.
+"""Two views of each drawing: a task whose classes are the drawings themselves, so that no labels are necessary.
 
-The batch of Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations" (ICML 2020),
-section 2.1, as a task like any other: of B drawings the first views are the support of a B-way 1-shot task, the
-second views its queries. So `forward(tasks)` trains on it, and which classes the drawings are of is never asked.
+The batch of Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations" (ICML 2020), section
+2.1, as an ordinary task. The first views of B drawings are the support of a B-way 1-shot task, and the second views are
+its queries. So `forward(tasks)` trains on it. The classes of the drawings are not used.
 """
 
 from typing import Self
@@ -18,14 +18,18 @@ from quickstudy.tasks.scale import Scaled, read_images
 
 
 class ContrastivePairs:
-    """Tasks of `pairs` drawings, each changed at random once for the support and once for the queries.
+    """Tasks of two views of each drawing: one random change for the support, another for the queries.
 
-    `drawings` is (D, H, W) or (D, channels, H, W), of whatever classes. Numbers are read as `quickstudy.tasks.scale`
-    says: bytes as 0 to 1.
+    Args:
+        drawings: (D, H, W) or (D, channels, H, W), of any classes. Bytes become 0 to 1. `quickstudy.tasks.scale`
+            describes
+            other types.
+        pairs: B, the drawings of a task.
+        augmentation: how much a view may change.
 
     Raises:
-        UserError: if a task could not have two drawings to tell apart, or there are too few for it, or a bound of the
-            augmentation is none, or the drawings' numbers do not say how bright white is.
+        UserError: if a task has fewer than two drawings, there are too few drawings for a task, a bound of the
+            augmentation is invalid, or the numbers of the drawings do not say which number is white.
     """
 
     def __init__(
@@ -38,17 +42,25 @@ class ContrastivePairs:
 
     @property
     def device(self) -> torch.device:
-        """Where the drawings are, and so where the tasks are made."""
+        """The device of the drawings, on which tasks are made."""
         return self.drawings.device
 
     def to(self, device: torch.device | str) -> Self:
-        """The same pairs, with the drawings on another device."""
+        """The same pairs, with the drawings on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.drawings.to(device), self.pairs, self.augmentation)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
-        """Draw tasks: support_x and query_x (T, B, channels, H, W), where both views of a drawing have one label.
+        """Draw tasks: support_x and query_x (T, B, channels, H, W). Both views of a drawing have one label.
 
-        A label is a drawing's place in its task, from 0 to B − 1: it says which views belong together and no more.
+        A label is the place of a drawing in its task, from 0 to B − 1. It says only which views belong together.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
         """
         index_TB = draw_distinct(num_tasks, self.pairs, len(self.drawings), generator)
         drawn = gather_images(Scaled(self.drawings, self.scale), index_TB, None, generator)

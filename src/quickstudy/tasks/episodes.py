@@ -1,7 +1,7 @@
 """N-way K-shot episodes (Vinyals et al., 2016), drawn for a whole batch of tasks at once.
 
-A Generator in, the same tasks out. Images stay where they are, as bytes; only those drawn are
-gathered, in one index, and turned into floats. There is no loop over tasks, classes or images.
+The same state of the generator gives the same tasks. Images stay on their device, as bytes. Only those that a batch
+needs are gathered, in one index, and turned into floats. There is no loop over tasks, classes or images.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,16 +28,19 @@ from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images, t
 
 
 class Episodes:
-    """Tasks over a fixed set of classes.
+    """Episodes from a fixed set of classes.
 
-    `images` is (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples.
-    Bytes are read as 0 to 1, other numbers as `quickstudy.tasks.scale` says. `groups` (C,) gives each class a
-    group, such as its alphabet; then all classes of a task come from one group. `num_examples` (C,) says how
-    many of the E examples are real where classes differ.
+    Args:
+        images: (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples. Bytes become 0
+            to 1.
+            `quickstudy.tasks.scale` describes other types.
+        layout: ways, shots and queries of an episode.
+        groups: (C,), the group of each class, for example its alphabet. Then all classes of a task come from one group.
+        num_examples: (C,), how many of the E examples of each class are real.
 
     Raises:
-        UserError: if the classes or their examples are too few for the episodes asked for, or the images' numbers do
-            not say how bright white is.
+        UserError: if there are too few classes or examples for the layout, or the numbers of the images do not say
+            which number is white.
     """
 
     def __init__(
@@ -59,16 +62,20 @@ class Episodes:
 
     @property
     def device(self) -> torch.device:
-        """Where the images are, and so where the tasks are made."""
+        """The device of the images, on which tasks are made."""
         return self.images.device
 
     @property
     def draws_by_batch(self) -> bool:
-        """Whether the tasks of a batch share something that was drawn: the number of their classes or shots."""
+        """Whether the tasks of a batch share a random choice: the number of classes or shots."""
         return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same episodes, with the images on another device."""
+        """The same episodes, with the images on another device.
+
+        Args:
+            device: the new device.
+        """
         moved = object.__new__(type(self))
         moved.__dict__ = {name: _moved(value, device) for name, value in vars(self).items()}
         return moved
@@ -77,14 +84,24 @@ class Episodes:
         """Draw tasks: support_x (T, N·K, *image), support_y (T, N·K), and N·Q queries likewise.
 
         Within each task the examples come in random order.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
         """
         assignment = self._assignment(num_tasks, generator)
         return gather_tasks(Scaled(self.images.flatten(0, 1), self.scale), assignment, self.layout.jitter, generator)
 
     def sample_in_parts(self, num_tasks: int, generator: torch.Generator, most_bytes: int) -> Iterator[Tasks]:
-        """The tasks that `sample` would draw, as many at a time as have images of so many bytes, one at least.
+        """Draw the tasks that `sample` would draw, in parts of limited size. A part has one task or more.
 
-        Tasks whose images are changed at random come all at once, and so do those of a subclass with its own `sample`.
+        If images are changed at random, all tasks come in one part. So do the tasks of a subclass with its own
+        `sample`.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+            most_bytes: how many bytes the images of a part may have.
         """
         if getattr(self.sample, "__func__", None) is not Episodes.sample:
             yield self.sample(num_tasks, generator)
@@ -97,7 +114,7 @@ class Episodes:
             yield gather_tasks(images, Assignment(*fields), self.layout.jitter, generator)
 
     def _assignment(self, num_tasks: int, generator: torch.Generator) -> Assignment:
-        """Which examples the tasks are made of."""
+        """Choose the examples of the tasks."""
         ways = draw_count(self.layout.ways, generator)
         shots = draw_shots(self.layout.shots, ways, generator)
         classes_TN = self._draw_classes(num_tasks, ways, generator)
@@ -142,9 +159,16 @@ class Episodes:
 
 
 class GeneratedEpisodes:
-    """Tasks over classes made on the spot, never the same twice.
+    """Episodes from classes made by a program, new ones for every batch.
 
-    `draw(C, E, generator)` makes E examples each of C new classes, as (C, E, H, W) on the generator's device.
+    Args:
+        draw: takes C, E and a generator. It returns E examples each of C new classes, (C, E, H, W), on the generator's
+            device.
+        layout: ways, shots and queries of an episode.
+        device: the device on which tasks are made.
+
+    Raises:
+        UserError: if the layout is invalid.
     """
 
     def __init__(
@@ -160,20 +184,29 @@ class GeneratedEpisodes:
 
     @property
     def device(self) -> torch.device:
-        """Where the tasks are made."""
+        """The device on which tasks are made."""
         return self._device
 
     @property
     def draws_by_batch(self) -> bool:
-        """Whether the tasks of a batch share something that was drawn: the number of their classes or shots."""
+        """Whether the tasks of a batch share a random choice: the number of classes or shots."""
         return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
 
     def to(self, device: torch.device | str) -> "GeneratedEpisodes":
-        """The same episodes, made on another device."""
+        """The same episodes, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return GeneratedEpisodes(self.draw, self.layout, device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
-        """Draw tasks, as `Episodes.sample` does."""
+        """Draw tasks, as `Episodes.sample` does.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
         ways = draw_count(self.layout.ways, generator)
         shots = draw_shots(self.layout.shots, ways, generator)
         each = max(shots) + self.layout.queries
@@ -184,7 +217,10 @@ class GeneratedEpisodes:
 
 
 def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
-    """Every class turned by 0, 90, 180 and 270 degrees, as classes of their own: (4 C, E, …, H, W).
+    """Add every class turned by 90, 180 and 270 degrees, as further classes: (4 C, E, …, H, W).
+
+    Args:
+        images: (C, E, …, H, W), classes and their examples.
 
     Raises:
         UserError: if the images are not square.
@@ -196,13 +232,17 @@ def rotated_classes(images: Tensor | np.ndarray) -> Tensor:
 
 
 def mirrored_classes(images: Tensor | np.ndarray) -> Tensor:
-    """Every class and its mirror image, as classes of their own: (2 C, E, …, H, W)."""
+    """Add the mirror image of every class, as further classes: (2 C, E, …, H, W).
+
+    Args:
+        images: (C, E, …, H, W), classes and their examples.
+    """
     upright = turnable(images)
     return torch.cat([upright, upright.flip(-1)])
 
 
 def _group_table(groups: Tensor, ways: int) -> tuple[Tensor, Tensor]:
-    """Classes of each group that is large enough, padded, (G, M); and the groups' sizes, (G,)."""
+    """The classes of each group that is large enough, padded, (G, M), and the sizes of the groups, (G,)."""
     names, sizes = groups.unique(return_counts=True)
     names = names[sizes >= ways]
     if len(names) == 0:

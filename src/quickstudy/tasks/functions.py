@@ -1,7 +1,7 @@
-"""Tasks that are functions: some points with their values, and further points whose values are asked for.
+"""Tasks that are functions: the support is some points with their values, the queries are further points.
 
-The literature of neural processes calls the support context and the queries targets. All of a batch is drawn at once,
-and the same generator state draws the same functions.
+The literature of neural processes calls the support context and the queries targets. A whole batch is drawn at once,
+and the same state of the generator gives the same functions.
 
 Letters: T tasks, P points of a task, D numbers of an input, Y of a value.
 """
@@ -19,31 +19,35 @@ from quickstudy.tasks.sampling import Count, draw_count, highest, is_drawn, lowe
 
 
 class PointLayout(NamedTuple):
-    """Where and how many the points of a function are."""
+    """How many points a function has, and where they are."""
 
     support: Count = (3, 9)
-    """Points whose values are given, none among them; drawn for each batch."""
+    """Support points. There may be none. A range is drawn from for each batch."""
     queries: Count = (2, 9)
-    """Points whose values are asked for; drawn for each batch."""
+    """Query points. A range is drawn from for each batch."""
     low: float = -2.0
-    """Inputs are uniform from here …"""
+    """Lowest input. Inputs are uniform in each of their dimensions."""
     high: float = 2.0
-    """… to here, in each of their dimensions."""
+    """Highest input."""
     inputs: int = 1
-    """Numbers of an input."""
+    """D, the numbers of an input."""
     predicts_support: bool = False
-    """Ask for the support's values too, as the loss of neural processes does."""
+    """Make the support points queries too, as the loss of neural processes does."""
     asked: tuple[float, float] | None = None
-    """Queries are uniform between these instead, such as beyond the support."""
+    """Lowest and highest input of queries, for example beyond the support. None for those of the support."""
     evenly: bool = False
-    """Queries stand at even distances from end to end instead, such as for a picture's curves."""
+    """Place the queries at equal distances from end to end, for example to plot curves."""
 
 
 class Functions(ABC):
-    """Functions drawn at random, and points on them drawn at random.
+    """Random functions with random points on them.
+
+    Args:
+        layout: how many points there are, and where.
+        device: the device on which tasks are made.
 
     Raises:
-        UserError: if the layout cannot be drawn.
+        UserError: if the layout is invalid.
     """
 
     def __init__(self, layout: PointLayout | None = None, device: torch.device | str = "cpu") -> None:
@@ -53,16 +57,23 @@ class Functions(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the tasks are made."""
+        """The device on which tasks are made."""
         return self._device
 
     @property
     def draws_by_batch(self) -> bool:
-        """Whether the tasks of a batch share something that was drawn, such as a number of points."""
+        """Whether the tasks of a batch share a random choice: a number of points."""
         return is_drawn(self.layout.support) or is_drawn(self.layout.queries)
 
     def with_layout(self, layout: PointLayout) -> Self:
-        """The same functions, with other points on them. Raises as the constructor does."""
+        """The same functions with other points.
+
+        Args:
+            layout: how many points there are, and where.
+
+        Raises:
+            UserError: if the layout is invalid.
+        """
         _refuse(layout)
         other = copy.copy(self)
         other.layout = layout
@@ -70,14 +81,23 @@ class Functions(ABC):
 
     @abstractmethod
     def to(self, device: torch.device | str) -> Self:
-        """The same functions, made on another device."""
+        """The same functions, made on another device.
+
+        Args:
+            device: the new device.
+        """
 
     @abstractmethod
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
-        """Draw tasks: support_x (T, S, D), support_y (T, S, Y), and Q queries likewise."""
+        """Draw tasks: support_x (T, S, D), support_y (T, S, Y), and Q queries likewise.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
 
     def _points(self, num_tasks: int, generator: torch.Generator) -> tuple[Tensor, int]:
-        """All points of every task, and how many of them are the support."""
+        """Draw all points of every task. Return them and how many are the support."""
         layout = self.layout
         num_support, num_queries = (draw_count(count, generator) for count in (layout.support, layout.queries))
         shape = (num_tasks, num_support + num_queries, layout.inputs)
@@ -95,7 +115,17 @@ class Functions(ABC):
 
 
 class Sinusoids(Functions):
-    """y = a sin(x − b), with uniform amplitudes a and phases b: Finn et al. (2017), section 5.1, x from −5 to 5."""
+    """y = a sin(x − b), with uniform amplitudes a and phases b: Finn et al. (2017), section 5.1, x from −5 to 5.
+
+    Args:
+        layout: how many points there are, and where.
+        device: the device on which tasks are made.
+        amplitudes: lowest and highest a.
+        phases: lowest and highest b, in radians.
+
+    Raises:
+        UserError: if the layout is invalid.
+    """
 
     def __init__(
         self,
@@ -109,11 +139,20 @@ class Sinusoids(Functions):
         self.amplitudes, self.phases = amplitudes, phases
 
     def to(self, device: torch.device | str) -> Self:
-        """The same functions, made on another device."""
+        """The same functions, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.layout, device, amplitudes=self.amplitudes, phases=self.phases)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
-        """Draw tasks: a wave for each, with values of as many numbers as its inputs have."""
+        """Draw tasks, one wave for each. A value has as many numbers as an input.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
         x_TPD, num_support = self._points(num_tasks, generator)
         amplitude_T11, phase_T11 = (
             draw_between(num_tasks, bounds, generator)[:, None, None] for bounds in (self.amplitudes, self.phases)
@@ -126,7 +165,13 @@ def _stretched(unit: Tensor, low: float, high: float) -> Tensor:
 
 
 def draw_between(num_tasks: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """A number (T,) for each task, uniform between two."""
+    """Draw a uniform number for each task, (T,).
+
+    Args:
+        num_tasks: T, the tasks.
+        bounds: lowest and highest number.
+        generator: the source of random numbers.
+    """
     least, most = bounds
     return least + (most - least) * torch.rand(num_tasks, generator=generator, device=generator.device)
 

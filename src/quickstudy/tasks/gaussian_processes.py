@@ -1,4 +1,4 @@
-"""Functions drawn from Gaussian processes, exactly, and what is to be known of them.
+"""Functions drawn exactly from Gaussian processes, with their exact predictions.
 
 Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapter 2; equation numbers are theirs.
 
@@ -19,13 +19,19 @@ _NEVER_SINGULAR = 1e-8  # Added to the variance of a function's values: two poin
 
 
 class GaussianProcesses(Functions):
-    """Functions whose values are jointly normal, with a kernel drawn for each task.
+    """Functions whose values are jointly normal. Each task draws its own kernel.
 
-    Every value is observed with normal `noise` of this standard deviation, queries' values too. All is computed in
-    float64, since covariances of close points are nearly singular, and handed out in float32.
+    Every value has normal noise, also the values of queries. The computation is in float64, because covariances of
+    close points are nearly singular. The tasks are float32.
+
+    Args:
+        layout: how many points there are, and where.
+        kernels: draws a kernel for each task.
+        noise: standard deviation of the noise. A range is drawn from for each task.
+        device: the device on which tasks are made.
 
     Raises:
-        UserError: if the layout cannot be drawn, or the noise is not positive.
+        UserError: if the layout is invalid, or the noise is not positive.
     """
 
     def __init__(
@@ -43,15 +49,29 @@ class GaussianProcesses(Functions):
             raise UserError(f"noise = {noise} was given, but a standard deviation above zero was expected.")
 
     def to(self, device: torch.device | str) -> Self:
-        """The same functions, made on another device."""
+        """The same functions, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.layout, self.kernels, noise=self.noise, device=device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
-        """Draw tasks: support_x (T, S, D), support_y (T, S, 1), and Q queries likewise."""
+        """Draw tasks: support_x (T, S, D), support_y (T, S, 1), and Q queries likewise.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
         return self._sample(num_tasks, generator)[0]
 
     def sample_with_oracle(self, num_tasks: int, generator: torch.Generator) -> tuple[Tasks, Oracle]:
-        """The same tasks, and what is to be known of their values (T, Q) given each task's own kernel and noise."""
+        """Draw the same tasks, and the exact predictions of their values (T, Q) given each task's kernel and noise.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
         tasks, kernel, noise_T = self._sample(num_tasks, generator)
         nothing = tasks._replace(support_x=tasks.support_x[:, :0], support_y=tasks.support_y[:, :0])
         return tasks, Oracle(posterior(kernel, noise_T, tasks), posterior(kernel, noise_T, nothing))
@@ -67,13 +87,24 @@ class GaussianProcesses(Functions):
 
 
 def noisy(covariance_TPP: Tensor, noise_T: Tensor) -> Tensor:
-    """Covariances of observed values: K + σ² I."""
+    """Covariances of observed values: K + σ² I.
+
+    Args:
+        covariance_TPP: K, the covariances of values without noise.
+        noise_T: σ, the standard deviation of each task's noise.
+    """
     variance_T1 = (noise_T.square() + _NEVER_SINGULAR)[:, None].to(covariance_TPP)
     return covariance_TPP + torch.diag_embed(variance_T1.expand(covariance_TPP.shape[:2]))
 
 
 def posterior(kernel: Kernel, noise_T: Tensor, tasks: Tasks) -> Independent:
-    """What the support says of each query's value by itself (eqs. 2.22 to 2.24), the query's own noise included."""
+    """The prediction of each query's value given the support (eqs. 2.22 to 2.24), with the query's noise.
+
+    Args:
+        kernel: the kernel of each task.
+        noise_T: the standard deviation of each task's noise.
+        tasks: support and queries.
+    """
     support_TSD, query_TQD = tasks.support_x.double(), tasks.query_x.double()
     factor_TSS = torch.linalg.cholesky(noisy(kernel(support_TSD, support_TSD), noise_T))  # L
     across_TSQ = kernel(support_TSD, query_TQD)
@@ -87,7 +118,12 @@ def posterior(kernel: Kernel, noise_T: Tensor, tasks: Tasks) -> Independent:
 
 
 def variances(kernel: Kernel, x_TQD: Tensor) -> Tensor:
-    """k(x, x) of each point by itself, (T, Q)."""
+    """The variance k(x, x) of the value at each point, (T, Q).
+
+    Args:
+        kernel: the kernel of each task.
+        x_TQD: the points.
+    """
     num_queries = x_TQD.shape[1]
     alone_BID = x_TQD.flatten(0, 1)[:, None]
     task_B = torch.arange(len(x_TQD), device=x_TQD.device).repeat_interleave(num_queries)

@@ -8,18 +8,24 @@ from torch import Tensor
 
 
 class Jitter(NamedTuple):
-    """How far an image may move; each movement is uniform up to its bound, either way."""
+    """How much an image may move. Each movement is uniform from minus its bound to its bound."""
 
     degrees: float = 10.0
-    """Rotation."""
+    """Rotation, in degrees."""
     shift: float = 2.0
-    """Pixels, along each axis."""
+    """Shift along each axis, in pixels."""
     scale: float = 0.1
-    """Share of its size by which the window it is seen through grows or shrinks."""
+    """Share by which the visible window of the image grows or shrinks."""
 
 
 def jitter_images(images: Tensor, jitter: Jitter, generator: torch.Generator) -> Tensor:
-    """Move each image of (B, C, H, W) by itself; what comes in from outside is empty."""
+    """Move each image by its own random movement. What enters from outside of the image is empty.
+
+    Args:
+        images: (B, C, H, W).
+        jitter: how much an image may move.
+        generator: the source of random numbers.
+    """
     count, _, height, width = images.shape
     turn, right, down, growth = (
         2 * torch.rand(4, count, generator=generator, device=images.device, dtype=images.dtype) - 1

@@ -1,4 +1,4 @@
-"""Kernels of Gaussian processes, one of its own for every task of a batch, and ways to draw them at random.
+"""Kernels of Gaussian processes, one for every task of a batch, and ways to draw them at random.
 
 Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapter 4; equation numbers are theirs.
 
@@ -22,36 +22,55 @@ Range = float | tuple[float, float]
 
 
 class Kernel(ABC):
-    """What values at two points have to do with each other, in each task: a covariance function."""
+    """A covariance function for each task. It gives the covariance of the values at two points."""
 
     @abstractmethod
     def __call__(self, a_TAD: Tensor, b_TBD: Tensor) -> Tensor:
-        """Covariances (T, A, B) of the values at points."""
+        """Covariances (T, A, B) of the values at two sets of points.
+
+        Args:
+            a_TAD: the first points.
+            b_TBD: the second points.
+        """
 
     @abstractmethod
     def select(self, index: Tensor) -> "Kernel":
-        """The kernels of some of the tasks."""
+        """The kernels of some of the tasks.
+
+        Args:
+            index: task indices, or a mask of tasks.
+        """
 
 
 class KernelPrior(ABC):
-    """A way to draw a kernel for every task of a batch."""
+    """A distribution that draws a kernel for every task of a batch."""
 
     @abstractmethod
     def draw(self, num_tasks: int, generator: torch.Generator) -> Kernel:
-        """Draw them, on the generator's device."""
+        """Draw a kernel for each task, on the generator's device.
+
+        Args:
+            num_tasks: T, the tasks.
+            generator: the source of random numbers.
+        """
 
 
 @dataclass(frozen=True)
 class Stationary(KernelPrior):
-    """Kernels that know the distance of two points alone.
+    """Kernels that depend only on the distance of two points.
 
-    `length` is the length-scale ℓ, `scale` the standard deviation of a value, `period` that of periodic kernels.
+    Raises:
+        UserError: if the shape is unknown, or another setting is not positive.
     """
 
     shape: Shape = "squared exponential"
+    """The kind of the kernel."""
     length: Range = 0.4
+    """The length-scale ℓ."""
     scale: Range = 1.0
+    """The standard deviation of a value."""
     period: Range = 1.0
+    """The period of periodic kernels."""
 
     def __post_init__(self) -> None:
         if self.shape not in _SHAPES:
@@ -62,7 +81,12 @@ class Stationary(KernelPrior):
                 raise UserError(f"{name} = {getattr(self, name)} was given. Give a positive number, or two in order.")
 
     def draw(self, num_tasks: int, generator: torch.Generator) -> Kernel:
-        """A length, a scale and a period for each task, uniform in their logarithms."""
+        """Draw a length, a scale and a period for each task, uniform in their logarithms.
+
+        Args:
+            num_tasks: T, the tasks.
+            generator: the source of random numbers.
+        """
         return _StationaryKernel(
             self.shape,
             *(draw_log_uniform(each, num_tasks, generator) for each in (self.length, self.scale, self.period)),
@@ -71,39 +95,59 @@ class Stationary(KernelPrior):
 
 @dataclass(frozen=True)
 class Sum(KernelPrior):
-    """Functions that are sums of functions."""
+    """Functions that are sums of independent functions."""
 
     parts: Sequence[KernelPrior]
+    """One kernel of each is added."""
 
     def draw(self, num_tasks: int, generator: torch.Generator) -> Kernel:
-        """A kernel of each part, added."""
+        """Draw a kernel of each part and add them.
+
+        Args:
+            num_tasks: T, the tasks.
+            generator: the source of random numbers.
+        """
         return _SumKernel([part.draw(num_tasks, generator) for part in self.parts])
 
 
 @dataclass(frozen=True)
 class Product(KernelPrior):
-    """Functions whose covariances are products, such as waves that change their shape with the distance."""
+    """Functions whose covariances are products, for example waves whose shape changes with the distance."""
 
     parts: Sequence[KernelPrior]
+    """One kernel of each is a factor."""
 
     def draw(self, num_tasks: int, generator: torch.Generator) -> Kernel:
-        """A kernel of each part, multiplied."""
+        """Draw a kernel of each part and multiply them.
+
+        Args:
+            num_tasks: T, the tasks.
+            generator: the source of random numbers.
+        """
         return _ProductKernel([part.draw(num_tasks, generator) for part in self.parts])
 
 
 @dataclass(frozen=True)
 class Switching(KernelPrior):
-    """Functions that are of one kind on the left of a point drawn at random, and of another kind on its right.
+    """Functions of one kind on the left of a random point, and of another kind on its right.
 
-    Points are told apart by the first number of an input; the values on both sides know nothing of each other.
+    The first number of an input decides between left and right. Values on the two sides are independent.
     """
 
     left: KernelPrior
+    """The kind on the left."""
     right: KernelPrior
+    """The kind on the right."""
     between: tuple[float, float] = (-2.0, 2.0)
+    """Lowest and highest place of the change."""
 
     def draw(self, num_tasks: int, generator: torch.Generator) -> Kernel:
-        """Both kernels, and where they change over."""
+        """Draw both kernels and the place of the change.
+
+        Args:
+            num_tasks: T, the tasks.
+            generator: the source of random numbers.
+        """
         least, most = self.between
         place_T = least + (most - least) * _uniform(num_tasks, generator)
         return _SwitchingKernel(self.left.draw(num_tasks, generator), self.right.draw(num_tasks, generator), place_T)
@@ -111,12 +155,18 @@ class Switching(KernelPrior):
 
 @dataclass(frozen=True)
 class OneOf(KernelPrior):
-    """Every task has a kernel of one of several kinds, all equally likely."""
+    """Functions of several kinds. Each task has one kind, and all kinds are equally likely."""
 
     kinds: Sequence[KernelPrior]
+    """The kinds."""
 
     def draw(self, num_tasks: int, generator: torch.Generator) -> Kernel:
-        """A kind for each task, and its kernel."""
+        """Draw a kind for each task, and its kernel.
+
+        Args:
+            num_tasks: T, the tasks.
+            generator: the source of random numbers.
+        """
         kind_T = torch.randint(len(self.kinds), (num_tasks,), generator=generator, device=generator.device)
         # Every kind is drawn for every task, so that what a task draws does not depend on the others' kinds.
         return _OneOfKernel([kind.draw(num_tasks, generator) for kind in self.kinds], kind_T)
@@ -223,7 +273,13 @@ def _ends(bounds: Range) -> tuple[float, float]:
 
 
 def draw_log_uniform(bounds: Range, num_tasks: int, generator: torch.Generator) -> Tensor:
-    """A number (T,) for each task, uniform in its logarithm."""
+    """Draw a number for each task, (T,), uniform in its logarithm.
+
+    Args:
+        bounds: lowest and highest number, or one number for all tasks.
+        num_tasks: T, the tasks.
+        generator: the source of random numbers.
+    """
     least, most = _ends(bounds)
     return least * (most / least) ** _uniform(num_tasks, generator)
 

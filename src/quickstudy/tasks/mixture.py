@@ -1,4 +1,4 @@
-"""Tasks of several kinds: such as few real classes, and many that are made."""
+"""Tasks of several kinds, for example a few real classes and many generated ones."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -11,10 +11,14 @@ from quickstudy.tasks.sampling import highest, lowest
 
 
 class Mixture:
-    """Every batch of tasks is drawn from one of several distributions, part i as often as its share says.
+    """Draws every batch of tasks from one of several distributions.
+
+    Args:
+        parts: the distributions.
+        shares: how often each part is drawn from, in proportion to the others.
 
     Raises:
-        UserError: if there is not one positive share for each part, or the parts make their tasks on several devices.
+        UserError: if there is not one positive share for each part, or the parts are on several devices.
     """
 
     def __init__(self, parts: Sequence[TrainingDistribution], shares: Sequence[float]) -> None:
@@ -28,14 +32,14 @@ class Mixture:
 
     @property
     def device(self) -> torch.device:
-        """Where the tasks are made."""
+        """The device on which tasks are made."""
         return self.parts[0].device
 
     @property
     def layout(self) -> PointLayout | None:
-        """Where the points of its functions are: as in the first part, but with the range of support of all parts.
+        """The points of the functions: those of the first part, with the range of support of all parts.
 
-        None for a mixture that has no functions.
+        None for a mixture without functions.
         """
         layouts = [part.layout for part in self.parts if isinstance(part, Functions)]
         if not layouts:
@@ -45,15 +49,24 @@ class Mixture:
 
     @property
     def draws_by_batch(self) -> bool:
-        """Whether the tasks of a batch share something that was drawn: here always their kind."""
+        """Whether the tasks of a batch share a random choice: here always their kind."""
         return True
 
     def to(self, device: torch.device | str) -> Self:
-        """The same mixture, made on another device."""
+        """The same mixture, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)([part.to(device) for part in self.parts], self.shares)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> TrainingTasks:
-        """Draw a batch of tasks, all of one kind: kinds may differ in the shape of their tasks."""
+        """Draw a batch of tasks of one kind. The kinds may differ in the shape of their tasks.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
         shares = torch.tensor(self.shares, device=generator.device)
         kind = int(torch.multinomial(shares, 1, generator=generator))
         return self.parts[kind].sample(num_tasks, generator)

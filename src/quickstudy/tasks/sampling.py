@@ -1,4 +1,4 @@
-"""Episode sampling: examples are drawn for all tasks of a batch at once, without a loop over tasks or images."""
+"""Episode sampling: the examples of all tasks of a batch are drawn at once, without a loop over tasks or images."""
 
 from typing import NamedTuple
 
@@ -15,16 +15,21 @@ Count = int | tuple[int, int]
 
 
 class UnevenShots(NamedTuple):
-    """Every class of a batch draws a number of shots of its own, uniform in its logarithm, so that few are common."""
+    """Each class of a batch draws its own number of shots. The logarithm is uniform, so that small numbers are
+    common.
+    """
 
     lowest: int
+    """Lowest number of shots."""
     highest: int
+    """Highest number of shots."""
 
 
 class ShotsOfEach(NamedTuple):
-    """The number of shots of each class of a task, in the order of the labels."""
+    """A fixed number of shots for each class of a task."""
 
     counts: tuple[int, ...]
+    """The numbers, in the order of the labels."""
 
 
 Shots = Count | UnevenShots | ShotsOfEach
@@ -32,35 +37,45 @@ Shots = Count | UnevenShots | ShotsOfEach
 
 
 class Layout(NamedTuple):
-    """What an episode is made of."""
+    """Ways, shots and queries of an episode."""
 
     ways: Count = 5
     """Classes in a task."""
     shots: Shots = 1
-    """Support examples of each class; all have as many unless it says otherwise."""
+    """Support examples of each class. A plain number or range gives all classes the same."""
     queries: int = 15
     """Queries of each class."""
     jitter: Jitter | Augmentation | None = None
-    """Small random movements of every image."""
+    """Random changes of every image: small movements, or elastic distortion."""
     shuffled_labels: bool = False
-    """The control: support labels that say nothing about the classes, so that chance is the best there is."""
+    """A control: support labels say nothing about the classes, so that no learner can beat chance."""
 
 
 class Assignment(NamedTuple):
-    """Which examples go where in a batch of tasks, and their labels: (T, N·K) for support, (T, N·Q) for queries."""
+    """The examples and labels of a batch of tasks."""
 
     support_index: Tensor
+    """(T, N·K): the places of the support examples in the images."""
     support_y: Tensor
+    """(T, N·K): their labels."""
     query_index: Tensor
+    """(T, N·Q): the places of the queries in the images."""
     query_y: Tensor
+    """(T, N·Q): their labels."""
 
 
 def assign_examples(
     index_TNE: Tensor, shots: tuple[int, ...], layout: Layout, generator: torch.Generator
 ) -> Assignment:
-    """Deal the examples that the index names, in random order: the first of a class to the support, the rest ask.
+    """Divide the examples of each class into support and queries, in random order.
 
-    `shots` tells of each class how many its support has. Of every class as many ask as the layout says, the last ones.
+    The first examples of a class are support. The last ones are queries, as many as the layout says.
+
+    Args:
+        index_TNE: the places of E examples of each of N classes.
+        shots: support examples of each class.
+        layout: queries of each class, and whether support labels are shuffled.
+        generator: the source of random numbers.
     """
     most = max(shots)
     place_S = torch.tensor([way * most + shot for way, count in enumerate(shots) for shot in range(count)])
@@ -74,7 +89,13 @@ def assign_examples(
 
 
 def draw_shots(shots: Shots, ways: int, generator: torch.Generator) -> tuple[int, ...]:
-    """How many support examples each of the classes has, drawn if they are to be."""
+    """The number of support examples of each class, drawn if it is random.
+
+    Args:
+        shots: what the layout says.
+        ways: N, the classes.
+        generator: the source of random numbers.
+    """
     if isinstance(shots, ShotsOfEach):
         return shots.counts
     if isinstance(shots, UnevenShots):
@@ -85,7 +106,12 @@ def draw_shots(shots: Shots, ways: int, generator: torch.Generator) -> tuple[int
 
 
 def draw_count(count: Count, generator: torch.Generator) -> int:
-    """The count itself, or one drawn between its lowest and highest."""
+    """The count itself, or a uniform draw from its range.
+
+    Args:
+        count: a number, or the lowest and the highest.
+        generator: the source of random numbers.
+    """
     if isinstance(count, int):
         return count
     least, most = count
@@ -93,16 +119,24 @@ def draw_count(count: Count, generator: torch.Generator) -> int:
 
 
 def is_drawn(count: Count | Shots) -> bool:
-    """Whether a count is drawn for each batch. Counts of each class that are fixed are not."""
+    """Whether a count is drawn for each batch. Fixed counts of each class are not.
+
+    Args:
+        count: what the layout says.
+    """
     if isinstance(count, ShotsOfEach):
         return False
     return isinstance(count, UnevenShots) or lowest(count) < highest(count)
 
 
 def draw_distinct(rows: int, count: int, population: int | Tensor, generator: torch.Generator) -> Tensor:
-    """`count` different indices for each row, (rows, count), uniform and in random order.
+    """Draw distinct indices for each row, (rows, count), uniform and in random order.
 
-    `population` is how many there are to draw from, or (rows,) where rows differ.
+    Args:
+        rows: how many rows to draw.
+        count: indices of a row.
+        population: how many indices there are, or (rows,) if rows differ.
+        generator: the source of random numbers.
     """
     if isinstance(population, int) and count * count <= population:
         return _draw_until_distinct(rows, count, population, generator)
@@ -126,13 +160,13 @@ def _draw_until_distinct(rows: int, count: int, population: int, generator: torc
 
 
 def _shuffled(index_TNE: Tensor, place_S: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Some of the examples, at these places, in random order: what the index says, and their places."""
+    """Take the examples at these places, in random order. Return their indices and places."""
     order_TS = place_S[_random_order((len(index_TNE), len(place_S)), generator)]
     return index_TNE.flatten(1).gather(1, order_TS), order_TS
 
 
 def _labels_at_random(num_tasks: int, shots: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """As many labels of each class as it has shots, for every task, assigned to the examples at random."""
+    """Assign labels to the examples of every task at random. Each class has as many labels as it has shots."""
     # N tasks in turn share one order of labels and differ by the label it starts from, so over them each place has each
     # label once. With independent labels, a good learner's mean over a thousand tasks could be a percent above chance.
     ways = len(shots)
@@ -150,7 +184,14 @@ def _random_order(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 def gather_images(
     scaled: Scaled, index_TE: Tensor, jitter: Jitter | Augmentation | None, generator: torch.Generator
 ) -> Tensor:
-    """The images (B, *image) that an index (T, E) names, as floats (T, E, *image), changed at random if so asked."""
+    """Gather images as floats (T, E, *image), with a random change of each if there is a jitter.
+
+    Args:
+        scaled: images (B, *image).
+        index_TE: the places of the images to gather.
+        jitter: random changes of each image. None for no change.
+        generator: the source of random numbers.
+    """
     images, scale = scaled
     # Gathered as rows of bytes: three times as fast as images, and a quarter of the traffic of floats.
     gathered = images.flatten(1).index_select(0, index_TE.flatten())
@@ -168,7 +209,14 @@ def gather_images(
 def gather_tasks(
     images: Scaled, assignment: Assignment, jitter: Jitter | Augmentation | None, generator: torch.Generator
 ) -> Tasks:
-    """The tasks of an assignment, with the images (B, *image) that it names."""
+    """Gather the tasks of an assignment.
+
+    Args:
+        images: images (B, *image).
+        assignment: the examples and labels of the tasks.
+        jitter: random changes of each image. None for no change.
+        generator: the source of random numbers.
+    """
     return Tasks(
         gather_images(images, assignment.support_index, jitter, generator),
         assignment.support_y,
@@ -178,7 +226,14 @@ def gather_tasks(
 
 
 def refuse_layout(layout: Layout) -> None:
-    """Raise UserError where a layout asks for none, for a range that is empty, or for shots of other classes."""
+    """Refuse an invalid layout.
+
+    Args:
+        layout: what is checked.
+
+    Raises:
+        UserError: if a number is below one, a range is empty, or the shots are those of other classes.
+    """
     for name, count in (("ways", layout.ways), ("shots", layout.shots), ("queries", layout.queries)):
         if lowest(count) < 1 or lowest(count) > highest(count):
             raise UserError(
@@ -193,14 +248,22 @@ def refuse_layout(layout: Layout) -> None:
 
 
 def lowest(count: Shots) -> int:
-    """The count itself, or the lowest that there is or may be drawn."""
+    """The lowest number that a count can be.
+
+    Args:
+        count: a number, a range or shots.
+    """
     if isinstance(count, ShotsOfEach):
         return min(count.counts, default=0)
     return count if isinstance(count, int) else count[0]
 
 
 def highest(count: Shots) -> int:
-    """The count itself, or the highest that there is or may be drawn."""
+    """The highest number that a count can be.
+
+    Args:
+        count: a number, a range or shots.
+    """
     if isinstance(count, ShotsOfEach):
         return max(count.counts, default=0)
     return count if isinstance(count, int) else count[1]

@@ -25,17 +25,24 @@ _FIRST, _CHUNK = 1 << 12, 1 << 22  # Numbers looked at in one go, at first and t
 
 
 class Scaled(NamedTuple):
-    """Images as they came, in a type that can be gathered, and what their numbers are multiplied by."""
+    """Images in a type that can be gathered, and their scale."""
 
     images: Tensor
+    """The images."""
     scale: float
+    """The factor that turns their numbers into floats from 0 to 1."""
 
 
 def read_images(images: Tensor | np.ndarray, name: str = "images", *, are_vectors: bool = False) -> Scaled:
-    """Decide how the numbers of a data set are read.
+    """Decide once how the numbers of a data set are read.
+
+    Args:
+        images: the whole data set, of any shape.
+        name: its name in error messages.
+        are_vectors: whether they are vectors, so that any numbers are valid.
 
     Raises:
-        UserError: the numbers do not say how bright white is, or one is NaN or infinite.
+        UserError: if the numbers do not say which number is white, or one is NaN or infinite.
     """
     given = as_tensor(images, name)
     if given.device.type == "meta":
@@ -61,9 +68,12 @@ def read_images(images: Tensor | np.ndarray, name: str = "images", *, are_vector
 
 
 def read_batch(images: Tensor) -> Scaled:
-    """The same for images made on the spot, of which no one sees the whole: 16 bits are divided by 65535.
+    """Decide how a batch of generated images is read. Numbers of 16 bits are divided by 65535.
 
-    Floats are taken as they are, so that nobody waits for them.
+    Floats are not checked, so that nothing has to wait for the device.
+
+    Args:
+        images: the batch, of any shape.
     """
     if images.is_floating_point():
         return Scaled(images, 1.0)
@@ -73,16 +83,24 @@ def read_batch(images: Tensor) -> Scaled:
 
 
 def turnable(images: Tensor | np.ndarray) -> Tensor:
-    """The images in a type that torch can turn and mirror: all but those of 16 bits stay as they are."""
+    """Convert images to a type that torch can turn and mirror. Only those of 16 bits change.
+
+    Args:
+        images: of any shape.
+    """
     given = as_tensor(images)
     return read_images(given).images if given.dtype == torch.uint16 else given
 
 
 def as_tensor(images: Tensor | np.ndarray, name: str = "images") -> Tensor:
-    """The same numbers as a tensor, without a copy where that can be.
+    """Convert an array to a tensor, without a copy where possible.
+
+    Args:
+        images: of any shape.
+        name: its name in error messages.
 
     Raises:
-        UserError: they are none.
+        UserError: if it is not an array of real numbers.
     """
     if isinstance(images, Tensor):
         return images
@@ -100,7 +118,7 @@ def as_tensor(images: Tensor | np.ndarray, name: str = "images") -> Tensor:
 
 
 def _is_ink(integers: Tensor) -> bool:
-    """Whether there is nothing but 0 and 1; in most images the first numbers tell."""
+    """Whether there are only zeros and ones. In most images the first numbers decide."""
     flat = integers.reshape(-1)
     starts = (0, *range(_FIRST, len(flat), _CHUNK))
     parts = (flat[start : start + (_CHUNK if start else _FIRST)] for start in starts)

@@ -1,8 +1,8 @@
 """The sequence task of Santoro et al. (2016), section 2.2: drawings of a few classes, in random order.
 
-A sequence is a task of one query: its last item is the query, all that came before is the support. So it needs no
-container of its own, `forward(tasks)` trains on it, `evaluate` asks for its last item, and a learner that reads its
-support in order finds the paper's episode in there. No loop over sequences, classes or drawings.
+A sequence is a task with one query: its last item. All items before it are the support. So the usual `Tasks` hold it,
+`forward(tasks)` trains on it, and `evaluate` measures its last item. A learner that reads its support in order finds
+the paper's episode in it. There is no loop over sequences, classes or drawings.
 """
 
 from collections.abc import Callable
@@ -25,31 +25,34 @@ ALPHABET = 5
 
 
 class SequenceLayout(NamedTuple):
-    """What a sequence is made of."""
+    """The classes, items and labels of a sequence."""
 
     classes: Count = 5
     """Classes in a sequence."""
     instances: Count = 10
-    """Drawings of each class, where `length` does not say otherwise."""
+    """Drawings of each class. Not used if `length` is given."""
     length: int | None = None
-    """Items of a sequence, drawn from all drawings of its classes, so that a class may come more or less often."""
+    """Items of a sequence, drawn from all drawings of its classes. So classes may differ in their number of items."""
     labels: Literal["indices", "strings"] = "indices"
-    """Class indices from 0, or for each class a string, fresh in each sequence."""
+    """Class indices from 0, or a string for each class, which is new in each sequence."""
     letters: Count = STRING_LENGTH
-    """Of a string how many letters are drawn; the others repeat them in turn, so that one makes aaaaa to eeeee."""
+    """Random letters of a string. The other letters repeat them in turn, so one random letter gives aaaaa to eeeee."""
     jitter: Jitter | Augmentation | None = None
     """Random changes of every image: small movements, or elastic distortion."""
 
 
 class InstanceSequences:
-    """Sequences over a fixed set of classes.
+    """Sequences from a fixed set of classes.
 
-    `images` is (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples.
-    Numbers are read as `quickstudy.tasks.scale` says: bytes as 0 to 1.
+    Args:
+        images: (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples. Bytes become 0
+            to 1.
+            `quickstudy.tasks.scale` describes other types.
+        layout: classes, items and labels of a sequence.
 
     Raises:
-        UserError: if the classes or their examples are too few for the sequences asked for, or the images' numbers do
-            not say how bright white is.
+        UserError: if there are too few classes or examples for the layout, or the numbers of the images do not say
+            which number is white.
     """
 
     def __init__(self, images: Tensor | np.ndarray, layout: SequenceLayout | None = None) -> None:
@@ -60,22 +63,30 @@ class InstanceSequences:
 
     @property
     def device(self) -> torch.device:
-        """Where the images are, and so where the sequences are made."""
+        """The device of the images, on which sequences are made."""
         return self.images.device
 
     @property
     def draws_by_batch(self) -> bool:
-        """Whether the tasks of a batch share something that was drawn: the number of their classes or drawings."""
+        """Whether the tasks of a batch share a random choice: the number of classes or drawings."""
         return is_drawn(self.layout.classes) or is_drawn(self.layout.instances)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same sequences, with the images on another device."""
+        """The same sequences, with the images on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.images.to(device), self.layout)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw sequences of L items: support_x (T, L − 1, *image), query_x (T, 1, *image).
 
-        Labels are (T, L − 1) and (T, 1), or for strings (T, L − 1, 5) and (T, 1, 5) indices of characters.
+        Labels are (T, L − 1) and (T, 1). Strings are (T, L − 1, 5) and (T, 1, 5) indices of characters.
+
+        Args:
+            num_tasks: T, the sequences to draw.
+            generator: the source of random numbers.
         """
         num_classes = draw_count(self.layout.classes, generator)
         classes_TC = draw_distinct(num_tasks, num_classes, self.images.shape[0], generator)
@@ -89,7 +100,7 @@ class InstanceSequences:
         return Tasks(x[:, :-1], y[:, :-1], x[:, -1:], y[:, -1:])
 
     def _draw_items(self, num_tasks: int, num_classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Which class of the sequence each item is of, and which example of it, both (T, L)."""
+        """Draw the class of each item and its example, both (T, L)."""
         available, length = self.images.shape[1], self.layout.length
         if length is not None:
             drawn_TL = draw_distinct(num_tasks, length, num_classes * available, generator)
@@ -131,13 +142,16 @@ class InstanceSequences:
 
 
 class GeneratedSequences:
-    """Sequences over classes made on the spot: every batch has new ones, which its sequences share.
+    """Sequences from classes made by a program. Every batch has new ones, which its sequences share.
 
-    `draw(C, E, generator)` makes E examples each of C new classes, as (C, E, H, W) on the generator's device; it is
-    asked for as many classes as the sequences could have between them, with as many examples each as they could need.
+    Args:
+        draw: takes C, E and a generator. It returns E examples each of C new classes, (C, E, H, W), on the generator's
+            device. C and E are the most that the sequences of a batch can need.
+        layout: classes, items and labels of a sequence.
+        device: the device on which tasks are made.
 
     Raises:
-        UserError: on drawing, as `InstanceSequences` does.
+        UserError: when sequences are drawn, as `InstanceSequences` does.
     """
 
     def __init__(
@@ -150,21 +164,30 @@ class GeneratedSequences:
 
     @property
     def device(self) -> torch.device:
-        """Where the sequences are made."""
+        """The device on which sequences are made."""
         return self._device
 
     def to(self, device: torch.device | str) -> Self:
-        """The same sequences, made on another device."""
+        """The same sequences, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.draw, self.layout, device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
-        """Draw sequences, as `InstanceSequences.sample` does."""
+        """Draw sequences, as `InstanceSequences.sample` does.
+
+        Args:
+            num_tasks: T, the sequences to draw.
+            generator: the source of random numbers.
+        """
         images = self.draw(num_tasks * highest(self.layout.classes), highest(self.layout.instances), generator)
         return InstanceSequences(read_batch(images).images, self.layout).sample(num_tasks, generator)
 
 
 def _strings(place_TL: Tensor, num_classes: int, letters: int, generator: torch.Generator) -> Tensor:
-    """For each class of a sequence a string of its own, given to its items: (T, L, 5) indices of characters."""
+    """Draw a string for each class of a sequence. Return the strings of its items: (T, L, 5) indices of characters."""
     numbers_TC = draw_distinct(len(place_TL), num_classes, ALPHABET**letters, generator)
     powers = ALPHABET ** (torch.arange(STRING_LENGTH, device=place_TL.device) % letters)
     return numbers_TC.gather(1, place_TL)[..., None] // powers % ALPHABET
@@ -175,7 +198,7 @@ def _bounds(count: Count) -> tuple[int, int]:
 
 
 def _refuse_strings(fewest: int, most: int, num_classes: int) -> None:
-    """Raise UserError where strings of so many drawn letters cannot be had, or too few for a string for each class."""
+    """Refuse a number of letters that is invalid, or that gives too few strings for the classes."""
     if not 1 <= fewest <= most <= STRING_LENGTH:
         drawn = fewest if fewest == most else (fewest, most)
         raise UserError(f"{drawn} letters of a string were to be drawn, but 1 to {STRING_LENGTH} was expected.")

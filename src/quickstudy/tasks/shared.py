@@ -1,7 +1,7 @@
-"""Many tasks from one pool of examples: an encoder, by far the dearest part of a training step, sees each only once.
+"""Many tasks from one pool of examples. The encoder, the most expensive part of a step, embeds each example once.
 
-A pool of 60 classes with 6 examples each is 360 images to embed, whether one task is made of them or a hundred.
-Tasks of a batch are then no longer independent, which a training minds little and an evaluation must not have.
+A pool of 60 classes with 6 examples each has 360 images to embed, for one task as for a hundred. Tasks of a batch are
+then not independent. This does little harm in training, but an evaluation needs independent tasks.
 """
 
 from typing import Self
@@ -22,13 +22,16 @@ from quickstudy.tasks.sampling import (
 
 
 class SharedEpisodes:
-    """N-way K-shot tasks whose examples all come from one pool, a new one for each batch.
+    """N-way K-shot tasks whose examples all come from one pool. Each batch has a new pool.
 
-    The pool is a single task of `pool`: its ways are the classes, its shots and queries the examples of each, moved
-    as its layout says. `layout` says what the tasks made of it are.
+    Args:
+        pool: draws the pool as one task. Its ways are the classes, its shots and queries are the examples of each
+            class,
+            and its jitter moves them.
+        layout: ways, shots and queries of the tasks made from the pool.
 
     Raises:
-        UserError: if the pool has too few classes or examples for the tasks asked for.
+        UserError: if the pool has too few classes or examples for the tasks.
     """
 
     def __init__(self, pool: Episodes | GeneratedEpisodes, layout: Layout) -> None:
@@ -38,15 +41,24 @@ class SharedEpisodes:
 
     @property
     def device(self) -> torch.device:
-        """Where the pool is, and so where the tasks are made."""
+        """The device of the pool, on which tasks are made."""
         return self.pool.device
 
     def to(self, device: torch.device | str) -> Self:
-        """The same episodes, made on another device."""
+        """The same episodes, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)(self.pool.to(device), self.layout)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> SharedTasks:
-        """Draw a pool, and tasks from it; within each task the examples come in random order."""
+        """Draw a pool, and tasks from it. Within each task the examples come in random order.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
         drawn = self.pool.sample(1, generator)
         pool_x = torch.cat([drawn.support_x[0], drawn.query_x[0]])
         pool_y = torch.cat([drawn.support_y[0], drawn.query_y[0]])

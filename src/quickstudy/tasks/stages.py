@@ -1,4 +1,4 @@
-"""Tasks that change in the course of a training: such as short sequences first, then long ones."""
+"""Tasks that change during a training, for example short sequences first, then long ones."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,11 +10,14 @@ from quickstudy.core import TrainingDistribution, TrainingTasks, UserError
 
 
 class Stages:
-    """One distribution after another; part i serves until that share of the training is over, the last one to the end.
+    """One distribution after another.
+
+    Args:
+        parts: the distributions, in order.
+        ends: for each part but the last, the share of the training at which it ends, from 0 to 1.
 
     Raises:
-        UserError: if the ends are not rising shares, one fewer than the parts, or the parts make their tasks on several
-            devices.
+        UserError: if the ends are not rising shares, one fewer than the parts, or the parts are on several devices.
     """
 
     def __init__(self, parts: Sequence[TrainingDistribution], ends: Sequence[float]) -> None:
@@ -30,17 +33,30 @@ class Stages:
 
     @property
     def device(self) -> torch.device:
-        """Where the tasks are made."""
+        """The device on which tasks are made."""
         return self.parts[0].device
 
     def to(self, device: torch.device | str) -> Self:
-        """The same stages, made on another device."""
+        """The same stages, made on another device.
+
+        Args:
+            device: the new device.
+        """
         return type(self)([part.to(device) for part in self.parts], self.ends)
 
     def at(self, fraction: float) -> TrainingDistribution:
-        """The distribution that serves when this share of the training is over."""
+        """The distribution to draw from after a share of the training.
+
+        Args:
+            fraction: the share of the training that is over, from 0 to 1.
+        """
         return self.parts[sum(fraction >= end for end in self.ends)]
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> TrainingTasks:
-        """Draw a batch of tasks as they are at the end of the training."""
+        """Draw a batch of tasks from the last part.
+
+        Args:
+            num_tasks: T, the tasks to draw.
+            generator: the source of random numbers.
+        """
         return self.parts[-1].sample(num_tasks, generator)

@@ -17,14 +17,22 @@ __all__ = ["LawBrokenError", "check_learner"]
 
 
 def check_learner(learner: Learner, tasks: Tasks, *, training_steps: int = 200) -> list[str]:
-    """Hold a learner to all laws, and return their names.
+    """Check all laws on a learner, and return their names.
 
-    `tasks` are a handful of small tasks, at least two, with at least two queries each; for a classifier every
-    class is in the support and the queries of each task. They are learnt by a copy: the learner itself is
-    left as it came, and so is the global random state.
+    A copy of the learner is trained. The learner itself and the global random state do not change.
+
+    Args:
+        learner: yours or ours.
+        tasks: a few small tasks, two or more, each with two queries or more. For a classifier, the support and the
+            queries
+            of each task have every class.
+        training_steps: steps of the training that must beat chance.
+
+    Returns:
+        The names of the laws.
 
     Raises:
-        LawBrokenError: at the first law that does not hold, saying what was seen.
+        LawBrokenError: at the first law that does not hold. The message says what was seen.
     """
     # In float64, so that equal means equal up to rounding.
     subject = copy.deepcopy(learner).double().cpu().eval()

@@ -1,4 +1,4 @@
-"""How the laws ask a learner, and how they compare what it says."""
+"""How the laws call a learner and compare its predictions."""
 
 import copy
 import math
@@ -15,7 +15,7 @@ TOLERANCE = 1e-6
 
 
 class LawBrokenError(AssertionError):
-    """A learner broke a law; the message says which, and what was seen."""
+    """A learner broke a law. The message says which law, and what was seen."""
 
 
 def adapt(learner: Learner, tasks: Tasks) -> Any:

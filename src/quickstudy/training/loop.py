@@ -49,15 +49,22 @@ class NonFiniteLossError(RuntimeError):
 
 
 def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
-    """Train the experiment's learner in place, leaving the last and the best weights in the run's folder.
+    """Train the experiment's learner in place. The last and the best weights are left in the run's folder.
 
-    `fabric` has been launched. All processes draw tasks of their own; the first one validates and writes.
+    All processes draw their own tasks. The first one validates and writes.
+
+    Args:
+        experiment: the learner, its tasks and its optimisation.
+        run: the folder and the settings of this run.
+        fabric: must be launched already.
 
     Raises:
-        NonFiniteLossError: naming the step; the last checkpoint is of a step before it, or of this one if it is only at
-            validation that the loss is no number.
-        UserError: if the data cannot be had, the tasks of a step cannot be shared, or there is nothing sound to resume.
-            Nothing was written then.
+        NonFiniteLossError: at a step whose loss is not a number. The last checkpoint is of an earlier step, or of this
+            one
+            if only the loss of validation is not a number.
+        UserError: if there is no data, the tasks of a step cannot be shared, or there is nothing valid to resume.
+            Nothing
+            was written then.
         OSError: if the disk is full.
     """
     return _Training(experiment, run, fabric).go()

@@ -9,7 +9,12 @@ from quickstudy.core import Experiment, Optimisation, UserError
 
 
 def make_optimiser(learner: nn.Module, optimisation: Optimisation) -> Optimizer:
-    """The optimiser of all weights of a learner, those of frozen parts too."""
+    """The optimiser of all weights of a learner, also of frozen parts.
+
+    Args:
+        learner: has the weights.
+        optimisation: the kind of the optimiser and its settings.
+    """
     parameters, rate, decay = learner.parameters(), optimisation.learning_rate, optimisation.weight_decay
     if optimisation.optimiser == "rmsprop":
         return RMSprop(parameters, lr=rate, alpha=0.95, momentum=0.9, weight_decay=decay)
@@ -19,13 +24,25 @@ def make_optimiser(learner: nn.Module, optimisation: Optimisation) -> Optimizer:
 
 
 def learning_rate(optimisation: Optimisation, step: int, fraction: float) -> float:
-    """Rises linearly over the warm-up, then falls along a half cosine to zero at the end of the training."""
+    """The learning rate of a step. It rises linearly over the warm-up, then falls along a half cosine to zero.
+
+    Args:
+        optimisation: the highest learning rate and the warm-up.
+        step: the number of the step, from 0.
+        fraction: the share of the training that is over, from 0 to 1.
+    """
     rise = min(1.0, (step + 1) / max(1, optimisation.warmup_steps))
     return optimisation.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * fraction))
 
 
 def freeze(learner: nn.Module, parts: tuple[str, ...], is_frozen: bool) -> None:
-    """Freeze these parts of a learner, their running statistics too, or train them."""
+    """Freeze parts of a learner with their running statistics, or train them.
+
+    Args:
+        learner: has the parts.
+        parts: their names.
+        is_frozen: True to freeze them, False to train them.
+    """
     for name in parts:
         part = learner.get_submodule(name)
         if part.training is is_frozen or any(weight.requires_grad is is_frozen for weight in part.parameters()):
@@ -37,8 +54,12 @@ def refuse_partly_frozen(experiment: Experiment, num_processes: int) -> None:
 
     Processes that share gradients agree on the trained parameters once, at the start.
 
+    Args:
+        experiment: says what is frozen, and for which share of the training.
+        num_processes: how many processes train.
+
     Raises:
-        UserError: if they would not be the same all the time.
+        UserError: if the parts are not frozen, or not trained, all the time.
     """
     if experiment.frozen and 0 < experiment.frozen_share < 1 and num_processes > 1:
         raise UserError(

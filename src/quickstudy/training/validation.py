@@ -18,20 +18,26 @@ COLUMNS = {"queries": (), "instances": INSTANCE_NAMES, "functions": FUNCTION_NAM
 
 
 class Validation(NamedTuple):
-    """What was seen."""
+    """The result of one validation."""
 
     score: float
-    """The weights that have the highest are kept."""
+    """The weights with the highest score are kept."""
     figures: dict[str, float | None]
     """For the log."""
     text: str
     """For the display."""
     problem: str | None = None
-    """What was no number, where something was not: such a validation says nothing of the weights."""
+    """What was not a finite number. None if all were. With a problem, the validation says nothing about the weights."""
 
 
 def validate(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Validation:
-    """Ask the learner as the experiment has it validated."""
+    """Evaluate a learner on validation tasks, as the experiment says.
+
+    Args:
+        experiment: says what is measured, and on how many tasks.
+        learner: what is evaluated.
+        tasks: draws the validation tasks.
+    """
     if experiment.validate_by == "functions":
         return _at_functions(experiment, learner, tasks)
     if experiment.validate_by == "instances":
