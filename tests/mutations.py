@@ -432,7 +432,7 @@ FAULTS = [
     ),
     Fault(
         "arguments of older weights keep their former names",
-        "core/header.py",
+        "core/first_format.py",
         "_RENAMED.get(key, key)",
         "key",
         "tests/core/test_header.py -k older",
@@ -525,7 +525,7 @@ FAULTS = [
     ),
     Fault(
         "weights from before the order was an option address the memory before the writing",
-        "core/header.py",
+        "core/first_format.py",
         '{"addresses": "after", "reads"',
         '{"addresses": "before", "reads"',
         "tests/pretrained/test_pretrained.py -k before_an_option",

@@ -11,7 +11,7 @@ from quickstudy.core import (
     Header,
     Parent,
     UserError,
-    header,
+    first_format,
     header_of,
     load_trained,
     read_header,
@@ -162,7 +162,7 @@ def test_a_start_of_an_older_version_is_remembered_without_its_arguments() -> No
 
 
 def test_arguments_that_came_later_are_what_they_stood_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(header, "_UNSAID", {"omniglot-mann": {"reads": "after"}})
+    monkeypatch.setattr(first_format, "_UNSAID", {"omniglot-mann": {"reads": "after"}})
 
     def arguments(recipe: str, **more: Any) -> Any:
         return Header.from_json({"recipe": recipe, "arguments": {"ways": 5}, **more}, PATH).arguments

@@ -25,7 +25,6 @@ FROM_BEFORE = {
     "omniglot-mann-sequences",
     "omniglot-mann-strings",
     "omniglot-metanet",
-    "omniglot-protonet",
     "omniglot-reptile",
     "omniglot-snail",
     "omniglot-transformer",

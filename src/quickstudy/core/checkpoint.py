@@ -21,9 +21,13 @@ _UNFINISHED = re.compile(r"\..+\.safetensors\.[a-z0-9_]{8}")
 def save_checkpoint(
     path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, keep_as: Path | None = None
 ) -> None:
-    """Write tensors and what there is to say about them; the file appears whole or not at all.
+    """Write tensors and a header. The file appears as a whole or not at all.
 
-    The file that had this name before is kept as `keep_as`, if that is given.
+    Args:
+        path: The file.
+        tensors: Tensors by name.
+        header: What JSON can hold.
+        keep_as: Name under which the file that was there before is kept; None replaces it.
 
     Raises:
         OSError: if the disk is full, or the folder cannot be written to.
@@ -57,12 +61,19 @@ def _write(tensors: dict[str, Tensor], temporary: str, header: str, path: Path) 
 
 
 def unfinished_checkpoints(folder: Path) -> list[Path]:
-    """Half-written files that `save_checkpoint` left in a folder because its process was killed."""
+    """Half-written files that `save_checkpoint` left in a folder because its process was killed.
+
+    Args:
+        folder: The folder.
+    """
     return sorted(path for path in folder.glob(".*.safetensors.*") if _UNFINISHED.fullmatch(path.name))
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header of a checkpoint.
+
+    Args:
+        path: The file.
 
     Raises:
         UserError: if there is no such file, or it is damaged, or not one of ours.
@@ -74,7 +85,11 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header alone, without reading the tensors; raises as `load_checkpoint` does."""
+    """The header alone, without reading the tensors; raises as `load_checkpoint` does.
+
+    Args:
+        path: The file.
+    """
     with _opened(path) as file:
         return _header(file, path)
 
@@ -104,10 +119,15 @@ def _header(file: Any, path: Path) -> dict[str, Any]:
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a module with the weights that were read from a file, in the module's own precision.
+    """Fill a module with the weights of a file, in the module's own precision.
+
+    Args:
+        module: The module.
+        tensors: Weights by name.
+        path: The file, for messages.
 
     Raises:
-        UserError: if they are not this module's, or not all of them are finite numbers.
+        UserError: if they are not this module's weights, or not all of them are finite numbers.
     """
     own = module.state_dict()
     problems = [
@@ -138,10 +158,19 @@ def _difference(name: str, found: Tensor, own: Tensor) -> str | None:
 
 
 def kept_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that count in the checkpoint of a training: their moving average where there is one."""
+    """The weights that count in the checkpoint of a training: their moving average where there is one.
+
+    Args:
+        tensors: Tensors of the checkpoint.
+    """
     return tensors_below("average.module", tensors) or tensors_below("learner", tensors)
 
 
 def tensors_below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with this and a dot, by the rest of their names."""
+    """The tensors whose names begin with a prefix and a dot, by the rest of their names.
+
+    Args:
+        prefix: The prefix.
+        tensors: Tensors by name.
+    """
     return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}

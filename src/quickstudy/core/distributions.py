@@ -55,6 +55,11 @@ class Ink(Bernoulli):
     For a black or white pixel `log_prob` is that of a `Bernoulli`. For a grey pixel it is an average: the pixel is
     black with a probability equal to its ink, and white otherwise. This is minus the cross-entropy of the two. Grey
     values are not further outcomes, so their probabilities do not add up to one.
+
+    Args:
+        probs: Probability of ink; give this or the logits.
+        logits: Logit of that probability.
+        validate_args: Whether torch checks values; None follows torch's own setting.
     """
 
     support = constraints.unit_interval  # type: ignore[assignment]

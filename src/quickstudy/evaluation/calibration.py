@@ -9,8 +9,10 @@ from torch import Tensor
 def expected_calibration_error(confidence: Tensor, is_correct: Tensor, num_bins: int = 15) -> float:
     """Mean distance between confidence and accuracy over equal bins of confidence, weighted by size (eq. 3).
 
-    Both arguments are flat: the probability given to each answer, and whether the answer was right. Not a number where
-    a probability is none.
+    Args:
+        confidence: Probability of each predicted class, flat. NaN gives NaN.
+        is_correct: Whether each prediction was correct.
+        num_bins: Number of bins.
     """
     if confidence.isnan().any():
         return math.nan

@@ -45,10 +45,16 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Evaluate a classifier on `num_tasks` tasks, of any size and of varying ones; the seed alone decides which.
+    """Evaluate a classifier.
 
-    Tasks and queries are answered in parts that fit in memory (see `answering`). `progress` is called with the number
-    of tasks done. The learner is in eval mode meanwhile.
+    Tasks and queries are predicted in parts that fit in memory. The learner is in eval mode during the evaluation.
+
+    Args:
+        learner: The learner.
+        tasks: Tasks, of any size.
+        num_tasks: How many tasks.
+        seed: Decides the tasks.
+        progress: Called with the number of tasks that are done.
 
     Raises:
         UserError: if there is no task or no such seed, or the prediction is not of the classes of the queries.

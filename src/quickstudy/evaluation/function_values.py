@@ -64,10 +64,16 @@ def evaluate_functions(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> FunctionEvaluation:
-    """Evaluate a learner of functions on `num_tasks` tasks; the seed alone decides which.
+    """Evaluate a learner of functions.
 
-    Tasks and queries are answered in parts that fit in memory (see `answering`). `progress` is called with the number
-    of tasks done. The learner is in eval mode meanwhile.
+    Tasks and queries are predicted in parts that fit in memory. The learner is in eval mode during the evaluation.
+
+    Args:
+        learner: The learner.
+        tasks: Tasks, of any size.
+        num_tasks: How many tasks.
+        seed: Decides the tasks.
+        progress: Called with the number of tasks that are done.
 
     Raises:
         UserError: if there is no task or no such seed, or the prediction is not of the queries' values.

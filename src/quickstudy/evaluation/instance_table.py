@@ -54,10 +54,17 @@ def evaluate_instances(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> InstanceTable:
-    """Evaluate a learner at every step of `num_sequences` sequences; the seed alone decides which.
+    """Evaluate a learner at every step of sequences. A task is read as one sequence: its support, then its queries.
 
-    A task is read as one sequence: its support, then its queries; as many at once as fit in memory (see `answering`).
-    `progress` is called with the number done. The learner is in eval mode meanwhile.
+    As many sequences at once as fit in memory. The learner is in eval mode during the evaluation.
+
+    Args:
+        learner: A learner that reads sequences.
+        tasks: Sequences.
+        num_sequences: How many sequences.
+        num_instances: Up to which drawing of a class accuracies are counted.
+        seed: Decides the sequences.
+        progress: Called with the number of sequences that are done.
 
     Raises:
         UserError: if the learner reads no sequences, or there is no sequence or no such seed.
@@ -110,9 +117,11 @@ def accuracy_by_instance(is_right_TL: Tensor, appearance_TL: Tensor, num_instanc
 
 
 def first_instance_ceiling(num_classes: int, *, labels_are_strings: bool = False) -> float:
-    """The best accuracy at the first drawing of a class without a leak: guess among labels not yet used, H_C / C.
+    """The best accuracy at the first drawing of a class without a leak: a guess among unused labels, H_C / C.
 
-    Strings of five letters out of five are fresh in each sequence: one of 3,125, whatever was used.
+    Args:
+        num_classes: Classes C of a sequence.
+        labels_are_strings: Labels are strings of five letters out of five, new in each sequence: a guess among 3,125.
     """
     if labels_are_strings:
         return 1 / 5**5

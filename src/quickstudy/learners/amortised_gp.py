@@ -63,14 +63,15 @@ class AmortisedGPState(NamedTuple):
 
 
 class AmortisedGP(Learner):
-    """Proposes kernels of several kinds, and predicts as the processes with these kernels do, mixed.
+    """Proposes kernels of several kinds, and predicts with a mixture of the processes that have these kernels.
 
-    Each process has an unknown scale, which follows the values: its predictions are normals with the mean and the
-    variance of a Student-t process.
+    Each process has an unknown scale that follows the values: its predictions are normals with the mean and variance of
+    a Student-t process. Predictions move and stretch with the data: units are the middle and range of the support's
+    places, and the mean and deviation of its values. One point says where values are, not how far they vary; then a
+    deviation of one is assumed. The cost is the cube of the number of points, once for each task.
 
-    Predictions move and stretch with the data: units are the support's middle and range, its mean and deviation. One
-    point tells where it is and not how far values vary: they are then taken to vary by one. Costs the cube of the
-    number of points, once a task; they may lie anywhere, and so may queries. `hidden` is the width of the network.
+    Args:
+        hidden: Width of the network that proposes kernels.
     """
 
     def __init__(self, *, hidden: int = 256) -> None:

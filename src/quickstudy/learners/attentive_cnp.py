@@ -37,11 +37,19 @@ class AttentiveCNPState(NamedTuple):
 
 
 class AttentiveCNP(Learner):
-    """Encodes the points, lets them attend to each other, and gives each query a mean of them of its own.
+    """Encodes the points, lets them attend to each other, and gives each query its own weighted mean of them.
 
-    Keys are made of the points' places alone, values of places and values; several heads. The cost is that of support
-    times queries. `channels` is the width of all layers; `self_attention` counts the blocks in which the points read
-    each other before. `likelihood` and `floor` are those of `ValueHead`.
+    Keys come from the places alone, and attention values from places and values. The cost is that of support times
+    queries.
+
+    Args:
+        num_inputs: Numbers of a place.
+        num_outputs: Numbers of a value.
+        channels: Width of all layers.
+        num_heads: Heads of each attention.
+        self_attention: Blocks in which the points read each other.
+        likelihood: Distribution of a value: normal, or the probability of ink.
+        floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
     """
 
     def __init__(

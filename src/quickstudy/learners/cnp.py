@@ -47,10 +47,19 @@ class CNPState(NamedTuple):
 
 
 class CNP(OnlineLearner):
-    """Reads points of a function and predicts its values elsewhere, as independent normals (or chances of ink).
+    """Reads points of a function and predicts its values elsewhere, as independent normals or probabilities of ink.
 
-    The cost is that of the support plus that of the queries, never their product; the support may be empty, and then
-    r is zero. `hidden` is the width of all layers of h and g, `likelihood` and `floor` are those of `ValueHead`.
+    The cost is that of the support plus that of the queries, never their product. The support may be empty; then r is
+    zero.
+
+    Args:
+        num_inputs: Numbers of a place.
+        num_outputs: Numbers of a value.
+        hidden: Width of all layers of h and g.
+        encoder_layers: Layers of h.
+        decoder_layers: Layers of g.
+        likelihood: Distribution of a value: normal, or the probability of ink.
+        floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
     """
 
     def __init__(
@@ -104,11 +113,17 @@ class CNPClassifierState(NamedTuple):
 
 
 class CNPClassifier(Learner):
-    """Encodes every example once, averages within each class, decodes each query with the averages.
+    """Encodes each example once, averages within each class, and decodes each query with the averages.
 
     The cost is that of the support plus that of the queries, never their product.
-    `encoder` maps inputs (..., *input) to `num_features` numbers; `num_ways` is read only by the
-    concatenated decoder. Fewer classes than `num_ways` leave places empty.
+
+    Args:
+        encoder: Maps inputs (..., *input) to features.
+        num_features: Numbers that the encoder gives.
+        decoder: One decoder that scores each class, or the paper's decoder over all class representations.
+        num_ways: Classes that the concatenated decoder reads; a task with fewer leaves places empty.
+        representation: Numbers of a class representation.
+        hidden: Width of the decoder.
     """
 
     def __init__(

@@ -34,14 +34,20 @@ class ContrastiveEncoderState(NamedTuple):
 
 
 class ContrastiveEncoder(Learner):
-    """Trained by telling which views show the same drawing; a class is the mean direction of its examples.
+    """Trained to find which views show the same drawing. A class is the mean direction of its examples.
 
-    `encoder` maps inputs (..., *input) to `num_features` features, the paper's f, and a projection head those to
-    `projected` numbers, its g. The paper leaves g out at test, as other tasks ask for what views differ in. Here they
-    ask for what views share, so g stays, unless `projects_at_test` is false. Any number of ways and shots.
+    The paper drops the projection head g at test, because other tasks need what views differ in. Here tasks need what
+    views share, so g stays by default. Any number of ways and shots.
 
-    In training, a label says which views belong together. On pairs of views, such as `ContrastivePairs` draws, that is
-    the paper's unsupervised loss. Where a task brings several examples of a label, each is a positive of the others.
+    In training, a label says which views belong together. On pairs of views, such as `ContrastivePairs` draws, this is
+    the paper's unsupervised loss. If a task has several examples of a label, each is a positive of the others.
+
+    Args:
+        encoder: Maps inputs (..., *input) to features, the paper's f.
+        num_features: Numbers that the encoder gives.
+        projected: Numbers that the projection head gives, the paper's g.
+        temperature: The loss divides cosines by it.
+        projects_at_test: Compare projections at test; switched off, features.
     """
 
     def __init__(

@@ -39,12 +39,22 @@ class ConvCNPState(NamedTuple):
 
 
 class ConvCNP(Learner):
-    """Puts the points onto a grid, convolves there, and reads the outcome where it is asked for.
+    """Puts the points onto a grid, convolves there, and reads the result at the queries.
 
-    Places are on a line, from `low` to `high`; the grid has `points_per_unit` and goes on by `margin` on either side.
-    All of the work is in `adapt`. Away from the edges, moving all points by steps of the grid moves the predictions by
-    as much. One block for each of `dilations`, of convolutions of `kernel` places; `likelihood` and `floor` are those
-    of `ValueHead`.
+    Places are on a line. Nearly all of the work is in `adapt`. Away from the edges, moving all points by steps of the
+    grid moves the predictions by as much.
+
+    Args:
+        num_outputs: Numbers of a value.
+        low: Lower end of the places.
+        high: Upper end of the places.
+        points_per_unit: Grid points in a unit of the places.
+        margin: How far the grid extends beyond both ends.
+        channels: Channels of the function on the grid.
+        kernel: Grid points of a convolution.
+        dilations: Dilation of each block.
+        likelihood: Distribution of a value: normal, or the probability of ink.
+        floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
     """
 
     def __init__(
@@ -94,15 +104,24 @@ class GridConvCNPState(NamedTuple):
 class GridConvCNP(Learner):
     """Reads pixels of a picture and predicts all others, by convolutions over the pixels.
 
-    Places are (row, column) in the unit square, the centre of pixel i of n at (i + ½) / n; points in one pixel are
-    averaged. `grid` is the picture's height and width. All of the work is in `adapt`. The trunk reads squares of `fold`
-    pixels a side as one cell: moving all pixels by as many moves the predictions by as much, away from the edges.
-    `channels` is the trunk's width; `blocks` and `kernel` count its residual blocks and the cells along a side of its
-    convolutions, `num_kernels` and `spread` the kernels of the first, normalised one and the pixels along their sides.
-    `likelihood` and `floor` are those of `ValueHead`.
+    Places are (row, column) in the unit square; the centre of pixel i of n is at (i + ½) / n. Points in one pixel are
+    averaged. Nearly all of the work is in `adapt`. Away from the edges, moving all pixels by `fold` moves the
+    predictions by as much.
+
+    Args:
+        num_outputs: Numbers of a pixel.
+        grid: Height and width of the picture.
+        channels: Channels of the trunk.
+        blocks: Residual blocks of the trunk.
+        kernel: Cells along a side of a convolution of the trunk.
+        fold: Pixels along a side of a cell of the trunk.
+        num_kernels: Kernels of the first, normalised convolution.
+        spread: Pixels along a side of these kernels.
+        likelihood: Distribution of a value: normal, or the probability of ink.
+        floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
 
     Raises:
-        ValueError: if a kernel has no middle, or there is no pixel to a square.
+        ValueError: if a kernel has no middle, or a cell has no pixel.
     """
 
     def __init__(

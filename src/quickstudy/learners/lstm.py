@@ -56,9 +56,16 @@ class FeedForwardCell(nn.Module):
 
 
 class LSTM(LabelSequenceLearner):
-    """Reads examples and their labels one after another.
+    """Reads examples and their labels one after another. Inputs, labels and loss are those of `LabelSequenceLearner`.
 
-    Inputs, labels and loss are those of `LabelSequenceLearner`; without `is_recurrent` it is the feed-forward baseline.
+    Args:
+        num_features: Numbers that the encoder gives for an example, or that an example has.
+        encoder: Network that embeds examples; None reads their numbers.
+        labels: One-hot labels or strings of five letters.
+        max_ways: Label slots.
+        is_recurrent: Use an LSTM; switched off, the feed-forward baseline.
+        hidden: Units of the network.
+        labels_come: Labels come with the next example, or with their own.
     """
 
     def __init__(

@@ -27,15 +27,21 @@ MAMLState = AdaptedState
 
 
 class MAML(InnerLoopLearner):
-    """Adapts by gradient descent, through which the outer loop differentiates.
+    """Adapts by gradient descent on the support. The outer loop differentiates through it.
 
-    There are `inner_steps` of it in training and `test_steps` (as many, if None) in eval mode, of rate `inner_rate`.
-    The inner loss of classes is the sum over the classes of the mean over a class's examples, as in the authors' code,
-    and N times the mean over all examples; that of values is the mean squared error.
+    The inner loss of classes is the sum over the classes of the mean over the examples of a class, as in the authors'
+    code. It is N times the mean over all examples. The inner loss of values is the mean squared error.
 
-    With `first_order` the inner gradients are constants to the outer loop (FOMAML). `adapts` says which weights change:
-    all but what normalised numbers are shifted and scaled by, or those of the last layer (ANIL). With `learns_rates`
-    each weight has an inner rate of its own, and the outer loop trains it (Meta-SGD).
+    Args:
+        network: Network whose weights are adapted.
+        answers: What it predicts: classes or values.
+        inner_rate: Learning rate of the inner steps.
+        inner_steps: Inner steps in training.
+        test_steps: Inner steps in eval mode; None takes as many as in training.
+        first_order: Treat the inner gradients as constants in the outer loop (FOMAML).
+        adapts: Weights that change: all but shifts and scales of normalised numbers, or those of the last layer (ANIL).
+        learns_rates: Give each weight its own inner rate, trained by the outer loop (Meta-SGD).
+        is_transductive: Normalise queries among themselves; switched off, each query with the support alone.
     """
 
     def __init__(

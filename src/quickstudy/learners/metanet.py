@@ -65,17 +65,24 @@ class MetaNetState(NamedTuple):
 
 
 class MetaNet(Learner):
-    """Finds the support examples that a query resembles, and classifies it with the weights they gave rise to.
+    """Finds the support examples that are similar to a query, and classifies it with the fast weights they produced.
 
-    `encoder` maps inputs (..., *input) to maps (..., C H W) of `map_shape`: the lower layers of the embedding u, and of
-    the base learner b too, unless that has a `base_encoder` of its own, as in the paper. Both have a convolution and
-    a layer of `num_features` above, and b a softmax layer of `max_ways` slots; these are what fast weights augment.
+    Embedding u and base learner b have lower layers (the encoders), a convolution and a layer above; b also has a
+    softmax layer. Fast weights augment these upper layers.
 
-    `variant` is metanet- to leave out the embedding's fast weights, metanet+ to give the base learner such too. The
-    first `num_gradients` of the support make them (all, if None), so the order of the support matters. `sharpness`
-    multiplies the cosines and is learnt from there on; None is the paper's, which is one. `generator_for` says
-    whether the generators are shared by all layers, or of each layer. With `second_order` the gradients that the
-    generators read are differentiated too. `cells` is the resolution of `CoordinateMLP`.
+    Args:
+        encoder: Maps inputs (..., *input) to maps (..., C H W): the lower layers of u, and of b unless it has its own.
+        map_shape: Shape of these maps.
+        base_encoder: The lower layers of b, as in the paper; None shares those of u.
+        max_ways: Label slots.
+        num_features: Units of the layer below the softmax layer.
+        variant: metanet- has no fast weights in the embedding; metanet+ has more in the base learner.
+        num_gradients: Number of support examples, the first ones, whose gradients make the embedding's fast weights; so
+            the order of the support matters. None reads all.
+        sharpness: First factor of the cosines, which is then learned; None keeps the paper's, one.
+        generator_for: One generator of fast weights for all layers, or one for each layer.
+        second_order: Differentiate the gradients that the generators read, too.
+        cells: Resolution of `CoordinateMLP`.
     """
 
     order_matters = True

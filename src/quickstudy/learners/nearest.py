@@ -25,9 +25,10 @@ class NearestState(NamedTuple):
 
 
 class Nearest(Learner):
-    """Remembers the support; a class is as likely as its most similar example is.
+    """Stores the support. The probability of a class follows from its most similar example.
 
-    `temperature` turns cosines into logits; it moves the probabilities, never the answer.
+    Args:
+        temperature: Cosines are divided by it. It changes the probabilities, never the predicted class.
     """
 
     def __init__(self, temperature: float = 0.1) -> None:
@@ -70,10 +71,15 @@ class Nearest(Learner):
 
 
 class AutoencoderNearest(Learner):
-    """Nearest neighbour on the code of an autoencoder, which has never heard of a task.
+    """Nearest neighbour on the code of an autoencoder, which is trained without tasks.
 
     The "deep features" of Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks" (2016), section 4.1:
-    two hidden layers each way, leaky ReLU. Inputs of 0 to 1 are flattened to `num_inputs` numbers.
+    two hidden layers each way, leaky ReLU.
+
+    Args:
+        num_inputs: Numbers of an input, from 0 to 1, after flattening.
+        hidden: Units of the hidden layers.
+        code: Numbers of the code.
     """
 
     def __init__(self, num_inputs: int, *, hidden: int = 200, code: int = 32) -> None:

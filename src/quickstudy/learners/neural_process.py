@@ -48,19 +48,29 @@ class NeuralProcessState(NamedTuple):
 
 
 class NeuralProcess(OnlineLearner):
-    """Reads points of a function, and tells what the whole function may be: q(z | points), and a decoder g(z, x).
+    """Reads points of a function and gives a distribution over whole functions: q(z | points), and a decoder g(z, x).
 
-    `predict` mixes `num_samples` draws of z; `sample_functions` draws functions whole. The cost is that of the support
-    plus draws times queries; the support may be empty, and then the summary is zero. `hidden` is the width of all
-    layers, `latent` the size of z; with `has_direct_path` the decoder reads a mean of the points beside z.
-    `likelihood` and `floor` are those of `ValueHead`.
+    `predict` is a mixture over samples of z; `sample_functions` samples whole functions. The cost is that of the
+    support plus samples times queries. The support may be empty; then the summary is zero.
 
-    Training raises, by `objective`, the evidence lower bound of the queries' values (elbo), or an estimate of their
-    likelihood from draws that know the support alone (likelihood), with `training_samples` draws.
+    Args:
+        num_inputs: Numbers of a place.
+        num_outputs: Numbers of a value.
+        hidden: Width of all layers.
+        latent: Dimensions of z.
+        encoder_layers: Layers of the encoder.
+        decoder_layers: Layers of the decoder.
+        has_direct_path: Let the decoder read a mean of the points beside z.
+        objective: Maximise the evidence lower bound of the queries' values (elbo), or an estimate of their likelihood
+            from samples that depend on the support alone (likelihood).
+        training_samples: Samples of z for each task in training.
+        num_samples: Samples of z in a prediction.
+        likelihood: Distribution of a value: normal, or the probability of ink.
+        floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
 
     Raises:
         ValueError: if there is no such objective, or the decoder has fewer than two layers.
-        UserError: if there are too few draws: likelihood needs two at least in training.
+        UserError: if there are too few samples; the likelihood needs at least two in training.
     """
 
     draws: Tensor

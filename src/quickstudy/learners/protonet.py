@@ -31,10 +31,12 @@ class ProtoNetState(NamedTuple):
 
 
 class ProtoNet(Learner):
-    """Embeds, averages by class, and compares by squared Euclidean distance.
+    """Embeds, averages by class, and compares by squared Euclidean distance. Any number of ways and shots.
 
-    `encoder` maps inputs (..., *input) to features (..., D). Any number of ways and shots.
-    Batch normalisation uses running statistics at test, as in the authors' code.
+    Batch normalisation uses running statistics in eval mode, as in the authors' code.
+
+    Args:
+        encoder: Maps inputs (..., *input) to features (..., D).
     """
 
     def __init__(self, encoder: nn.Module) -> None:

@@ -25,15 +25,23 @@ _EPSILON = 1e-8
 
 
 class Reptile(InnerLoopLearner):
-    """Trains all weights on a task by Adam without momentum, and learns from where that ended.
+    """Trains all weights on a task, and learns from the weights that this leads to.
 
-    In training there are `inner_steps` of rate `inner_rate` on mini-batches of `batch_size` of a task's examples,
-    queries too; in eval mode `test_steps` on `test_batch_size` of the support. Mini-batches go round the examples
-    without replacement, in another order each time; in eval mode the orders are always the same ones.
+    Mini-batches go through the examples without replacement, in a new order each time; in eval mode the orders are
+    always the same. The gradient of `meta_loss` is φ − φ̃, the weights minus the weights after training on a task. So
+    the outer optimiser should be SGD; its learning rate is the paper's ε.
 
-    The gradient of `meta_loss` is φ − φ̃, what the weights are less what they became, so the outer loop should be SGD,
-    and its rate is the paper's ε. `inner_optimiser` sgd is the plain method that the paper's theory is about. The last
-    layer may have a `head_rate` of its own: it must learn a task's classes from nothing, where features may be good.
+    Args:
+        network: Network whose weights are adapted.
+        answers: What it predicts: classes or values.
+        inner_optimiser: Adam without momentum, as in the paper's figures, or gradient descent, as in its theory.
+        inner_rate: Learning rate on a task.
+        head_rate: Learning rate of the last layer on a task; None takes the inner rate.
+        inner_steps: Steps on a task in training, on its support and queries.
+        batch_size: Examples in one of these steps.
+        test_steps: Steps on the support in eval mode.
+        test_batch_size: Examples in one of these steps.
+        is_transductive: Normalise queries among themselves; switched off, each query with the support alone.
     """
 
     order_matters = True

@@ -61,16 +61,23 @@ class SNAILState(NamedTuple):
 
 
 class SNAIL(OnlineLearner):
-    """Reads examples (embedding and label) in order, then answers each query as if it alone came next.
+    """Reads examples (embedding and label) in order, then predicts each query as if it alone came next.
 
-    `encoder` maps inputs (..., *input) to `num_features` numbers (..., D); an image passes through it once. One set
-    of weights serves up to `max_ways` classes and `max_examples` examples of a task (ways times shots), which is how
-    far the convolutions reach. `filters` is the paper's D of every TCBlock, `attention` the K and V of its three
-    attention blocks. Labels are read `label_scale` times as large. With `equal_lengths` embeddings are scaled to a mean
-    square of one: attention compares by products, which favour what is long over what is alike. `shuffled_channels` is
-    the share of training tasks whose embeddings have their channels in a random order, so that a head can compare
-    them only, and not learn the training classes by heart. The encoder's batch normalisation, if any, uses running
-    statistics at test.
+    An image passes through the encoder once. Batch normalisation of the encoder uses running statistics in eval mode.
+
+    Args:
+        encoder: Maps inputs (..., *input) to features (..., D).
+        num_features: Numbers that the encoder gives.
+        max_ways: Label slots.
+        max_examples: Support examples of a task, ways times shots; decides how far back the convolutions read.
+        filters: The paper's D of each TCBlock.
+        attention: The paper's K and V of the three attention blocks.
+        label_scale: Factor of a label's input.
+        equal_lengths: Scale embeddings to a mean square of one. Attention compares by products, which favour long
+            embeddings over similar ones.
+        shuffled_channels: Share of training tasks whose embeddings have their channels in random order. Then the head
+            can only compare embeddings, and cannot memorise the training classes.
+        literal_dilations: Start dilations at two, as the paper's pseudo-code does, instead of one.
     """
 
     order_matters = True

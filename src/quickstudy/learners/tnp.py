@@ -30,11 +30,21 @@ class TNPState(NamedTuple):
 
 
 class TNP(Learner):
-    """Points attend to each other, queries to the points; with keys and values kept, a query costs 1 + S keys a layer.
+    """Points attend to each other, and queries to the points; cached, a query costs S + 1 keys a layer.
 
-    A token is made of a place, a value (zero for a query) and whether there is one. There are no positions: the
-    support is a set. `is_autoregressive` trains for answers in turn (TNP-A), at two tokens a query. `likelihood` and
-    `floor` are those of `ValueHead`.
+    A token has a place, a value (zero for a query) and a flag for the value. There are no positions: the support is a
+    set.
+
+    Args:
+        num_inputs: Numbers of a place.
+        num_outputs: Numbers of a value.
+        channels: Channels of a token.
+        num_blocks: Layers.
+        num_heads: Heads of each attention.
+        hidden: Width between the two layers of a block's perceptron.
+        is_autoregressive: Train to predict points one after another (TNP-A), with two tokens for each query.
+        likelihood: Distribution of a value: normal, or the probability of ink.
+        floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
     """
 
     def __init__(

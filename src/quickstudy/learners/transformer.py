@@ -43,9 +43,17 @@ class InContextTransformerState(NamedTuple):
 class InContextTransformer(Learner):
     """Support tokens are embedding plus label embedding; a query's token is its embedding alone.
 
-    `encoder` maps inputs (..., *input) to `num_features` numbers (..., D); an image passes through it once. One set
-    of weights serves up to `max_ways` classes and any number of shots. `channels` is the width of a token, `hidden`
-    that of each block's perceptron. The encoder's batch normalisation, if any, uses running statistics at test.
+    An image passes through the encoder once. Any number of shots. Batch normalisation of the encoder uses running
+    statistics in eval mode.
+
+    Args:
+        encoder: Maps inputs (..., *input) to features (..., D).
+        num_features: Numbers that the encoder gives.
+        max_ways: Label slots.
+        channels: Channels of a token.
+        num_blocks: Layers.
+        num_heads: Heads of each attention.
+        hidden: Width between the two layers of a block's perceptron.
     """
 
     labels_are_slots = True

@@ -30,10 +30,15 @@ class KeysValues(NamedTuple):
 
 
 class CausalAttention(CausalBlock):
-    """AttentionBlock(K, V) of the paper: every position reads itself and those before; the reading joins the input.
+    """AttentionBlock(K, V) of the paper: each position reads itself and earlier ones; what it reads joins the input.
 
-    One head, no residual, no normalisation. Channels grow from C to C + V. Queries start as keys do, so that what is
-    alike is read from the first step on.
+    One head, no residual, no normalisation. Queries start with the weights of the keys, so similar items are read from
+    the first step on.
+
+    Args:
+        in_channels: Channels C of the input; the output has C + V.
+        key_size: The paper's K.
+        value_size: The paper's V.
     """
 
     def __init__(self, in_channels: int, key_size: int, value_size: int) -> None:
@@ -107,9 +112,14 @@ def full_precision(x: Tensor) -> torch.autocast:
 
 
 class TransformerBlock(nn.Module):
-    """Attention and a two-layer perceptron, each after a layer norm and added to what came in; (T, L, C) throughout.
+    """Attention and a two-layer perceptron, each after a layer norm and added to its input; (T, L, C) throughout.
 
-    What is read is given as keys and values, so the items that read need not be the items that are read.
+    The items to read are given as keys and values, so they can differ from the items that read.
+
+    Args:
+        channels: Channels C of an item.
+        num_heads: Heads of the attention.
+        hidden: Width between the two layers of the perceptron.
 
     Raises:
         ValueError: if the heads do not divide the channels.

@@ -8,9 +8,13 @@ from torch import Tensor
 def class_means(
     values_TSD: Tensor, labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The mean (T, N, D) of each class's values, zero where a task has none; and which it has, (T, N).
+    """The mean (T, N, D) of the values of each class, zero without an example; and which classes a task has, (T, N).
 
-    With a mask, those values count where it is True.
+    Args:
+        values_TSD: Values of the support.
+        labels_TS: Class of each.
+        num_ways: Classes N.
+        mask_TS: Which examples count; None counts all.
     """
     members_TSN = members(labels_TS, num_ways, mask_TS).to(values_TSD.dtype)
     counts_TN = members_TSN.sum(dim=1)
@@ -60,5 +64,10 @@ def balanced_index(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = No
 
 
 def mask_absent(logits_TQN: Tensor, is_present_TN: Tensor) -> Tensor:
-    """Rule out the classes that a task has no example of."""
+    """Rule out the classes that a task has no example of.
+
+    Args:
+        logits_TQN: Logits of the queries.
+        is_present_TN: Which classes each task has.
+    """
     return logits_TQN.masked_fill(~is_present_TN[:, None, :], -torch.inf)

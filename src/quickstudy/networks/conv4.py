@@ -20,13 +20,19 @@ _FEW_CHANNELS = 3
 
 
 class Conv4(nn.Module):
-    """Blocks of 3×3 convolution, normalisation and ReLU, each halving the image.
+    """Blocks of 3×3 convolution, normalisation and ReLU, each of which halves the image.
 
-    `pool` halves with 2×2 max-pooling, as Matching and Prototypical Networks do
-    (28 → 14 → 7 → 3 → 1); `stride` with convolutions of stride two, as MAML does
-    (28 → 14 → 7 → 4 → 2), at about a third of the cost of a training step. With `keep_edge` max-pooling rounds up
-    too, so that the last row and column of an odd size count.
-    Reads images (..., C, H, W), gives features (..., D).
+    Reads images (..., C, H, W) and gives features (..., D).
+
+    Args:
+        downsampling: `pool` halves with 2×2 max-pooling, as Matching and Prototypical Networks do (28 → 14 → 7 → 3 →
+            1); `stride` with convolutions of stride two, as MAML does (28 → 14 → 7 → 4 → 2), at a third of the cost.
+        normalisation: Kind of normalisation; see `normalisation_2d`.
+        in_channels: Channels of an image.
+        channels: Channels of each block.
+        blocks: Number of blocks.
+        image_size: Side of an image in pixels.
+        keep_edge: Round up in max-pooling too, so that the last row and column of an odd size count.
     """
 
     def __init__(

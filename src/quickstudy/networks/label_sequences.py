@@ -22,7 +22,11 @@ _LABEL_SPREAD = 0.3
 
 
 class OneHotLabels:
-    """A label is one of a number of slots; `num_symbols` is that number."""
+    """A label is one of a number of slots; `num_symbols` is that number.
+
+    Args:
+        slots: Number of slots.
+    """
 
     def __init__(self, slots: int) -> None:
         self.num_symbols = self.width = self.slots = slots
@@ -61,7 +65,12 @@ class OneHotLabels:
 
 
 class StringLabels:
-    """A label is a string, (T, L, length) indices of its characters: many labels without a large softmax."""
+    """A label is a string: (T, L, length) indices of its letters. So many labels need no large softmax.
+
+    Args:
+        length: Letters of a string.
+        num_symbols: Letters of the alphabet.
+    """
 
     def __init__(self, length: int = 5, num_symbols: int = 5) -> None:
         self.length, self.num_symbols, self.width = length, num_symbols, length * num_symbols
@@ -159,10 +168,15 @@ class LabelSequenceState(NamedTuple):
 
 
 class LabelSequences(nn.Module):
-    """A recurrent network that reads each input with a label: of the input before if `labels_are_late`, or its own.
+    """A recurrent network that reads each input with a label: that of the input before it, or its own.
 
-    The columns of W_xh that read a label are kept apart from those that read features: so they start larger, and
-    weights for one kind of labels lend what they know of images to another kind.
+    The columns of W_xh that read a label are kept apart from those that read features. So they start larger, and
+    weights for one kind of labels can lend what they know of images to another kind.
+
+    Args:
+        cell: One step of the network; see `Cell`.
+        labels: Kind of labels.
+        labels_are_late: Read each input with the label of the one before it; switched off, with its own.
     """
 
     def __init__(

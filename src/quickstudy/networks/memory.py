@@ -34,7 +34,15 @@ class MemoryState(NamedTuple):
 
 
 def empty_memory(like: Tensor, num_tasks: int, slots: int, width: int, heads: int) -> MemoryState:
-    """A memory nothing was written to, in the precision and on the device of `like`; all heads look at slot 0."""
+    """A memory without writing, in the precision and on the device of `like`; all heads read slot 0.
+
+    Args:
+        like: Tensor that gives precision and device.
+        num_tasks: Tasks T.
+        slots: Rows M.
+        width: Numbers W of a row.
+        heads: Heads R.
+    """
     first_M = F.one_hot(torch.zeros((), dtype=torch.long, device=like.device), slots).to(like.dtype)
     return MemoryState(
         memory=like.new_full((num_tasks, slots, width), _NEARLY_ZERO),
@@ -113,12 +121,19 @@ def access(
     *,
     copies: int = 1,
 ) -> tuple[MemoryState, Tensor]:
-    """One step: write every head's key, and read with it; the new state, and what was read (T, R, W).
+    """One step: write the key of each head, and read with it. Returns the new state, and what was read (T, R, W).
 
-    Addressed before the writing, as in all public ports, a key finds what was stored in earlier steps. Addressed after
-    it, a key finds first the row that it has just been written to. The last slot stands for so many `copies`, which
-    nothing was ever written to alone; it is never the least used.
-    In mixed precision all of it is computed in that of the memory, whose rows are written to many times.
+    Compared with the memory before the writing, as in all public ports, a key finds what earlier steps stored. Compared
+    with the memory after it, a key first finds the row that it was just written to. In mixed precision all of this uses
+    the precision of the memory, whose rows are written to many times.
+
+    Args:
+        state: Memory, read weights and usage before the step.
+        keys_TRW: Key of each head.
+        gates_TR: Gate α of each head, before the sigmoid.
+        sharpness_TR: Key strength of each head; None is one.
+        options: Order of addressing, writing and reading.
+        copies: Number of equal rows that the last slot stands for. They are never written to and never the least used.
     """
     keys_TRW, gates_TR = keys_TRW.to(state.memory.dtype), gates_TR.to(state.memory.dtype)
     with full_precision(keys_TRW):
@@ -152,9 +167,13 @@ class LSTMState(NamedTuple):
 
 
 def lstm_inputs(num_inputs: int, hidden: int) -> nn.Linear:
-    """W_xh and b of an LSTM whose forget gates start open: shut, what was seen is lost before it can be learnt from.
+    """W_xh and b of an LSTM whose forget gates start open. Closed ones lose an input before it can be learned from.
 
     Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network Architectures" (2015).
+
+    Args:
+        num_inputs: Numbers of an input.
+        hidden: Units H.
     """
     layer = nn.Linear(num_inputs, 4 * hidden)
     with torch.no_grad():
@@ -163,7 +182,12 @@ def lstm_inputs(num_inputs: int, hidden: int) -> nn.Linear:
 
 
 def lstm_step(drive_TG: Tensor, cell_TH: Tensor) -> LSTMState:
-    """One step of the standard LSTM from what drives its gates, (T, 4 H) in the order f, i, o, u."""
+    """One step of the standard LSTM.
+
+    Args:
+        drive_TG: Inputs of the gates, (T, 4 H) in the order f, i, o, u.
+        cell_TH: The cell before the step.
+    """
     f, i, o, u = drive_TG.chunk(4, dim=-1)
     cell_TH = f.sigmoid() * cell_TH + i.sigmoid() * u.tanh()
     return LSTMState(o.sigmoid() * cell_TH.tanh(), cell_TH)

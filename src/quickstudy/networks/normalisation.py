@@ -8,10 +8,12 @@ Normalisation = Literal["batch", "group", "none"]
 
 
 def normalisation_2d(kind: Normalisation, channels: int) -> nn.Module:
-    """A layer for (B, C, H, W).
+    """A normalisation layer for maps (B, C, H, W).
 
-    `batch`: of the batch in training, running ones at test; `group`: of each image alone, in eight
-    groups of channels, so the same in training and test.
+    Args:
+        kind: `batch` uses statistics of the batch in training and running ones in eval mode. `group` normalises eight
+            groups of channels of each image, the same in training and eval mode.
+        channels: Channels C.
     """
     if kind == "batch":
         return nn.BatchNorm2d(channels)

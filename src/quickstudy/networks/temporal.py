@@ -58,7 +58,12 @@ class CausalBlock(nn.Module, ABC):
 class CausalConvolution(CausalBlock):
     """Kernel two, dilation d, zeros before the first item: out_t = A x_{t−d} + B x_t + b.
 
-    Its cache is what the last inputs will add to what comes d later, A x (T, at most d, F): no query computes it again.
+    Its cache is what the last inputs add to the outputs d later, A x (T, at most d, F), so no query computes it again.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels F of the output.
+        dilation: The distance d.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:
@@ -91,9 +96,12 @@ class CausalConvolution(CausalBlock):
 
 
 class DenseBlock(CausalBlock):
-    """DenseBlock(D, d) of the paper: two causal convolutions, one gating the other, beside the input itself.
+    """DenseBlock(D, d) of the paper: two causal convolutions, one of which gates the other, beside the input itself.
 
-    Channels grow from C to C + F.
+    Args:
+        in_channels: Channels C of the input; the output has C + F.
+        filters: The paper's D, here F.
+        dilation: The paper's d.
     """
 
     def __init__(self, in_channels: int, filters: int, dilation: int = 1) -> None:
@@ -117,7 +125,12 @@ class DenseBlock(CausalBlock):
 
 
 class CausalChain(CausalBlock):
-    """Causal blocks one after another; its cache is the tuple of theirs."""
+    """Causal blocks one after another. Its cache is the tuple of their caches.
+
+    Args:
+        blocks: Makes each block from its number of input channels.
+        in_channels: Channels of the input.
+    """
 
     def __init__(self, blocks: Iterable[CausalBlock], in_channels: int) -> None:
         super().__init__()
@@ -153,10 +166,16 @@ class CausalChain(CausalBlock):
 
 
 class TCBlock(CausalChain):
-    """TCBlock(T, D) of the paper: as many dense blocks as a sequence of `length` items can be halved.
+    """TCBlock(T, D) of the paper: dense blocks with dilations 1, 2, 4, … that together reach the whole sequence.
 
-    Dilations 1, 2, 4, … reach every item of such a sequence. The paper's pseudo-code, taken literally, starts with
-    two: then a position sees only those at an even distance, and never its predecessor.
+    The paper's pseudo-code, taken literally, starts with two. Then a position reads only those at an even distance, and
+    never the one before it.
+
+    Args:
+        in_channels: Channels of the input.
+        length: Items of a sequence, the paper's T.
+        filters: The paper's D.
+        literal_dilations: Start with two instead of one.
 
     Raises:
         ValueError: if the length is not positive.

@@ -71,10 +71,13 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
 
 
 def find_recipe(name: str) -> Callable[..., Experiment]:
-    """The recipe of that name.
+    """The recipe of a name.
+
+    Args:
+        name: Name of a recipe.
 
     Raises:
-        UserError: naming those there are.
+        UserError: if there is none; the message names all recipes.
     """
     try:
         return RECIPES[name]
@@ -83,15 +86,23 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
 
 
 def default_arguments(name: str) -> dict[str, Any]:
-    """A recipe's setting: all its options, those in groups too, and their defaults."""
+    """A recipe's setting: all its options, those in groups too, and their defaults.
+
+    Args:
+        name: Name of a recipe.
+    """
     return {key: option.default for key, option in options(find_recipe(name)).items()}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> Experiment:
-    """The experiment of a recipe with these arguments, as stored in a checkpoint's header.
+    """The experiment of a recipe with these options, as stored in a header of weights.
+
+    Args:
+        name: Name of a recipe.
+        arguments: Options by name; those left out have their defaults.
 
     Raises:
-        UserError: if there is no such recipe, it has no such argument, or nothing can be built with a value.
+        UserError: if there is no such recipe, it has no such option, or nothing can be built with a value.
     """
     recipe = find_recipe(name)
     unknown = set(arguments) - set(default_arguments(name))

@@ -17,7 +17,12 @@ def omniglot_protonet(
     views: NumViews = 5,
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, mirrored=True, pool=(60, 6)),
     optimisation: Optimisation = Optimisation(
-        steps=14_000, tasks_per_step=6, learning_rate=2e-3, warmup_steps=200, average_decay=0.999
+        steps=14_000,
+        tasks_per_step=6,
+        learning_rate=2e-3,
+        warmup_steps=200,
+        average_decay=0.999,
+        precision="bf16-mixed",
     ),
 ) -> Experiment:
     """Prototypical Networks on Omniglot, trained on 60-way episodes.

@@ -51,7 +51,11 @@ class Comparison(NamedTuple):
 
 
 def figures_of(name: str) -> list[Figure]:
-    """The figures of these weights; none if they were never measured."""
+    """The figures of these weights; none if they were never measured.
+
+    Args:
+        name: Name of weights.
+    """
     return [
         Figure(**{**record, "options": tuple(record["options"])}) for record in _records() if record["weights"] == name
     ]

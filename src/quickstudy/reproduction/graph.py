@@ -12,7 +12,11 @@ def weights() -> list[str]:
 
 
 def parent_of(name: str) -> str | None:
-    """The recipe whose weights this one starts from, if it declares one."""
+    """The recipe whose weights this one starts from, if it declares one.
+
+    Args:
+        name: Name of a recipe.
+    """
     return build(name, {}).starts_from
 
 

@@ -22,10 +22,12 @@ class Log(Protocol):
 
 
 class CSVLog:
-    """A row for each note; a figure that was not taken is left empty.
+    """A row for each report. A figure that was not measured is empty.
 
-    When a training goes on from `first_step`, later rows are of a past that will be lived again, and go.
-    `details` are columns beside the usual ones.
+    Args:
+        path: The file.
+        first_step: Step from which a training goes on; later rows are removed, because these steps come again.
+        details: Columns beside the usual ones.
     """
 
     def __init__(self, path: Path, first_step: int, details: Sequence[str] = ()) -> None:
@@ -75,6 +77,10 @@ def refuse_missing_tensorboard() -> None:
 
 class TensorBoardLog:
     """Event files for TensorBoard.
+
+    Args:
+        folder: Folder of the run.
+        first_step: Step from which a training goes on; later events are removed.
 
     Raises:
         UserError: if TensorBoard is not installed.
