@@ -84,7 +84,7 @@ def renewed(name: str, fresh: tuple[int, ...], max_key_strength: float | None) -
     new: Any = build(header.recipe, arguments).learner
     (_, width, heads), hidden = new.network.cell.sizes, new.network.cell.keys.in_features
     if not set(fresh) <= set(range(heads)):
-        raise UserError(f"Fresh heads {fresh} were asked for, but '{name}' has heads 0 to {heads - 1}.")
+        raise UserError(f"Fresh heads {fresh} were given, but '{name}' has heads 0 to {heads - 1}.")
     drawn, kept = new.state_dict(), load(name).state_dict()
     weights = {key: drawn[key] if max_key_strength and ".sharpness." in key else value for key, value in kept.items()}
     for head in fresh:

@@ -60,7 +60,7 @@ def _rows(measured: list[Measured]) -> list:
 def test_records_of_functions_say_where_the_points_were() -> None:
     learner = CNP(hidden=8)
     curves = GaussianProcesses(PointLayout((3, 9), 4, low=-1.0, high=2.0))
-    elsewhere = GaussianProcesses(PointLayout(5, 4, asked=(3.0, 4.0)))
+    elsewhere = GaussianProcesses(PointLayout(5, 4, query_range=(3.0, 4.0)))
     measured = evaluated(learner, [Setting("curves", "curves", curves), Setting("far", "far", elsewhere)], 10, 2)
     near, far = functions_records(_rows(measured), learner, "gp-cnp", 2)
     assert (near["setting"], near["learner"], near["seed"], near["tasks"]) == ("curves", "gp-cnp", 2, 10)

@@ -106,7 +106,7 @@ def test_generated_images_are_new_in_every_batch_and_the_same_for_the_same_state
     [
         (CompletionLayout(-1), "number from 0"),
         (CompletionLayout((3, 2)), "lowest first"),
-        (CompletionLayout(3, queries=0), "one at least"),
+        (CompletionLayout(3, queries=0), "at least one"),
         (CompletionLayout(16), "need 17"),
         (CompletionLayout((1, 10), queries=7), "4×4 has 16"),
         (CompletionLayout(1, order="spiral"), "from the top"),

@@ -121,7 +121,7 @@ def test_pairs_are_drawn_on_a_gpu(drawings):
 
 @pytest.mark.parametrize("pairs", [0, 1, 201])
 def test_pairs_that_cannot_be_had_are_refused(drawings, pairs):
-    with pytest.raises(UserError, match=f"Tasks of {pairs} pairs were asked for, but 2 to 200"):
+    with pytest.raises(UserError, match=f"Tasks of {pairs} pairs were given, but 2 to 200"):
         ContrastivePairs(drawings, pairs)
 
 

@@ -72,9 +72,9 @@ def test_inputs_of_several_numbers_fill_their_box():
         (PointLayout(5, 0), "number from 1"),
         (PointLayout((5, 2), 1), "lowest first"),
         (PointLayout(low=1.0, high=1.0), "lower end first"),
-        (PointLayout(inputs=0), "one at least"),
-        (PointLayout(asked=(3.0, 2.0)), "lower end first"),
-        (PointLayout(inputs=2, evenly=True), "stand in no line"),
+        (PointLayout(inputs=0), "at least one"),
+        (PointLayout(query_range=(3.0, 2.0)), "lower end first"),
+        (PointLayout(inputs=2, evenly=True), "are not on a line"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(layout, complaint):
@@ -86,8 +86,8 @@ def test_what_cannot_be_drawn_is_refused(layout, complaint):
 
 def test_other_points_can_be_drawn_on_the_same_functions():
     usual = Sinusoids(PointLayout(3, 7, -5.0, 5.0))
-    beyond = usual.with_layout(usual.layout._replace(asked=(5.0, 6.0)))
-    assert usual.layout.asked is None
+    beyond = usual.with_layout(usual.layout._replace(query_range=(5.0, 6.0)))
+    assert usual.layout.query_range is None
     near, far = (functions.sample(20, seeded()) for functions in (usual, beyond))
     assert torch.equal(near.support_x, far.support_x)
     assert torch.equal(near.support_y, far.support_y)

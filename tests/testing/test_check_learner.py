@@ -129,7 +129,7 @@ def _encoder() -> Conv4:
 
 
 BROKEN = {
-    "leaks queries": (LeaksQueries, "others are asked"),
+    "leaks queries": (LeaksQueries, "beside other queries"),
     "leaks tasks": (LeaksTasks, "others are in its batch"),
     "remembers the task on itself": (RemembersTheTaskOnItself, "changed the learner"),
     "counts its calls in a buffer": (CountsItsCallsInABuffer, "changed the learner"),

@@ -86,6 +86,6 @@ def _usage() -> str:
             "",
             *lines,
             "",
-            "quickstudy COMMAND --help tells a command's options.",
+            "quickstudy COMMAND --help shows the options of a command.",
         ]
     )

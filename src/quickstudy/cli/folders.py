@@ -11,7 +11,7 @@ from quickstudy.core import Header, UserError, header_of
 from quickstudy.training.run import BEST, LAST, PREVIOUS, is_new, newest_checkpoint, read_position
 
 _NAMED = 5
-"""As many of what a folder holds are told."""
+"""Names of files in a message."""
 
 
 class RunFolder(NamedTuple):
@@ -38,7 +38,7 @@ class RunFolder(NamedTuple):
 
 
 def new_folder(name: str, out: Path | None) -> RunFolder:
-    """Make the folder of a new run: the one asked for, or the next one of that name in runs/.
+    """Make the folder of a new run: the one given, or the next one of that name in runs/.
 
     Raises:
         UserError: if there is something in it already.

@@ -71,7 +71,7 @@ def run(arguments: list[str]) -> int:
     """Train a recipe from command line arguments."""
     if not arguments or arguments[0].startswith("-"):
         print(f"usage: quickstudy train RECIPE [OPTIONS]\n\nrecipes: {', '.join(RECIPES)}")
-        print("\nquickstudy train RECIPE --help tells a recipe's options.")
+        print("\nquickstudy train RECIPE --help shows the options of a recipe.")
         return 0 if arguments else 2
     name = arguments[0]
     constructor = captured(find_recipe(name))

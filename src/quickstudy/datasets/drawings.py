@@ -60,7 +60,7 @@ def prepare_drawing(
 ) -> np.ndarray:
     """Return a drawing as the learners of drawings read it: (size, size) float32, ink 1 on 0.
 
-    docs/images.md tells how the ink is found and framed.
+    docs/images.md says how the ink is found and framed.
 
     Args:
         image: a file, a PIL image, or an array (H, W) or (H, W, channels) of booleans, bytes, 16-bit numbers, or floats

@@ -1,4 +1,4 @@
-"""Images completed from some of their pixels: sheets to look at, and which pixel had best be seen next.
+"""Images completed from some of their pixels: pictures of them, and which pixel to observe next.
 
 Letters: T tasks, P pixels of an image, S of them given, C channels; H W images.
 """

@@ -35,7 +35,7 @@ LabelTime = Literal["late", "at once"]
 
 
 class LabelSequenceLearner(OnlineLearner):
-    """Reads examples one after another; `make_cell` tells with what.
+    """Reads examples one after another, with the cell that `make_cell` makes.
 
     Inputs are flattened to `num_features` numbers, or an `encoder` maps (T, S, *input) to as many.
     Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5).
@@ -83,7 +83,7 @@ class LabelSequenceLearner(OnlineLearner):
         return self.network.read(state, self._encode(support_x), support_y, mask)[1]
 
     def predict(self, state: LabelSequenceState, query_x: Tensor) -> Distribution:
-        """Labels of the queries (T, Q, *input), each the one next step; labels not yet told are ruled out."""
+        """Labels of the queries (T, Q, *input), each the one next step; labels not yet shown are excluded."""
         query_x = read_query(self, state, query_x)
         logits_TQN = self._ask(state, self._encode(query_x))
         return self.labels.prediction(logits_TQN, state.is_seen)

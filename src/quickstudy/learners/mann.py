@@ -107,7 +107,7 @@ class MANNCell(nn.Module):
     def prior(self, num_tasks: int, steps: int | None = None) -> MANNCarried:
         """Nothing in mind, and an empty memory; if no more steps will follow, without most slots that stay empty.
 
-        Those are alike, so that one stands for all of them: the outputs are the same, and sooner there.
+        These slots are equal, so one of them stands for all: the outputs are the same, and a step takes less time.
         """
         weight = self.keys.weight
         slots, width, heads = self.sizes
@@ -147,7 +147,7 @@ class MANNCell(nn.Module):
         return lstm_step(drive_TG + self.from_before(before), carried.controller.cell)
 
     def sharpness_of(self, h_TH: Tensor) -> Tensor | None:
-        """Of every head (T, R), from 1, where nothing is sharpened; bounded if asked for."""
+        """Key strength of each head (T, R), from 1 on; bounded if there is a bound."""
         if self.sharpness is None:
             return None
         above_TR = self.sharpness(h_TH)

@@ -55,7 +55,7 @@ class Nearest(Learner):
     def predict_sequence(self, x: Tensor, y: Tensor) -> Categorical:
         """What it says of each item of sequences (T, L, *input), having seen those before with their labels (T, L).
 
-        The kNN baseline of Santoro et al. (2016), table 2. Of the first item it says that all labels are alike.
+        The kNN baseline of Santoro et al. (2016), table 2. For the first item, all labels have the same probability.
         """
         x, y, _ = read_support(self, x, y)
         items_TLD = F.normalize(x.flatten(2), dim=-1)
@@ -64,7 +64,7 @@ class Nearest(Learner):
         return self._best(items_TLD @ items_TLD.transpose(1, 2), members_TSN[:, None] & is_before_LL[None, ..., None])
 
     def _best(self, cosines_TQS: Tensor, members_TQSN: Tensor) -> Categorical:
-        """A class is as likely as the most similar of its members; where there are none at all, all are alike."""
+        """A class is as likely as the most similar of its members; without any, all have the same probability."""
         best_TQN = cosines_TQS[..., None].masked_fill(~members_TQSN, -torch.inf).amax(dim=2)
         knows_nothing_TQ1 = ~members_TQSN.flatten(2).any(dim=-1, keepdim=True)
         return categorical((best_TQN / self.temperature).masked_fill(knows_nothing_TQ1, 0.0))

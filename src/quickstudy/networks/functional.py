@@ -69,7 +69,7 @@ class FunctionalNetwork(nn.Module, ABC):
         return torch.baddbmm(weights["head_bias"][:, None], z_TED, weights["head"])
 
     def forward(self, weights: Weights, x: Tensor, normalise: Normaliser | None = None) -> Tensor:
-        """The outputs (T, E, N) for inputs (T, E, *input), normalised among themselves unless told otherwise."""
+        """The outputs (T, E, N) for inputs (T, E, *input), normalised among themselves by default."""
         return self.head(weights, self.features(weights, x, normalise or among_themselves))
 
     def _add_norm(self, layer: int, channels: int, scales: bool) -> None:

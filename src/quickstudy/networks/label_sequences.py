@@ -1,7 +1,7 @@
 """Recurrent networks that read inputs and labels in turn: each input with the label of the one before it, or its own.
 
 Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016), section 2.2, has labels come one step
-late, so that each must be guessed before it is told.
+late, so each must be predicted before it is shown.
 
 Letters: T tasks, L steps of a sequence, D features of an input, N numbers of a label.
 """
@@ -118,9 +118,9 @@ class StringLabels:
 
 
 def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tensor, labels: Tensor) -> Tensor:
-    """Log-likelihood (T, L) of labels in the order told; of one told for the first time, the mean over all still open.
+    """Log-likelihood (T, L) of labels in their order; for the first of a class, the mean over all unused labels.
 
-    Labels are assigned at random, so the first of a class could have been any that was not told before. The mean over
+    Labels are assigned at random, so the first of a class could have been any that was not used before. The mean over
     all of these is what the log-likelihood is on average, and so is its gradient, without the noise of the draw
     (Rao and Blackwell). Only labels that can occur are open: of strings that repeat their letters, few.
     """
@@ -164,7 +164,7 @@ class LabelSequenceState(NamedTuple):
     pending: Tensor
     """(T, N): the last label, y_{t−1}, to be read with the next input; zero where none is left to be read."""
     is_seen: Tensor
-    """(T, N) booleans: the labels told so far, the one pending too."""
+    """(T, N) booleans: the labels shown so far, the one pending too."""
 
 
 class LabelSequences(nn.Module):
@@ -221,12 +221,12 @@ class LabelSequences(nn.Module):
         return logits_TLN, LabelSequenceState(carried, pending_TN, state.is_seen | self.labels.named(labels, mask_TL))
 
     def ahead(self, state: LabelSequenceState, features_TD: Tensor) -> Tensor:
-        """What is thought of one further input of each task, logits (T, N); nothing of it is kept."""
+        """The prediction for one further input of each task, logits (T, N); nothing of it is kept."""
         logits_T1N, _ = self._steps(state.carried, features_TD[:, None], state.pending[:, None])
         return logits_T1N.squeeze(1)
 
     def along(self, features_TLD: Tensor, labels: Tensor) -> Tensor:
-        """What is thought of every input of a sequence before its label is told, logits (T, L, N)."""
+        """The prediction for every input of a sequence before its label is shown, logits (T, L, N)."""
         state = self.prior(features_TLD.shape[0])
         if self.labels_are_late:
             return self.read(state, features_TLD, labels)[0]

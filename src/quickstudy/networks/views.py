@@ -1,4 +1,4 @@
-"""An encoder that looks at an image several times, each time shifted by one pixel, and averages what it sees."""
+"""An encoder that embeds an image several times, each time shifted by one pixel, and averages the embeddings."""
 
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal, get_args

@@ -115,7 +115,7 @@ def _points(layout: PointLayout | CompletionLayout | None) -> dict[str, Any]:
     if not isinstance(layout, PointLayout):
         return counts
     within = layout.low, layout.high
-    return {**counts, "range": within, "query_range": layout.asked or within}
+    return {**counts, "range": within, "query_range": layout.query_range or within}
 
 
 _COUNTS = ("support", "queries", "predicts_support", "order")

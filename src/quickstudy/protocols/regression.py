@@ -195,7 +195,7 @@ def by_support(experiment: Experiment, data_root: Path | None) -> list[Setting]:
 def _moved(title: str, tasks: TaskDistribution, options: PointOptions) -> TaskDistribution:
     if options.range is not None:
         tasks = _with(title, tasks, low=options.range[0], high=options.range[1])
-    return tasks if options.query_range is None else _with(title, tasks, asked=options.query_range)
+    return tasks if options.query_range is None else _with(title, tasks, query_range=options.query_range)
 
 
 def _with(title: str, tasks: TaskDistribution, **changes: object) -> TaskDistribution:
@@ -211,7 +211,7 @@ def _with(title: str, tasks: TaskDistribution, **changes: object) -> TaskDistrib
     return moved
 
 
-_OPTIONS = {"support": "--support", "low": "--range", "asked": "--query-range"}
+_OPTIONS = {"support": "--support", "low": "--range", "query_range": "--query-range"}
 
 
 def _are_alike(one: TaskDistribution, other: TaskDistribution) -> bool:

@@ -114,7 +114,7 @@ def omniglot_cnp_paper(
     """CNP on Omniglot as in its paper: one decoder over all class representations, fixed ways.
 
     Args:
-        ways: Classes in an episode, in training and test alike.
+        ways: Classes in an episode, in training and in test.
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
         characters: Characters for training.

@@ -65,7 +65,7 @@ def omniglot_maml(
     --inner-steps 5 --test-steps 5 --tasks-per-step 16`.
 
     Args:
-        ways: Classes in an episode, in training and test alike.
+        ways: Classes in an episode, in training and in test.
         shots: Support drawings of each class in training.
         queries: Queries of each class in training; the authors' code has as many as shots.
         scales: Scale normalised maps too; the authors' code only shifts them.
@@ -103,7 +103,7 @@ def omniglot_maml_dense(
     """MAML on Omniglot without convolutions, which the paper compares with MANN. The paper trains for 60,000 steps.
 
     Args:
-        ways: Classes in an episode, in training and test alike.
+        ways: Classes in an episode, in training and in test.
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
         scales: Scale normalised numbers too; the authors' code only shifts them.

@@ -34,7 +34,7 @@ def omniglot_reptile(
     100000`; for 20 ways it has `--ways 20 --inner-rate 5e-4 --inner-steps 10 --batch-size 20 --test-batch-size 10`.
 
     Args:
-        ways: Classes in an episode, in training and test alike.
+        ways: Classes in an episode, in training and in test.
         examples: Drawings of each class in training, which has no queries; independent of the shots of the test.
         inner_optimiser: Optimiser on a task: Adam, as in the paper's figures, or gradient descent, as in its theory.
         inner_rate: Learning rate on a task; the paper has 1e-3. Gradient descent needs about 0.2.

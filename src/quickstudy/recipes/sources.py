@@ -1,6 +1,6 @@
 """Where a recipe's tasks come from: a data set, the part of it, and the episodes drawn from that part.
 
-Nothing is read before the tasks are asked for, so weights load without their data.
+Data are read when tasks are sampled, not before, so weights load without them.
 """
 
 import functools
@@ -125,7 +125,7 @@ def folder_episodes(
 ) -> TaskSource:
     """Episodes over a folder of images, one sub-folder a class, read at this size.
 
-    Classes with too few images are refused by name, or left out and told of by `say`.
+    Classes with too few images are refused by name, or left out and reported by `say`.
     """
 
     def source(data_root: Path | None) -> Episodes:

@@ -170,4 +170,4 @@ def refuse_augmentation(augmentation: Augmentation) -> None:
         least, most = (1 if name == "parts" else 0), (1 if name == "erased" else math.inf)
         if not least <= bound <= most:
             upwards = "or more" if most == math.inf else f"to {most}"
-            raise UserError(f"{name} = {bound} was asked for, but {least} {upwards} was expected of an augmentation.")
+            raise UserError(f"{name} = {bound} was given, but {least} {upwards} was expected of an augmentation.")

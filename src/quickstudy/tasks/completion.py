@@ -201,15 +201,15 @@ def _refuse(layout: CompletionLayout, grid: tuple[int, int]) -> None:
     least, most = lowest(layout.support), highest(layout.support)
     if not 0 <= least <= most:
         raise UserError(
-            f"support = {layout.support} pixels were asked for, but a number from 0 was expected, or a pair of them, "
+            f"support = {layout.support} pixels were given, but a number from 0 was expected, or a pair of them, "
             "the lowest first."
         )
     asked = layout.queries if layout.queries is not None else 0 if layout.predicts_support else 1
     if layout.queries is not None and layout.queries < 1:
-        raise UserError(f"queries = {layout.queries} pixels were asked for, but a task needs one at least.")
+        raise UserError(f"queries = {layout.queries} pixels were given, but a task needs at least one.")
     if most + asked > pixels:
         raise UserError(
-            f"{most} pixels to give and {asked} to ask for need {most + asked}, but an image of {grid[0]}×{grid[1]} "
+            f"{most} pixels of support and {asked} queries need {most + asked}, but an image of {grid[0]}×{grid[1]} "
             f"has {pixels}. Lower one of them."
         )
     if layout.order not in ("random", "from the top"):

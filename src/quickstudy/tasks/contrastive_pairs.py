@@ -77,10 +77,10 @@ class ContrastivePairs:
         if self.drawings.ndim not in (3, 4):
             raise UserError(
                 f"drawings has shape {tuple(self.drawings.shape)}, but (drawings, H, W) or (drawings, channels, H, W) "
-                "was expected. Classes are not asked for: flatten (classes, examples, H, W) with flatten(0, 1)."
+                "was expected. Classes are not needed: flatten (classes, examples, H, W) with flatten(0, 1)."
             )
         if not 2 <= self.pairs <= len(self.drawings):
             raise UserError(
-                f"Tasks of {self.pairs} pairs were asked for, but 2 to {len(self.drawings)} can be had: as many as "
-                "there are drawings, and two at least to be told apart."
+                f"Tasks of {self.pairs} pairs were given, but 2 to {len(self.drawings)} can be had: as many as "
+                "there are drawings, and at least two."
             )

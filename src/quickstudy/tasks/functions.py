@@ -33,7 +33,7 @@ class PointLayout(NamedTuple):
     """D, the numbers of an input."""
     predicts_support: bool = False
     """Make the support points queries too, as the loss of neural processes does."""
-    asked: tuple[float, float] | None = None
+    query_range: tuple[float, float] | None = None
     """Lowest and highest input of queries, for example beyond the support. None for those of the support."""
     evenly: bool = False
     """Place the queries at equal distances from end to end, for example to plot curves."""
@@ -106,7 +106,7 @@ class Functions(ABC):
         unit_TQD = unit_TPD[:, num_support:]
         if layout.evenly:
             unit_TQD = torch.linspace(0, 1, num_queries, device=generator.device)[None, :, None].expand_as(unit_TQD)
-        asked_TQD = _stretched(unit_TQD, *(layout.asked or (layout.low, layout.high)))
+        asked_TQD = _stretched(unit_TQD, *(layout.query_range or (layout.low, layout.high)))
         return torch.cat([given_TSD, asked_TQD], dim=1), num_support
 
     def _divided(self, x_TPD: Tensor, y_TPY: Tensor, num_support: int) -> Tasks:
@@ -180,13 +180,13 @@ def _refuse(layout: PointLayout) -> None:
     for name, count, least in (("support", layout.support, 0), ("queries", layout.queries, 1)):
         if lowest(count) < least or lowest(count) > highest(count):
             raise UserError(
-                f"{name} = {count} points were asked for, but a number from {least} was expected, "
+                f"{name} = {count} points were given, but a number from {least} was expected, "
                 "or a pair of them, the lowest first."
             )
-    for low, high in ((layout.low, layout.high), layout.asked or (0.0, 1.0)):
+    for low, high in ((layout.low, layout.high), layout.query_range or (0.0, 1.0)):
         if not low < high:
-            raise UserError(f"Points from {low} to {high} were asked for. Give the lower end first.")
+            raise UserError(f"Points from {low} to {high} were given. Give the lower end first.")
     if layout.inputs < 1:
-        raise UserError(f"Inputs of {layout.inputs} numbers were asked for, but a function needs one at least.")
+        raise UserError(f"Inputs of {layout.inputs} numbers were given, but a function needs at least one.")
     if layout.evenly and layout.inputs > 1:
-        raise UserError(f"Even distances were asked for, but inputs of {layout.inputs} numbers stand in no line.")
+        raise UserError(f"evenly = True was given, but inputs of {layout.inputs} numbers are not on a line.")

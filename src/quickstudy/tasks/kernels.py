@@ -74,7 +74,7 @@ class Stationary(KernelPrior):
 
     def __post_init__(self) -> None:
         if self.shape not in _SHAPES:
-            raise UserError(f"A kernel of shape {self.shape!r} was asked for. There are: {', '.join(_SHAPES)}.")
+            raise UserError(f"shape = {self.shape!r} was given. There are: {', '.join(_SHAPES)}.")
         for name in ("length", "scale", "period"):
             least, most = _ends(getattr(self, name))
             if not 0 < least <= most:

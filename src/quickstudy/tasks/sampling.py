@@ -237,8 +237,7 @@ def refuse_layout(layout: Layout) -> None:
     for name, count in (("ways", layout.ways), ("shots", layout.shots), ("queries", layout.queries)):
         if lowest(count) < 1 or lowest(count) > highest(count):
             raise UserError(
-                f"{name} = {count} was asked for, but numbers from 1 were expected, "
-                "or a pair of them, the lowest first."
+                f"{name} = {count} was given, but numbers from 1 were expected, or a pair of them, the lowest first."
             )
     if isinstance(layout.shots, ShotsOfEach) and len(layout.shots.counts) != layout.ways:
         raise UserError(

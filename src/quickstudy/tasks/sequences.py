@@ -123,13 +123,13 @@ class InstanceSequences:
         lowest, largest = _bounds(layout.classes)
         if not 1 <= lowest <= largest <= there:
             raise UserError(
-                f"Sequences of {layout.classes} classes were asked for, but 1 to {there} classes, "
+                f"Sequences of {layout.classes} classes were given, but 1 to {there} classes, "
                 "or a pair of such numbers, the lowest first, were expected."
             )
         fewest, most = _bounds(layout.instances)
         if layout.length is None and not 1 <= fewest <= most <= available:
             raise UserError(
-                f"{layout.instances} instances of each class were asked for, but every class has {available} "
+                f"{layout.instances} instances of each class were given, but every class has {available} "
                 "examples. Ask for 1 to as many, or for a pair of such numbers, the lowest first."
             )
         if layout.labels == "strings":
@@ -137,7 +137,7 @@ class InstanceSequences:
         shortest = fewest * lowest if layout.length is None else layout.length
         if shortest < 2 or (layout.length is not None and layout.length > lowest * available):
             raise UserError(
-                f"A sequence of {shortest} items was asked for, but {lowest} classes have 2 to {lowest * available}."
+                f"A sequence of {shortest} items was given, but {lowest} classes have 2 to {lowest * available}."
             )
 
 

@@ -73,7 +73,7 @@ def queries_do_not_see_each_other(learner: Learner, tasks: Tasks) -> None:
         dim=1,
     )
     demand_equal(
-        together, alone, "a query is answered differently when others are asked (declare `is_transductive` if so meant)"
+        together, alone, "a query has another prediction beside other queries (declare `is_transductive` if so meant)"
     )
 
 

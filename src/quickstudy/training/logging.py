@@ -1,4 +1,4 @@
-"""What a training says while it runs: a CSV file always, TensorBoard where it is asked for."""
+"""Reports of a running training: a CSV file, and TensorBoard if wanted."""
 
 import csv
 import os
