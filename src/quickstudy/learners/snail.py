@@ -11,6 +11,7 @@ Letters: T tasks, S support examples, Q queries, L positions, N label slots, C c
 sizes of an attention's keys and values.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -35,7 +36,7 @@ from quickstudy.networks.attention import CausalAttention, KeysValues, full_prec
 from quickstudy.networks.class_means import crowding, mask_absent
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
 
-KeyValueSizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+KeyValueSizes = Sequence[tuple[int, int]]
 
 
 class SNAILState(NamedTuple):
@@ -71,7 +72,7 @@ class SNAIL(OnlineLearner):
         max_ways: Label slots.
         max_examples: Support examples of a task, ways times shots; decides how far back the convolutions read.
         filters: The paper's D of each TCBlock.
-        attention: The paper's K and V of the three attention blocks.
+        attention: The paper's K and V of each attention block.
         label_scale: Factor of a label's input.
         equal_lengths: Scale embeddings to a mean square of one. Attention compares by products, which favour long
             embeddings over similar ones.

@@ -1,9 +1,12 @@
 """The training that learners with label slots share: one set of weights for any number of ways and shots."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from quickstudy.core import Experiment, Learner, Optimisation, UserError
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.core.optimisation import Precision
+from quickstudy.networks import Conv4, NumViews, Views
+from quickstudy.recipes.characters import EpisodeCharacters, last_weights
 from quickstudy.recipes.sources import INK, TEST_LAYOUTS
 from quickstudy.tasks import Count, Layout, UnevenShots
 from quickstudy.tasks.sampling import highest, lowest
@@ -53,9 +56,32 @@ class AnyWayEpisodes:
         return readable or {f"{slots}-way {shots}-shot": Layout(slots, shots)}
 
 
-def any_way_optimisation(*, steps: int, tasks_per_step: int, learning_rate: float) -> Optimisation:
+@dataclass(frozen=True, kw_only=True)
+class SharedEncoder:
+    """The encoder of Prototypical Networks, with their weights to begin with, so that heads can be compared."""
+
+    views: NumViews = 5
+    """Shifts of an image by one pixel over which its embedding is averaged, except where the encoder is trained."""
+    frozen_encoder: float = 0.2
+    """Share of the training, its start, in which the encoder keeps its first weights."""
+
+    starts_from: ClassVar[str] = "omniglot-protonet"
+
+    def build(self, *, keep_edge: bool = False) -> Views:
+        """The encoder; its 64 features have no linear layer behind them."""
+        return Views(Conv4(downsampling="pool", keep_edge=keep_edge), self.views)
+
+
+HEAD_CHARACTERS = EpisodeCharacters(distortion=0.4, mirrored=True, generated=0.3, pool=(60, 6))
+"""Characters for a head. An encoder knows those that it was trained on too well, and generated ones correct this."""
+
+
+def any_way_optimisation(
+    *, steps: int, tasks_per_step: int, learning_rate: float, precision: Precision = "32-true"
+) -> Optimisation:
     """The schedule that these learners share, with its own length, size and rate."""
     return Optimisation(
+        precision=precision,
         steps=steps,
         tasks_per_step=tasks_per_step,
         learning_rate=learning_rate,
@@ -70,18 +96,20 @@ def any_way_experiment(
     episodes: AnyWayEpisodes,
     characters: EpisodeCharacters,
     optimisation: Optimisation,
-    frozen_encoder: float = 0.0,
+    shared: SharedEncoder | None = None,
 ) -> Experiment:
-    """Train on such episodes of these characters; the encoder is frozen for this share of the training."""
+    """Train on such episodes of these characters, from nothing or from the encoder that heads share."""
+    frozen_share = 0.0 if shared is None else shared.frozen_encoder
     return Experiment(
         learner=learner,
         train=characters.training(episodes.layout),
         validation=characters.validation(Layout(min(episodes.slots, 20), 1, 5)),
         test=characters.tests(episodes.tests()),
         optimisation=optimisation,
-        frozen=("encoder",) if frozen_encoder else (),
-        frozen_share=frozen_encoder,
-        validate_every=250,
+        frozen=("encoder",) if frozen_share else (),
+        frozen_share=frozen_share,
+        starts_from=None if shared is None else shared.starts_from,
+        validate_every=last_weights(optimisation, characters) or 250,
         validation_tasks=100,
         input_range=INK,
         data="omniglot",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.core import TaskSource, TrainingSource, UserError
+from quickstudy.core import Optimisation, TaskSource, TrainingSource, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.recipes.sources import (
     TEST_LAYOUTS,
@@ -154,6 +154,14 @@ class SequenceCharacters(Characters):
     def test(self, layout: SequenceLayout) -> TaskSource:
         """Sequences of the test characters."""
         return omniglot_sequences(self.split, "test", layout, size=self.size)
+
+
+def last_weights(optimisation: Optimisation, characters: Characters) -> int:
+    """The interval of validations that keeps the last weights, if the training is final; else zero.
+
+    Generated characters do not rank weights as real ones do.
+    """
+    return max(optimisation.steps, 1) if characters.final else 0
 
 
 def generated_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:

@@ -7,10 +7,15 @@ from torch import nn
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import MANN
 from quickstudy.learners.mann import Controller, LabelTime
-from quickstudy.networks import Conv4
 from quickstudy.networks.blur import Blur
 from quickstudy.networks.memory import Erase, Time
-from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    HEAD_CHARACTERS,
+    AnyWayEpisodes,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+)
 from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
 from quickstudy.recipes.characters import EpisodeCharacters, SequenceCharacters
 
@@ -53,26 +58,24 @@ class Memory:
 
 def omniglot_mann(
     *,
-    frozen_encoder: float = 0.0,
+    encoder: SharedEncoder = SharedEncoder(),
     memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
-    characters: EpisodeCharacters = EpisodeCharacters(generated=0.5, pool=(60, 6)),
+    characters: EpisodeCharacters = HEAD_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=32, learning_rate=6e-3),
 ) -> Experiment:
     """MANN with a convolutional encoder on N-way K-shot episodes: one set of weights for up to 20 ways.
 
-    Start it from the encoder of a metric learner: `--start-from omniglot-protonet`.
-
     Args:
-        frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        encoder: Encoder and its first weights.
         memory: Controller and memory.
         episodes: Training episodes; each query is the next item after the support.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling="pool")
-    learner = MANN(encoder.num_features, encoder=encoder, max_ways=episodes.slots, **vars(memory))
-    return any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
+    network = encoder.build()
+    learner = MANN(network.num_features, encoder=network, max_ways=episodes.slots, **vars(memory))
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)
 
 
 _SEQUENCES = LabelSequences(instances=(2, 10), short=0.25)

@@ -8,7 +8,13 @@ from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import MetaNet
 from quickstudy.learners.metanet import Variant
 from quickstudy.networks import Conv4
-from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    HEAD_CHARACTERS,
+    AnyWayEpisodes,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+)
 from quickstudy.recipes.characters import EpisodeCharacters
 
 
@@ -19,15 +25,14 @@ def omniglot_metanet(
     sharpness: float | None = 10.0,
     generators: Literal["all layers", "each layer"] = "each layer",
     second_order: bool = False,
-    frozen_encoder: float = 0.0,
+    encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = EpisodeCharacters(generated=0.5, pool=(60, 6)),
+    characters: EpisodeCharacters = HEAD_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=8, learning_rate=1e-3),
 ) -> Experiment:
     """Meta Networks on Omniglot: one set of weights for up to 20 ways and any shots.
 
-    Embedding and base learner share their lower four layers, which have batch normalisation. Start them from those of a
-    metric learner: `--start-from omniglot-protonet`.
+    Embedding and base learner share their lower four layers, which have batch normalisation.
 
     Args:
         variant: metanet- has no fast weights in the embedding; metanet+ has more in the base learner.
@@ -35,15 +40,15 @@ def omniglot_metanet(
         sharpness: First sharpness of the attention, which is then learned; None keeps the paper's, one.
         generators: One generator of fast weights for all layers, as in the paper, or one for each layer.
         second_order: Differentiate the gradients that fast weights are made of, too.
-        frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        encoder: Encoder and its first weights.
         episodes: Training episodes.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling="pool", keep_edge=True)  # 28 → 14 → 7 → 4 → 2; the fifth block is augmented.
+    network = encoder.build(keep_edge=True)  # 28 → 14 → 7 → 4 → 2; the fifth block is augmented.
     learner = MetaNet(
-        encoder,
-        encoder.map_shape,
+        network,
+        network.map_shape,
         max_ways=episodes.slots,
         variant=variant,
         num_gradients=gradients,
@@ -51,7 +56,7 @@ def omniglot_metanet(
         generator_for=generators,
         second_order=second_order,
     )
-    return any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)
 
 
 def omniglot_metanet_paper(

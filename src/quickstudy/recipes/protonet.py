@@ -3,7 +3,7 @@
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4, Downsampling, NumViews, Views
-from quickstudy.recipes.characters import EpisodeCharacters, generated_training
+from quickstudy.recipes.characters import EpisodeCharacters, generated_training, last_weights
 from quickstudy.recipes.sources import INK, TEST_LAYOUTS, Pool, glyph_episodes
 from quickstudy.tasks import Layout
 
@@ -42,8 +42,7 @@ def omniglot_protonet(
         validation=characters.validation(Layout(20, 1, 5)),
         test=characters.tests(),
         optimisation=optimisation,
-        # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
-        validate_every=max(optimisation.steps, 1) if characters.final else 500,
+        validate_every=last_weights(optimisation, characters) or 500,
         input_range=INK,
         data="omniglot",
     )
