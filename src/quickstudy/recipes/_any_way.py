@@ -6,8 +6,8 @@ from typing import ClassVar
 from quickstudy.core import Experiment, Learner, Optimisation, UserError
 from quickstudy.core.optimisation import Precision
 from quickstudy.networks import Conv4, NumViews, Views
-from quickstudy.recipes.characters import EpisodeCharacters, last_weights
-from quickstudy.recipes.sources import INK, TEST_LAYOUTS
+from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
+from quickstudy.recipes.sources import TEST_LAYOUTS
 from quickstudy.tasks import Count, Layout, UnevenShots
 from quickstudy.tasks.sampling import highest, lowest
 
@@ -100,17 +100,15 @@ def any_way_experiment(
 ) -> Experiment:
     """Train on such episodes of these characters, from nothing or from the encoder that heads share."""
     frozen_share = 0.0 if shared is None else shared.frozen_encoder
-    return Experiment(
-        learner=learner,
-        train=characters.training(episodes.layout),
-        validation=characters.validation(Layout(min(episodes.slots, 20), 1, 5)),
-        test=characters.tests(episodes.tests()),
-        optimisation=optimisation,
+    return episodes_experiment(
+        learner,
+        episodes.layout,
+        characters,
+        optimisation,
+        tests=episodes.tests(),
+        validation_ways=min(episodes.slots, 20),
+        validation_tasks=100,
         frozen=("encoder",) if frozen_share else (),
         frozen_share=frozen_share,
         starts_from=None if shared is None else shared.starts_from,
-        validate_every=last_weights(optimisation, characters) or 250,
-        validation_tasks=100,
-        input_range=INK,
-        data="omniglot",
     )
