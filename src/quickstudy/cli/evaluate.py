@@ -26,7 +26,7 @@ from quickstudy.protocols import (
     open_weights,
 )
 from quickstudy.protocols.image_tasks import data_of
-from quickstudy.protocols.official_runs import PEOPLE, measure_official_runs
+from quickstudy.protocols.one_shot_runs import PEOPLE, measure_official_runs
 from quickstudy.protocols.regression_pictures import pictures
 
 _NAME_HELP = "Name of trained weights (see quickstudy list), or a run folder."

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from quickstudy.core import UserError
-from quickstudy.core.options import flattened
+from quickstudy.core.recipe_options import flattened
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
 from quickstudy.protocols import FinalResult
 from quickstudy.protocols.records import json_text

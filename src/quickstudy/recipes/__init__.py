@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.core.options import check_arguments, grouped, options
+from quickstudy.core.recipe_options import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch import nn
+
 from quickstudy.core import Experiment, Learner, Optimisation, UserError
 from quickstudy.core.optimisation import Precision
 from quickstudy.networks import Conv4, NumViews, Views
@@ -39,6 +41,15 @@ class AnyWayEpisodes:
             raise UserError(f"ways = {self.ways} was given, but there are {slots} label slots. Give a higher max_ways.")
         return slots
 
+    def refuse_more_than(self, max_shots: int) -> None:
+        """Raise UserError if a task may have more examples than so many shots of all label slots."""
+        slots, most = self.slots, highest(self.ways) * highest(self.shots)
+        if highest(self.shots) > max_shots and most > slots * max_shots:
+            raise UserError(
+                f"ways = {self.ways} and shots = {self.shots} make up to {most} support examples, but "
+                f"max_ways = {slots} and max_shots = {max_shots} hold {slots * max_shots}. Give a higher max_shots."
+            )
+
     @property
     def layout(self) -> Layout:
         """The layout of a training episode."""
@@ -70,6 +81,14 @@ class SharedEncoder:
     def build(self, *, keep_edge: bool = False) -> Views:
         """The encoder; its 64 features have no linear layer behind them."""
         return Views(Conv4(downsampling="pool", keep_edge=keep_edge), self.views)
+
+
+def encoder_without_normalisation(bound: float) -> Conv4:
+    """Four convolutions with biases, whose first weights are uniform up to a bound."""
+    encoder = Conv4(downsampling="pool", normalisation="none", keep_edge=True)
+    for weight in encoder.parameters():
+        nn.init.uniform_(weight, -bound, bound)
+    return encoder
 
 
 HEAD_CHARACTERS = EpisodeCharacters(distortion=0.4, mirrored=True, generated=0.3, pool=(60, 6))

@@ -2,7 +2,7 @@
 characters classified as in section 4.3."""
 
 from quickstudy.core import Experiment, Optimisation
-from quickstudy.core.options import variant
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import CNP, CNPClassifier
 from quickstudy.learners.cnp import Decoder
 from quickstudy.networks import Conv4, Downsampling, NumViews, Views

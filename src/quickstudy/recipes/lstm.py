@@ -1,7 +1,7 @@
 """Baselines of Santoro et al. (2016), section 4.1: the sequence task without a memory."""
 
 from quickstudy.core import Experiment, Optimisation
-from quickstudy.core.options import variant
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import LSTM
 from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
 from quickstudy.recipes.characters import SequenceCharacters

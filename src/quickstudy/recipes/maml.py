@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from quickstudy.core import Experiment, Learner, Optimisation
-from quickstudy.core.options import variant
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MAML
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
 from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
@@ -63,7 +63,7 @@ def omniglot_maml(
     """MAML on Omniglot: the weights of a convolutional network are trained for each task, of a fixed number of ways.
 
     It starts from features of ANIL, which are learned sooner from tasks of many ways. The paper's setting is
-    `--start-from nothing --inner-rate 0.4 --inner-steps 1 --test-steps 3 --queries 1 --head-deviation 1
+    `--start-from none --inner-rate 0.4 --inner-steps 1 --test-steps 3 --queries 1 --head-deviation 1
     --tasks-per-step 32 --learning-rate 1e-3 --no-jitter --split vinyals --steps 60000`, and for 20 ways `--ways 20
     --inner-rate 0.1 --inner-steps 5 --test-steps 5 --tasks-per-step 16`.
 

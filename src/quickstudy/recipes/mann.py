@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from quickstudy.core import Experiment, Optimisation
-from quickstudy.core.options import variant
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MANN
 from quickstudy.learners.mann import Controller, LabelTime
 from quickstudy.networks.blur import Blur

@@ -2,19 +2,17 @@
 
 from typing import Literal
 
-from torch import nn
-
 from quickstudy.core import Experiment, Optimisation
-from quickstudy.core.options import variant
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MetaNet
 from quickstudy.learners.metanet import Variant
-from quickstudy.networks import Conv4
 from quickstudy.recipes._any_way import (
     HEAD_CHARACTERS,
     AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
+    encoder_without_normalisation,
 )
 from quickstudy.recipes.characters import EpisodeCharacters
 
@@ -55,11 +53,11 @@ def omniglot_metanet(
         optimisation: Optimiser and schedule.
     """
     # 28 → 14 → 7 → 4 → 2; the fifth block is augmented.
-    network = _without_normalisation() if own_encoders else encoder.build(keep_edge=True)
+    network = encoder_without_normalisation(_FIRST_WEIGHTS) if own_encoders else encoder.build(keep_edge=True)
     learner = MetaNet(
         network,
         network.map_shape,
-        base_encoder=_without_normalisation() if own_encoders else None,
+        base_encoder=encoder_without_normalisation(_FIRST_WEIGHTS) if own_encoders else None,
         max_ways=episodes.slots,
         variant=variant,
         num_gradients=gradients,
@@ -100,11 +98,3 @@ omniglot_metanet_paper = variant(
     tasks_per_step=4,
     precision="32-true",
 )
-
-
-def _without_normalisation() -> Conv4:
-    """The paper's lower layers, with its first weights."""
-    encoder = Conv4(downsampling="pool", normalisation="none", keep_edge=True)
-    for weight in encoder.parameters():
-        nn.init.uniform_(weight, -_FIRST_WEIGHTS, _FIRST_WEIGHTS)
-    return encoder

@@ -30,7 +30,7 @@ def omniglot_reptile(
 ) -> Experiment:
     """Reptile on Omniglot: the weights of a convolutional network move towards the weights that tasks train them to.
 
-    It starts from features of ANIL. The learning rate is the paper's ε. The paper's setting is `--start-from nothing
+    It starts from features of ANIL. The learning rate is the paper's ε. The paper's setting is `--start-from none
     --inner-optimiser adam --inner-rate 1e-3 --inner-steps 5 --test-steps 50 --head-deviation 0.1 --learning-rate 1
     --no-jitter --generated 0 --split vinyals --steps 100000`; for 20 ways it has `--ways 20 --inner-rate 5e-4
     --inner-steps 10 --batch-size 20 --test-batch-size 10`.

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from quickstudy.core import Experiment, Optimisation, UserError
-from quickstudy.core.options import variant
+from quickstudy.core import Experiment, Optimisation
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import SNAIL
 from quickstudy.learners.snail import First
 from quickstudy.recipes._any_way import (
@@ -14,7 +14,6 @@ from quickstudy.recipes._any_way import (
     any_way_optimisation,
 )
 from quickstudy.recipes.characters import EpisodeCharacters
-from quickstudy.tasks.sampling import highest
 
 
 def omniglot_snail(
@@ -52,7 +51,7 @@ def omniglot_snail(
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    _refuse_long(episodes, max_shots)
+    episodes.refuse_more_than(max_shots)
     network = encoder.build()
     num_features = network.num_features
     learner = SNAIL(
@@ -69,15 +68,6 @@ def omniglot_snail(
         queries_start_as_keys=queries_start_as_keys,
     )
     return any_way_experiment(learner, episodes, characters, optimisation, encoder)
-
-
-def _refuse_long(episodes: AnyWayEpisodes, max_shots: int) -> None:
-    slots, most = episodes.slots, highest(episodes.ways) * highest(episodes.shots)
-    if highest(episodes.shots) > max_shots and most > slots * max_shots:
-        raise UserError(
-            f"ways = {episodes.ways} and shots = {episodes.shots} make up to {most} support examples, but "
-            f"max_ways = {slots} and max_shots = {max_shots} hold {slots * max_shots}. Give a higher max_shots."
-        )
 
 
 omniglot_snail_paper = variant(

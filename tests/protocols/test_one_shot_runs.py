@@ -4,7 +4,7 @@ import pytest
 
 from quickstudy.core import UserError
 from quickstudy.protocols import open_weights
-from quickstudy.protocols.official_runs import measure_official_runs
+from quickstudy.protocols.one_shot_runs import measure_official_runs
 
 
 def test_nearest_neighbour_makes_no_error_where_both_drawings_are_equal(official_runs: Path) -> None:

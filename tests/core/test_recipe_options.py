@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from quickstudy.core import UserError, unchecked_distributions
-from quickstudy.core.options import check_arguments, flattened, grouped, options
+from quickstudy.core.recipe_options import check_arguments, flattened, grouped, options
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES, build, default_arguments
 
