@@ -22,8 +22,9 @@ from quickstudy.core import (
     read_support,
     read_values,
 )
+from quickstudy.networks.batch_statistics import Beside, Recording
 from quickstudy.networks.class_means import balanced_index, mask_absent
-from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
+from quickstudy.networks.functional import FunctionalNetwork, Weights
 from quickstudy.networks.low_rank_updates import LowRankUpdate, UpdatedLinear
 
 Answers = Literal["classes", "values"]

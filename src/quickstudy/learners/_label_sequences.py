@@ -22,13 +22,8 @@ from quickstudy.core import (
     read_query,
     read_support,
 )
-from quickstudy.networks.label_sequences import (
-    LabelSequences,
-    LabelSequenceState,
-    OneHotLabels,
-    StringLabels,
-    expected_log_likelihood,
-)
+from quickstudy.networks.label_kinds import OneHotLabels, StringLabels
+from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceState, expected_log_likelihood
 
 Labels = Literal["one-hot", "strings"]
 LabelTime = Literal["late", "at once"]

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
 from quickstudy.networks.attention import full_precision
-from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights, among_themselves
+from quickstudy.networks.batch_statistics import among_themselves
+from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights
 from quickstudy.networks.low_rank_updates import UpdatedLinear, WatchedLinear
 
 MAMLState = AdaptedState

@@ -7,11 +7,65 @@ as well.
 Letters: T tasks, M rows of a task, C channels.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+EPSILON = 1e-3  # As TensorFlow's layers have it, in which MAML and Reptile were written.
+
+Normaliser = Callable[[Tensor, Tensor | None, Tensor], Tensor]
+"""Normalises (T, E, …, C) and then scales and shifts by (T, C); called for a network's layers in their order."""
+
+
+def among_themselves(y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
+    """Normalised by the mean and variance of each channel over a task's examples and their positions."""
+    y_TMC = standardised(y.flatten(1, -2), EPSILON)
+    shift_T1C = shift_TC[:, None]
+    y_TMC = y_TMC + shift_T1C if scale_TC is None else torch.addcmul(shift_T1C, y_TMC, scale_TC[:, None])
+    return y_TMC.view(y.shape)
+
+
+class Recording:
+    """Normalises among themselves, and notes what by."""
+
+    def __init__(self) -> None:
+        self.moments: list[Tensor] = []
+        """Mean and variance (T, 2, C) of each layer."""
+
+    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
+        """The examples normalised among themselves."""
+        variance_TC, mean_TC = torch.var_mean(y.flatten(1, -2), dim=1, correction=0)
+        self.moments.append(torch.stack([mean_TC, variance_TC], dim=1))
+        return among_themselves(y, scale_TC, shift_TC)
+
+
+class Beside:
+    """Normalises each example by itself and a batch of others, whose `moments` were noted: none sees another.
+
+    The others stay as they were among themselves; so nothing of them is computed again, however many examples ask.
+    """
+
+    def __init__(self, moments: Sequence[Tensor], count_T: Tensor) -> None:
+        self._rest, self._share_T11 = iter(moments), 1 / (count_T[:, None, None] + 1)
+
+    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
+        """The examples normalised one by one."""
+        mean_T1C, variance_T1C = next(self._rest).split(1, dim=1)
+        y_TELC = y.flatten(2, -2) if y.ndim > 3 else y[:, :, None]
+        own_variance_TEC, own_mean_TEC = torch.var_mean(y_TELC, dim=2, correction=0)
+        # Two batches as one: the mean of their variances, and what lies between their means.
+        share_T11 = self._share_T11
+        away_TEC = own_mean_TEC - mean_T1C
+        both_mean_TEC = mean_T1C + share_T11 * away_TEC
+        both_variance_TEC = (1 - share_T11) * (variance_T1C + share_T11 * away_TEC.square())
+        both_variance_TEC = both_variance_TEC + share_T11 * own_variance_TEC
+        factor_TEC = (both_variance_TEC + EPSILON).rsqrt() * (1.0 if scale_TC is None else scale_TC[:, None])
+        normalised_TELC = (y_TELC - both_mean_TEC[:, :, None]) * factor_TEC[:, :, None] + shift_TC[:, None, None]
+        return normalised_TELC.reshape(y.shape)
 
 
 def standardised(x_TMC: Tensor, epsilon: float) -> Tensor:

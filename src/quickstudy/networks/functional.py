@@ -8,27 +8,22 @@ of an image, O the channels made of it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from quickstudy.networks.attention import full_precision
-from quickstudy.networks.batch_statistics import standardised
+from quickstudy.networks.batch_statistics import EPSILON, Normaliser, among_themselves
 from quickstudy.networks.low_rank_updates import UpdatedLinear
 from quickstudy.networks.task_convolution import as_matrices, for_tasks, halving_convolution, patches
 
 Weights = dict[str, Any]
 """Of each name a tensor (T, …); of a name in `linear_names` a layer, from (T, E, D) to (T, E, N), will do as well."""
 
-Normaliser = Callable[[Tensor, Tensor | None, Tensor], Tensor]
-"""Normalises (T, E, …, C) and then scales and shifts by (T, C); called for a network's layers in their order."""
-
 HEAD = ("head", "head_bias")
 """The last layer's weights."""
-
-_EPSILON = 1e-3  # As TensorFlow's layers have it, in which MAML and Reptile were written.
 
 
 class FunctionalNetwork(nn.Module, ABC):
@@ -147,7 +142,7 @@ class FunctionalConv4(FunctionalNetwork):
         covariance_TPP = read_TMP.transpose(1, 2) @ read_TMP / read_TMP.shape[1]
         kernel_TPO = as_matrices(weights["conv0"])
         variance_T1O = (kernel_TPO * (covariance_TPP @ kernel_TPO)).sum(dim=1, keepdim=True)
-        factor_T1O = (variance_T1O + _EPSILON).rsqrt()
+        factor_T1O = (variance_T1O + EPSILON).rsqrt()
         if "scale0" in weights:
             factor_T1O = factor_T1O * weights["scale0"][:, None]
         maps_TMO = torch.baddbmm(weights["shift0"][:, None], read_TMP, kernel_TPO * factor_T1O)
@@ -204,53 +199,6 @@ class FunctionalPerceptron(FunctionalNetwork):
             else:
                 z_TED = (z_TED + weights[f"bias{layer}"][:, None]).relu()
         return z_TED
-
-
-def among_themselves(y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-    """Normalised by the mean and variance of each channel over a task's examples and their positions."""
-    y_TMC = standardised(y.flatten(1, -2), _EPSILON)
-    shift_T1C = shift_TC[:, None]
-    y_TMC = y_TMC + shift_T1C if scale_TC is None else torch.addcmul(shift_T1C, y_TMC, scale_TC[:, None])
-    return y_TMC.view(y.shape)
-
-
-class Recording:
-    """Normalises among themselves, and notes what by."""
-
-    def __init__(self) -> None:
-        self.moments: list[Tensor] = []
-        """Mean and variance (T, 2, C) of each layer."""
-
-    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-        """The examples normalised among themselves."""
-        variance_TC, mean_TC = torch.var_mean(y.flatten(1, -2), dim=1, correction=0)
-        self.moments.append(torch.stack([mean_TC, variance_TC], dim=1))
-        return among_themselves(y, scale_TC, shift_TC)
-
-
-class Beside:
-    """Normalises each example by itself and a batch of others, whose `moments` were noted: none sees another.
-
-    The others stay as they were among themselves; so nothing of them is computed again, however many examples ask.
-    """
-
-    def __init__(self, moments: Sequence[Tensor], count_T: Tensor) -> None:
-        self._rest, self._share_T11 = iter(moments), 1 / (count_T[:, None, None] + 1)
-
-    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-        """The examples normalised one by one."""
-        mean_T1C, variance_T1C = next(self._rest).split(1, dim=1)
-        y_TELC = y.flatten(2, -2) if y.ndim > 3 else y[:, :, None]
-        own_variance_TEC, own_mean_TEC = torch.var_mean(y_TELC, dim=2, correction=0)
-        # Two batches as one: the mean of their variances, and what lies between their means.
-        share_T11 = self._share_T11
-        away_TEC = own_mean_TEC - mean_T1C
-        both_mean_TEC = mean_T1C + share_T11 * away_TEC
-        both_variance_TEC = (1 - share_T11) * (variance_T1C + share_T11 * away_TEC.square())
-        both_variance_TEC = both_variance_TEC + share_T11 * own_variance_TEC
-        factor_TEC = (both_variance_TEC + _EPSILON).rsqrt() * (1.0 if scale_TC is None else scale_TC[:, None])
-        normalised_TELC = (y_TELC - both_mean_TEC[:, :, None]) * factor_TEC[:, :, None] + shift_TC[:, None, None]
-        return normalised_TELC.reshape(y.shape)
 
 
 def _refuse_shape(x: Tensor, expected: tuple[int, ...]) -> None:
