@@ -7,7 +7,7 @@ from quickstudy.core import SharedTasks, Tasks, UserError, leaves
 from quickstudy.learners import MetaNet
 from quickstudy.learners.metanet import contrast, partners
 from quickstudy.networks import Conv4
-from quickstudy.networks.fast_weights import preprocessed
+from quickstudy.networks.weight_generators import preprocessed
 
 MAP = (3, 2, 2)
 VARIANTS = ("metanet", "metanet-", "metanet+")

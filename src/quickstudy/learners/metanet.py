@@ -30,14 +30,8 @@ from quickstudy.core import (
 )
 from quickstudy.networks.attention import mask_padding
 from quickstudy.networks.class_means import crowding, mask_absent
-from quickstudy.networks.fast_weights import (
-    AugmentedLayers,
-    Branch,
-    CoordinateLSTM,
-    CoordinateMLP,
-    for_whole_tasks,
-    mixed,
-)
+from quickstudy.networks.fast_weights import AugmentedLayers, Branch, for_whole_tasks, mixed
+from quickstudy.networks.weight_generators import CoordinateLSTM, CoordinateMLP
 
 Variant = Literal["metanet", "metanet-", "metanet+"]
 

@@ -22,7 +22,13 @@ Normaliser = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 
 
 def among_themselves(y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-    """Normalised by the mean and variance of each channel over a task's examples and their positions."""
+    """Normalise by the mean and variance of each channel over a task's examples and their positions.
+
+    Args:
+        y: What a layer wrote, (T, E, …, C).
+        scale_TC: Factor of each channel after the normalisation; None does not scale.
+        shift_TC: What is added to each channel afterwards.
+    """
     y_TMC = standardised(y.flatten(1, -2), EPSILON)
     shift_T1C = shift_TC[:, None]
     y_TMC = y_TMC + shift_T1C if scale_TC is None else torch.addcmul(shift_T1C, y_TMC, scale_TC[:, None])
@@ -30,30 +36,46 @@ def among_themselves(y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Te
 
 
 class Recording:
-    """Normalises among themselves, and notes what by."""
+    """Normalises examples among themselves and records their statistics."""
 
     def __init__(self) -> None:
         self.moments: list[Tensor] = []
         """Mean and variance (T, 2, C) of each layer."""
 
     def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-        """The examples normalised among themselves."""
+        """Normalise the examples among themselves.
+
+        Args:
+            y: What a layer wrote, (T, E, …, C).
+            scale_TC: Factor of each channel after the normalisation; None does not scale.
+            shift_TC: What is added to each channel afterwards.
+        """
         variance_TC, mean_TC = torch.var_mean(y.flatten(1, -2), dim=1, correction=0)
         self.moments.append(torch.stack([mean_TC, variance_TC], dim=1))
         return among_themselves(y, scale_TC, shift_TC)
 
 
 class Beside:
-    """Normalises each example by itself and a batch of others, whose `moments` were noted: none sees another.
+    """Normalises each example together with a recorded batch of others, so that no example sees another.
 
-    The others stay as they were among themselves; so nothing of them is computed again, however many examples ask.
+    The statistics of the others do not change. So nothing of them is computed again, however many examples there are.
+
+    Args:
+        moments: Mean and variance (T, 2, C) of the others in each layer, as `Recording` records them.
+        count_T: Number of the others.
     """
 
     def __init__(self, moments: Sequence[Tensor], count_T: Tensor) -> None:
         self._rest, self._share_T11 = iter(moments), 1 / (count_T[:, None, None] + 1)
 
     def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-        """The examples normalised one by one."""
+        """Normalise each example beside the others. Call this once for each layer, in order.
+
+        Args:
+            y: What a layer wrote, (T, E, …, C).
+            scale_TC: Factor of each channel after the normalisation; None does not scale.
+            shift_TC: What is added to each channel afterwards.
+        """
         mean_T1C, variance_T1C = next(self._rest).split(1, dim=1)
         y_TELC = y.flatten(2, -2) if y.ndim > 3 else y[:, :, None]
         own_variance_TEC, own_mean_TEC = torch.var_mean(y_TELC, dim=2, correction=0)
@@ -69,9 +91,13 @@ class Beside:
 
 
 def standardised(x_TMC: Tensor, epsilon: float) -> Tensor:
-    """Each channel of each task less its mean over the rows, over its deviation; `epsilon` is added to the variance.
+    """For each channel of each task: subtract the mean over the rows, and divide by the standard deviation.
 
     It can be differentiated twice.
+
+    Args:
+        x_TMC: Rows of each task.
+        epsilon: What is added to the variance before its root is taken.
     """
     y_TMC: Tensor = _Standardised.apply(x_TMC, epsilon)  # type: ignore[no-untyped-call]
     return y_TMC

@@ -27,7 +27,13 @@ HEAD = ("head", "head_bias")
 
 
 class FunctionalNetwork(nn.Module, ABC):
-    """Layers that make features, and a linear layer that makes `num_outputs` numbers of them."""
+    """Layers that make features, and a linear layer, the head, that makes outputs of them.
+
+    Args:
+        num_outputs: Outputs N.
+        num_features: Features D.
+        head_deviation: Standard deviation of the head's first weights.
+    """
 
     def __init__(self, num_outputs: int, num_features: int, head_deviation: float) -> None:
         super().__init__()
@@ -43,7 +49,11 @@ class FunctionalNetwork(nn.Module, ABC):
         return frozenset(name for name in self.first if name.startswith(("scale", "shift")))
 
     def weights(self, num_tasks: int) -> Weights:
-        """The same for all tasks: those to begin with."""
+        """The weights that all tasks begin with.
+
+        Args:
+            num_tasks: Tasks T.
+        """
         return {name: weight.expand(num_tasks, *weight.shape) for name, weight in self.first.items()}
 
     @property
@@ -52,19 +62,41 @@ class FunctionalNetwork(nn.Module, ABC):
         return ()
 
     def stepped(self, name: str, num_tasks: int) -> UpdatedLinear:
-        """The layer that all tasks begin with, whose steps are to stay what they are made of."""
+        """The layer that all tasks begin with, in a form that keeps gradient steps as factors of low rank.
+
+        Args:
+            name: Name of the layer's weights, one of `linear_names`.
+            num_tasks: Tasks T.
+        """
         return UpdatedLinear.unchanged(self.first[name], num_tasks)
 
     @abstractmethod
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
-        """What the head reads (T, E, D) of inputs (T, E, *input)."""
+        """The features (T, E, D) of inputs.
+
+        Args:
+            weights: Weights of each task by name.
+            x: Inputs (T, E, *input).
+            normalise: How layers are normalised.
+        """
 
     def head(self, weights: Weights, z_TED: Tensor) -> Tensor:
-        """The outputs (T, E, N) for features."""
+        """The outputs (T, E, N) for features.
+
+        Args:
+            weights: Weights of each task by name.
+            z_TED: Features.
+        """
         return torch.baddbmm(weights["head_bias"][:, None], z_TED, weights["head"])
 
     def forward(self, weights: Weights, x: Tensor, normalise: Normaliser | None = None) -> Tensor:
-        """The outputs (T, E, N) for inputs (T, E, *input), normalised among themselves by default."""
+        """The outputs (T, E, N) for inputs.
+
+        Args:
+            weights: Weights of each task by name.
+            x: Inputs (T, E, *input).
+            normalise: How layers are normalised; None normalises the examples of a task among themselves.
+        """
         return self.head(weights, self.features(weights, x, normalise or among_themselves))
 
     def _add_norm(self, layer: int, channels: int, scales: bool) -> None:
@@ -77,10 +109,22 @@ class FunctionalNetwork(nn.Module, ABC):
 
 
 class FunctionalConv4(FunctionalNetwork):
-    """Blocks of 3×3 convolution of stride two, normalisation by batch statistics and ReLU; then the last maps' mean
-    over their positions, or all of them (`pooling="none"`), and a linear layer.
+    """Blocks of 3×3 convolution with stride two, normalisation by batch statistics and ReLU, then a linear layer.
 
-    Normalised maps are shifted, and with `scales` scaled before. Reads images (T, E, C, H, W).
+    Normalised maps are shifted. Reads images (T, E, C, H, W).
+
+    Args:
+        num_outputs: Outputs N.
+        pooling: `mean` gives the head the mean of the last maps over their positions, `none` gives it all of them.
+        scales: Scale normalised maps too, before they are shifted.
+        head_deviation: Standard deviation of the head's first weights.
+        in_channels: Channels of an image.
+        channels: Channels of each block.
+        blocks: Number of blocks.
+        image_size: Side of an image in pixels.
+
+    Raises:
+        ValueError: if there is no such pooling.
     """
 
     def __init__(
@@ -114,7 +158,7 @@ class FunctionalConv4(FunctionalNetwork):
         return super().weights(num_tasks) | {name: for_tasks(self.first[name], num_tasks) for name in convolutions}
 
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
-        """What the head reads of images.
+        """The features (T, E, D) of images.
 
         Raises:
             ValueError: if the images are of another size than it was built for.
@@ -151,10 +195,17 @@ class FunctionalConv4(FunctionalNetwork):
 
 
 class FunctionalPerceptron(FunctionalNetwork):
-    """Linear layers of these `widths` with normalisation by batch statistics, if it `normalises`, and ReLU; then a
-    linear layer.
+    """Linear layers with ReLU, normalised by batch statistics or not, and the head.
 
-    Reads inputs (T, E, *input) of `num_inputs` numbers.
+    Reads inputs (T, E, *input), whose numbers it flattens.
+
+    Args:
+        num_inputs: Numbers of an input.
+        widths: Outputs of each layer before the head.
+        num_outputs: Outputs N.
+        normalises: Normalise what each layer gives, and shift it.
+        scales: Scale what is normalised too, before it is shifted.
+        head_deviation: Standard deviation of the head's first weights.
     """
 
     def __init__(
@@ -184,7 +235,7 @@ class FunctionalPerceptron(FunctionalNetwork):
         return tuple(f"linear{layer}" for layer in range(self.num_layers))
 
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
-        """What the head reads of inputs.
+        """The features (T, E, D) of inputs.
 
         Raises:
             ValueError: if an input has another number of numbers than it was built for.

@@ -85,7 +85,7 @@ class LabelKind(ABC):
 
 
 class OneHotLabels(LabelKind):
-    """A label is one of a number of slots; `num_symbols` is that number.
+    """A label is one of a number of slots.
 
     Args:
         slots: Number of slots.
@@ -95,40 +95,40 @@ class OneHotLabels(LabelKind):
         self.num_symbols = self.width = self.slots = slots
 
     def encode(self, labels: Tensor, like: Tensor) -> Tensor:
-        """What the network reads, (T, L, N), of labels (T, L)."""
+        """A one for the slot of the label, (T, L, N)."""
         return F.one_hot(labels.long(), self.width).to(like.dtype)
 
     def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
-        """Which slots the labels (T, L) name, (T, N) booleans; those where the mask is False name none."""
+        """Which slots the labels name, (T, N) booleans."""
         return members(labels, self.width, mask_TL).any(dim=1)
 
     def count(self, labels: Tensor) -> Tensor:
-        """How many labels can occur, a single number: as many as there are slots."""
+        """The number of slots."""
         return labels.new_tensor(self.slots)
 
     def extremes(self, labels: Tensor) -> Tensor:
-        """For each label (T, L) the symbol to be checked: itself."""
+        """The labels themselves."""
         return labels
 
     def shuffled(self, *labels: Tensor) -> list[Tensor]:
-        """The same labels (T, L) thrown into slots at random, by one shuffle for each task."""
+        """The labels in random slots, by one shuffle for each task."""
         shape = (labels[0].shape[0], self.width)
         slots_TN = torch.rand(shape, device=labels[0].device).argsort(dim=1)
         return [slots_TN.gather(1, part.long()) for part in labels]
 
     def log_probs(self, logits: Tensor) -> Tensor:
-        """How likely each slot is, in the log, from logits (T, L, N)."""
+        """Log-probability of each slot."""
         return logits.log_softmax(dim=-1)
 
     def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
-        """A slot for each input, from logits (T, L, N); slots not seen are ruled out, unless none was."""
+        """A slot for each input. Slots that were not named are ruled out, unless none was named."""
         if is_seen is not None:
             logits = mask_absent(logits, is_seen | ~is_seen.any(dim=1, keepdim=True))
         return categorical(logits)
 
 
 class StringLabels(LabelKind):
-    """A label is a string: (T, L, length) indices of its letters. So many labels need no large softmax.
+    """A label is a string: (T, L, length) indices of its letters. So a large softmax is not needed for many labels.
 
     Args:
         length: Letters of a string.
@@ -140,24 +140,29 @@ class StringLabels(LabelKind):
         self.slots = 0  # No string has a place of its own.
 
     def encode(self, labels: Tensor, like: Tensor) -> Tensor:
-        """What the network reads, (T, L, N): a one-hot for each character."""
+        """A one for each letter, (T, L, N)."""
         return F.one_hot(labels.long(), self.num_symbols).flatten(-2).to(like.dtype)
 
     def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
-        """Nothing, (T, 0): strings are not kept account of."""
+        """Nothing, (T, 0): strings have no slots."""
         return labels.new_zeros((labels.shape[0], 0), dtype=torch.bool)
 
     def count(self, labels: Tensor) -> Tensor:
-        """How many strings can occur beside these (T, L, length), a single number.
+        """How many strings can occur beside these, a single number.
 
-        Fewer letters than the length may have been drawn, which the others then repeat in turn, in all strings alike.
+        A draw can have fewer letters than the length. Then all strings repeat their first letters in the same order,
+        and this counts only such strings.
         """
         place = torch.arange(self.length, device=labels.device)
         drawn = [(labels == labels[..., place % letters]).all() for letters in range(1, self.length + 1)]
         return self.num_symbols ** (1 + torch.stack(drawn).int().argmax())
 
     def extremes(self, labels: Tensor) -> Tensor:
-        """For each label the symbol to be checked, (T, L): its lowest if that is negative, else its highest."""
+        """For each string its lowest symbol if that is negative, else its highest, (T, L).
+
+        Raises:
+            ValueError: if the labels are not strings of this length.
+        """
         if labels.ndim != 3 or labels.shape[2] != self.length:
             raise ValueError(
                 f"Labels have shape {tuple(labels.shape)}, but strings (T, S, {self.length}) were expected. "
@@ -167,14 +172,14 @@ class StringLabels(LabelKind):
         return torch.where(lowest < 0, lowest, labels.amax(dim=-1))
 
     def shuffled(self, *labels: Tensor) -> list[Tensor]:
-        """The same labels: strings are drawn at random to begin with."""
+        """The same labels, because strings are drawn at random already."""
         return list(labels)
 
     def log_probs(self, logits: Tensor) -> Tensor:
-        """How likely each character is in its place, in the log, from logits (T, L, N)."""
+        """Log-probability of each letter in its place."""
         return logits.unflatten(-1, (self.length, self.num_symbols)).log_softmax(dim=-1).flatten(-2)
 
     def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
-        """A string for each input, its characters independent, from logits (T, L, N)."""
+        """A string for each input, whose letters are independent."""
         by_character = logits.unflatten(-1, (self.length, self.num_symbols))
         return independent(categorical(by_character))

@@ -21,9 +21,14 @@ _LABEL_SPREAD = 0.3
 def expected_log_likelihood(kind: LabelKind, logits_TLN: Tensor, labels: Tensor) -> Tensor:
     """Log-likelihood (T, L) of labels in their order; for the first of a class, the mean over all unused labels.
 
-    Labels are assigned at random, so the first of a class could have been any that was not used before. The mean over
-    all of these is what the log-likelihood is on average, and so is its gradient, without the noise of the draw
-    (Rao and Blackwell). Only labels that can occur are open: of strings that repeat their letters, few.
+    Labels are assigned at random, so the first label of a class could have been any unused one. The mean over these is
+    the expected log-likelihood, and its gradient is the expected gradient, without the noise of the draw (Rao and
+    Blackwell). Only labels that can occur are counted: of strings that repeat their letters, few.
+
+    Args:
+        kind: Kind of labels.
+        logits_TLN: Logits of the network.
+        labels: Labels (T, L), or strings (T, L, length).
     """
     logs_TLN = kind.log_probs(logits_TLN)
     told_TLN = kind.encode(labels, like=logs_TLN)
@@ -48,13 +53,27 @@ class Cell(Protocol):
     num_outputs: int
 
     def prior(self, num_tasks: int, steps: int | None = None) -> Any:
-        """What is carried before the first step; if `steps` is given, no more will follow."""
+        """What is carried before the first step.
+
+        Args:
+            num_tasks: Tasks T.
+            steps: Steps that will follow at most; None if this is unknown.
+        """
 
     def drive(self, features_TLD: Tensor) -> Tensor:
-        """What the inputs alone contribute, (T, L, num_drives), to which the labels' share is added."""
+        """The contribution of the inputs, (T, L, num_drives), for all steps at once. That of the labels is added to it.
+
+        Args:
+            features_TLD: Features of the inputs.
+        """
 
     def forward(self, drive_TG: Tensor, carried: Any) -> tuple[Tensor, Any]:
-        """One step: the output (T, num_outputs), and what is carried on."""
+        """One step: the output (T, num_outputs), and what is carried to the next step.
+
+        Args:
+            drive_TG: Contribution of input and label to this step.
+            carried: What the step before carried.
+        """
 
 
 class LabelSequenceState(NamedTuple):
@@ -98,7 +117,12 @@ class LabelSequences(nn.Module):
         self.output = nn.Linear(num_outputs, labels.width)
 
     def prior(self, num_tasks: int, steps: int | None = None) -> LabelSequenceState:
-        """Nothing was read yet; if `steps` is given, no more will follow."""
+        """The state before any input.
+
+        Args:
+            num_tasks: Tasks T.
+            steps: Steps that will follow at most; None if this is unknown.
+        """
         pending_TN = self.output.weight.new_zeros(num_tasks, self.labels.width)
         nothing_TN = torch.zeros(num_tasks, self.labels.slots, dtype=torch.bool, device=pending_TN.device)
         return LabelSequenceState(self.cell.prior(num_tasks, steps), pending_TN, nothing_TN)
@@ -106,10 +130,15 @@ class LabelSequences(nn.Module):
     def read(
         self, state: LabelSequenceState, features_TLD: Tensor, labels: Tensor, mask_TL: Tensor | None = None
     ) -> tuple[Tensor, LabelSequenceState]:
-        """Go through a sequence: what is thought at each step, logits (T, L, N), and the new state.
+        """Read a sequence of labelled inputs: the logits (T, L, N) at each step, and the new state.
 
-        Where labels are late that is thought before the label came; else it was there to be seen. With a mask, a task's
-        sequence ends where it becomes False: what follows is padding.
+        If labels are late, the logits of a step do not depend on its label; else they do.
+
+        Args:
+            state: State of each task before.
+            features_TLD: Features of the inputs.
+            labels: Labels (T, L), or strings (T, L, length).
+            mask_TL: A task's sequence ends where this becomes False; what follows is padding. None reads everything.
         """
         told_TLN = self.labels.encode(labels, like=features_TLD)
         if self.labels_are_late:
@@ -122,12 +151,22 @@ class LabelSequences(nn.Module):
         return logits_TLN, LabelSequenceState(carried, pending_TN, state.is_seen | self.labels.named(labels, mask_TL))
 
     def ahead(self, state: LabelSequenceState, features_TD: Tensor) -> Tensor:
-        """The prediction for one further input of each task, logits (T, N); nothing of it is kept."""
+        """The logits (T, N) for one further input of each task. The state does not change.
+
+        Args:
+            state: State of each task.
+            features_TD: Features of the input.
+        """
         logits_T1N, _ = self._steps(state.carried, features_TD[:, None], state.pending[:, None])
         return logits_T1N.squeeze(1)
 
     def along(self, features_TLD: Tensor, labels: Tensor) -> Tensor:
-        """The prediction for every input of a sequence before its label is shown, logits (T, L, N)."""
+        """The logits (T, L, N) for every input of a sequence before its label is shown.
+
+        Args:
+            features_TLD: Features of the inputs.
+            labels: Labels (T, L), or strings (T, L, length).
+        """
         state = self.prior(features_TLD.shape[0])
         if self.labels_are_late:
             return self.read(state, features_TLD, labels)[0]
