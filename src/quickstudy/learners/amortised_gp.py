@@ -52,6 +52,7 @@ class AmortisedGPState(NamedTuple):
     is_real: Tensor
     """(T, S): 1 where there is a point, 0 where there is padding."""
     proposals: Proposals
+    """The proposed kernels, M for each task."""
     factors: Tensor
     """(T, M, S, S): lower triangles L with L Lᵀ = K + σ² I; of padding, those of the identity."""
     answers: Tensor
@@ -137,7 +138,13 @@ class AmortisedGP(Learner):
         return mixture(categorical(logits_TQM), independent(Normal(mean_TQM1, deviation_TQM1)))
 
     def propose(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Proposals:
-        """Kernels for points (T, S) with values (T, S), both in units of their own."""
+        """Kernels for points and values, both in their own units.
+
+        Args:
+            x_TS: Places of the points.
+            y_TS: Their values.
+            is_real_TS: 1 where there is a point, 0 where there is padding.
+        """
         evidence_TF = self.periodogram(x_TS, y_TS, is_real_TS)
         frequency_TP, height_TP = self.periodogram.refined_peaks(evidence_TF, NUM_PEAKS, x_TS, y_TS, is_real_TS)
         bands_TB = F.adaptive_max_pool1d(evidence_TF, _BANDS)

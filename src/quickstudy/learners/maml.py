@@ -43,6 +43,9 @@ class MAML(InnerLoopLearner):
         adapts: Weights that change: all but shifts and scales of normalised numbers, or those of the last layer (ANIL).
         learns_rates: Give each weight its own inner rate, trained by the outer loop (Meta-SGD).
         is_transductive: Normalise queries among themselves; switched off, each query with the support alone.
+
+    Raises:
+        ValueError: if there is no such choice of weights, or a number of steps is negative.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class MAML(InnerLoopLearner):
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries after adapting (eq. 2).
 
-        In training every task's classes are thrown at random into the label slots.
+        In training, the classes of each task get random label slots.
         """
         if self.training and self.answers == "classes":
             check_tasks(tasks, self.network.num_outputs)
