@@ -25,7 +25,7 @@ class Views(nn.Module):
     """
 
     image_shape: tuple[int, ...]
-    map_shape: tuple[int, ...]
+    map_shape: tuple[int, int, int]
     num_features: int
 
     def __init__(self, encoder: nn.Module, views: NumViews = 5) -> None:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch import nn
+
 from quickstudy.core import Experiment, Learner, Optimisation, UserError
 from quickstudy.core.optimisation import Precision
 from quickstudy.networks import Conv4, NumViews, Views
-from quickstudy.recipes.characters import EpisodeCharacters, last_weights
-from quickstudy.recipes.sources import INK, TEST_LAYOUTS
+from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
+from quickstudy.recipes.sources import TEST_LAYOUTS
 from quickstudy.tasks import Count, Layout, UnevenShots
 from quickstudy.tasks.sampling import highest, lowest
 
@@ -38,6 +40,15 @@ class AnyWayEpisodes:
         if highest(self.ways) > slots:
             raise UserError(f"ways = {self.ways} was given, but there are {slots} label slots. Give a higher max_ways.")
         return slots
+
+    def refuse_more_than(self, max_shots: int) -> None:
+        """Raise UserError if a task may have more examples than so many shots of all label slots."""
+        slots, most = self.slots, highest(self.ways) * highest(self.shots)
+        if highest(self.shots) > max_shots and most > slots * max_shots:
+            raise UserError(
+                f"ways = {self.ways} and shots = {self.shots} make up to {most} support examples, but "
+                f"max_ways = {slots} and max_shots = {max_shots} hold {slots * max_shots}. Give a higher max_shots."
+            )
 
     @property
     def layout(self) -> Layout:
@@ -72,6 +83,14 @@ class SharedEncoder:
         return Views(Conv4(downsampling="pool", keep_edge=keep_edge), self.views)
 
 
+def encoder_without_normalisation(bound: float) -> Conv4:
+    """Four convolutions with biases, whose first weights are uniform up to a bound."""
+    encoder = Conv4(downsampling="pool", normalisation="none", keep_edge=True)
+    for weight in encoder.parameters():
+        nn.init.uniform_(weight, -bound, bound)
+    return encoder
+
+
 HEAD_CHARACTERS = EpisodeCharacters(distortion=0.4, mirrored=True, generated=0.3, pool=(60, 6))
 """Characters for a head. An encoder knows those that it was trained on too well, and generated ones correct this."""
 
@@ -100,17 +119,15 @@ def any_way_experiment(
 ) -> Experiment:
     """Train on such episodes of these characters, from nothing or from the encoder that heads share."""
     frozen_share = 0.0 if shared is None else shared.frozen_encoder
-    return Experiment(
-        learner=learner,
-        train=characters.training(episodes.layout),
-        validation=characters.validation(Layout(min(episodes.slots, 20), 1, 5)),
-        test=characters.tests(episodes.tests()),
-        optimisation=optimisation,
+    return episodes_experiment(
+        learner,
+        episodes.layout,
+        characters,
+        optimisation,
+        tests=episodes.tests(),
+        validation_ways=min(episodes.slots, 20),
+        validation_tasks=100,
         frozen=("encoder",) if frozen_share else (),
         frozen_share=frozen_share,
         starts_from=None if shared is None else shared.starts_from,
-        validate_every=last_weights(optimisation, characters) or 250,
-        validation_tasks=100,
-        input_range=INK,
-        data="omniglot",
     )

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.core import Optimisation, TaskSource, TrainingSource, UserError
+from quickstudy.core import Experiment, Learner, Optimisation, TaskSource, TrainingSource, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.recipes.sources import (
+    INK,
     TEST_LAYOUTS,
     Parts,
     Pool,
@@ -156,12 +157,31 @@ class SequenceCharacters(Characters):
         return omniglot_sequences(self.split, "test", layout, size=self.size)
 
 
-def last_weights(optimisation: Optimisation, characters: Characters) -> int:
-    """The interval of validations that keeps the last weights, if the training is final; else zero.
+def episodes_experiment(
+    learner: Learner,
+    layout: Layout,
+    characters: EpisodeCharacters,
+    optimisation: Optimisation,
+    *,
+    tests: Mapping[str, Layout] = TEST_LAYOUTS,
+    validation_ways: int = 20,
+    **settings: Any,
+) -> Experiment:
+    """Train on episodes of this layout; validation has one shot and five queries.
 
-    Generated characters do not rank weights as real ones do.
+    A final training keeps its last weights: generated characters do not rank weights as real ones do.
     """
-    return max(optimisation.steps, 1) if characters.final else 0
+    return Experiment(
+        learner=learner,
+        train=characters.training(layout),
+        validation=characters.validation(Layout(validation_ways, 1, 5)),
+        test=characters.tests(tests),
+        optimisation=optimisation,
+        validate_every=max(optimisation.steps, 1) if characters.final else 500,
+        input_range=INK,
+        data="omniglot",
+        **settings,
+    )
 
 
 def generated_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:

@@ -1,10 +1,11 @@
 """Memory-augmented networks: the sequence task of Santoro et al. (2016), and N-way K-shot episodes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import nn
 
 from quickstudy.core import Experiment, Optimisation
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MANN
 from quickstudy.learners.mann import Controller, LabelTime
 from quickstudy.networks.blur import Blur
@@ -80,16 +81,12 @@ def omniglot_mann(
     return any_way_experiment(learner, episodes, characters, optimisation, encoder)
 
 
-_SEQUENCES = LabelSequences(instances=(2, 10), short=0.25)
-_CHARACTERS = SequenceCharacters(copies=3, mirrored=True)
-
-
 def omniglot_mann_sequences(
     *,
     blur: float = 0.8,
     memory: Memory = Memory(),
-    sequences: LabelSequences = _SEQUENCES,
-    characters: SequenceCharacters = _CHARACTERS,
+    sequences: LabelSequences = LabelSequences(instances=(2, 10), short=0.25),
+    characters: SequenceCharacters = SequenceCharacters(copies=3, mirrored=True),
     optimisation: Optimisation = sequence_optimisation(
         steps=8_000, tasks_per_step=64, learning_rate=4e-3, weight_decay=0.05
     ),
@@ -115,23 +112,14 @@ def omniglot_mann_sequences(
     return sequence_experiment(learner, sequences, characters, optimisation)
 
 
-def omniglot_mann_strings(
-    *,
-    blur: float = 0.8,
-    memory: Memory = Memory(),
-    sequences: LabelSequences = replace(_SEQUENCES, instances=(2, 8), short=0.5, labels="strings"),
-    characters: SequenceCharacters = _CHARACTERS,
-    optimisation: Optimisation = sequence_optimisation(steps=9_000, tasks_per_step=32, learning_rate=4e-3),
-) -> Experiment:
-    """MANN in its paper's own task, with classes named by strings of five letters, new ones in each sequence.
-
-    Args:
-        blur: Standard deviation, in pixels, of a blur of the images, which makes the learned filters smooth.
-        memory: Controller and memory.
-        sequences: Training sequences.
-        characters: Characters for training.
-        optimisation: Optimiser and schedule.
-    """
-    return omniglot_mann_sequences(
-        blur=blur, memory=memory, sequences=sequences, characters=characters, optimisation=optimisation
-    )
+omniglot_mann_strings = variant(
+    "omniglot_mann_strings",
+    omniglot_mann_sequences,
+    "MANN in its paper's own task, with classes named by strings of five letters, new ones in each sequence.",
+    instances=(2, 8),
+    short=0.5,
+    labels="strings",
+    steps=9_000,
+    tasks_per_step=32,
+    weight_decay=0.0,
+)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from quickstudy.core import UserError, unchecked_distributions
+from quickstudy.core.recipe_options import check_arguments, flattened, grouped, options
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES, build, default_arguments
-from quickstudy.recipes.arguments import check_arguments, flattened, grouped, options
 
 BAD = (-1, 0, -1.0, 0.0, 1.0, math.nan, math.inf, -math.inf)
 SMALL = {
@@ -215,4 +215,4 @@ def test_more_ways_than_slots_and_more_shots_than_reach_are_refused() -> None:
     ):
         build("omniglot-snail", {"shots": [1, 9]})
     build("omniglot-snail", {"ways": 5, "shots": 9, "pool": None})
-    build("omniglot-snail-paper", {"shots": [1, 9]})
+    build("omniglot-snail-paper", {"shots": [1, 9], "max_shots": 9})
