@@ -24,7 +24,7 @@ from quickstudy.protocols import FinalTest
 from quickstudy.protocols.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.training import NonFiniteLossError, Run, train
-from quickstudy.training.loop import share_of_step
+from quickstudy.training.process_steps import share_of_step
 from quickstudy.training.run import LAST, METRICS
 
 _RULED_BY_RUN = ("seed", "minutes", "start_from")

@@ -38,6 +38,7 @@ class FunctionEvaluation:
     prior: Interval | None
     """That of one who knows the kind of the tasks and sees no support."""
     tasks: int
+    """Number of tasks."""
     log_likelihoods: Tensor
     """(T,): one a task, in the order drawn, so that two learners can be compared task by task."""
 

@@ -67,8 +67,11 @@ class FewShotResult:
     """What was measured."""
 
     weights: Weights
+    """What was measured."""
     options: FewShotOptions
+    """On what, and how."""
     evaluation: Evaluation
+    """The figures."""
     is_transductive: bool
     """Whether the learner used a task's queries together."""
 
@@ -110,7 +113,11 @@ class FewShotResult:
 
 
 def setting_of(options: FewShotOptions) -> str:
-    """Ways and shots, in the field's words."""
+    """Ways and shots as text.
+
+    Args:
+        options: On what was evaluated.
+    """
     return f"{options.ways}-way {'+'.join(map(str, options.shots))}-shot"
 
 

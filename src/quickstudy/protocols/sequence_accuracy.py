@@ -44,9 +44,13 @@ class SequenceResult:
     """What was measured."""
 
     weights: Weights
+    """What was measured."""
     options: SequenceOptions
+    """On what, and how."""
     table: InstanceTable
+    """The figures."""
     layout: SequenceLayout
+    """How the sequences are made."""
 
     @property
     def title(self) -> str:
