@@ -177,8 +177,8 @@ def _told_how_to_go_on(name: str, folder: Path, options: TrainOptions, fabric: F
     except BaseException as error:
         if fabric.is_global_zero and (folder / LAST).exists():
             kept = (each for each in fields(options) if each.name not in (*_RULED_BY_RUN, "out", "resume"))
-            asked = {each.name: getattr(options, each.name) for each in kept}
-            changed = {key: value for key, value in asked.items() if value != getattr(TrainOptions(), key)}
+            given = {each.name: getattr(options, each.name) for each in kept}
+            changed = {key: value for key, value in given.items() if value != getattr(TrainOptions(), key)}
             error.add_note(f"Go on with: {resume_command(name, folder, changed)}")
         raise
 
@@ -276,8 +276,8 @@ def _refuse_pointless(name: str, experiment: Experiment, *, has_start: bool) -> 
         raise UserError(f"--steps {experiment.optimisation.steps} was given, but a whole number from 1 was expected.")
     if experiment.frozen and not has_start:
         raise UserError(
-            f"The {', '.join(experiment.frozen)} of '{name}' would stay as it was drawn. Give trained weights to begin "
-            "with: --start-from NAME."
+            f"The {', '.join(experiment.frozen)} of '{name}' would keep its random first weights. Give trained weights "
+            "to begin with: --start-from NAME."
         )
 
 

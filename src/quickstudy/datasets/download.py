@@ -180,5 +180,5 @@ def _chunks(response: http.client.HTTPResponse, label: str, expected: int | None
 
 
 def _md5() -> "hashlib._Hash":
-    # A checksum against accidents; hardened systems refuse MD5 unless told so.
+    # A checksum against accidents. Hardened systems refuse MD5 unless it is marked as such.
     return hashlib.md5(usedforsecurity=False)

@@ -9,7 +9,7 @@ from quickstudy.datasets.resampling import shrink
 LEAST_SIDE = 48  # A smaller picture is no photograph of paper.
 _FITTED_SIDE = 64
 _ROUNDS = 12
-_EVEN = 0.01  # A border that differs less is of one shade; most pictures are told so without a fit.
+_EVEN = 0.01  # A border that differs less has one shade; this recognises most pictures without a fit.
 _SHADING, _GRAIN = 0.04, 0.006
 _MOSTLY_PAPER, _COARSEST = 0.6, 0.12  # Share of the picture, and grain: beyond these it is no paper.
 

@@ -44,9 +44,9 @@ class FunctionEvaluation:
 
     @property
     def closed(self) -> float | None:
-        """The share of the way from prior to oracle that the learner has come: 1 is all there is to be known.
+        """The share of the gap between prior and oracle that the learner closes: 1 is as good as the oracle.
 
-        None where next to nothing is to be known, such as of a function without support.
+        None where there is hardly a gap, such as for a function without support.
         """
         if self.oracle is None or self.prior is None or self.oracle.mean - self.prior.mean < _NEXT_TO_NOTHING:
             return None

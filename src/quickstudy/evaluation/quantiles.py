@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MixtureSameFamily, Normal
 
-_HALVINGS = 40  # Of an interval of some deviations: beyond what float32 tells apart.
+_HALVINGS = 40  # Of an interval of some deviations: finer than float32 can distinguish.
 _FAR = 10.0  # Deviations from a part's mean; nothing worth counting lies further out.
 
 

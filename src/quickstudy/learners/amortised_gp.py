@@ -37,7 +37,7 @@ from quickstudy.networks.value_head import perceptron
 from quickstudy.networks.variogram import Variogram
 
 _TRUST = 8.0  # In a proposal's variance, counted in points: ν of the inverse gamma distribution of its scale.
-_BANDS = 32  # Of frequencies, of which the network is told the highest evidence.
+_BANDS = 32  # Bands of frequencies; the network reads the highest evidence in each.
 
 
 class AmortisedGPState(NamedTuple):
@@ -149,8 +149,8 @@ class AmortisedGP(Learner):
         frequency_TP, height_TP = self.periodogram.refined_peaks(evidence_TF, NUM_PEAKS, x_TS, y_TS, is_real_TS)
         bands_TB = F.adaptive_max_pool1d(evidence_TF, _BANDS)
         log_number_T1 = is_real_TS.sum(dim=1, keepdim=True).clamp(min=1).log()
-        told = [self.variogram(x_TS, y_TS, is_real_TS), _compressed(bands_TB), log_number_T1 / 3]
-        features_TH = self.features(torch.cat(told, dim=1))
+        read = [self.variogram(x_TS, y_TS, is_real_TS), _compressed(bands_TB), log_number_T1 / 3]
+        features_TH = self.features(torch.cat(read, dim=1))
         smooth_TMN = self.of_smooth(features_TH).unflatten(1, (-1, NUM_NUMBERS))
         below_highest_TP = height_TP - height_TP[:, :1]
         peaks_TP3 = torch.stack([frequency_TP.log(), _compressed(height_TP), _compressed(below_highest_TP)], dim=2)

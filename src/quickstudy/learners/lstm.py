@@ -1,7 +1,7 @@
 """Baselines of Santoro et al. (2016): the same task read by a network that has no memory beside its own state.
 
 "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016), section 4.1: an LSTM, and a feed-forward network,
-which knows nothing but the present input and the label before. How labels are read is told in `_label_sequences.py`.
+which knows only the present input and the label before. `_label_sequences.py` explains how labels are read.
 """
 
 from torch import Tensor, nn

@@ -148,7 +148,7 @@ class Reptile(InnerLoopLearner):
         rounds = -(-steps * size // num_examples)
         if self.training:
             key = torch.rand(num_tasks, rounds, num_examples, device=x.device)
-        else:  # So that the answers depend on nothing but what was asked, on any device.
+        else:  # So that the predictions depend on nothing but support and queries, on any device.
             generator = torch.Generator().manual_seed(0)
             key = torch.rand(rounds, num_examples, generator=generator).expand(num_tasks, -1, -1).to(x.device)
         order_TE = key.argsort(dim=2).flatten(1)

@@ -3,8 +3,8 @@
 Nguyen and Grover, "Transformer Neural Processes: Uncertainty-Aware Meta Learning Via Sequence Modeling" (ICML 2022).
 TNP-D answers every query by itself; TNP-A answers them in turn, each knowing the values of those before.
 
-What differs: beside the support all read a token of nothing, learnt, so that an empty support has an answer. TNP-A's
-answers in turn are those of `predict_in_turn`; asked by `predict` it answers each query as the first.
+What differs: all tokens also read a learnt token that stands for nothing, so that an empty support has a prediction.
+TNP-A predicts in turn in `predict_in_turn`; its `predict` predicts each query as if it were the first.
 
 Letters: T tasks, S support points, Q queries, D numbers of an input, Y of a value, C channels, P tokens.
 """
@@ -102,8 +102,7 @@ class TNP(Learner):
         told_TQC, asked_TQC = self._seen(query_x, query_y), self._asked(query_x)
         not_later_QQ = torch.ones(query_x.shape[1], query_x.shape[1], dtype=torch.bool, device=query_x.device).tril()
         for block, support in zip(self._blocks, state.layers, strict=True):
-            told = block.remember(told_TQC)
-            seen = joined(support, told)
+            seen = joined(support, block.remember(told_TQC))
             # A query reads the values before it; its own value's token reads itself too.
             asked_TQC = block(asked_TQC, seen, _open(support, not_later_QQ.tril(-1)))
             told_TQC = block(told_TQC, seen, _open(support, not_later_QQ))

@@ -1,7 +1,7 @@
 """How well a wave of each frequency explains the points of a curve: a periodogram for points at uneven distances.
 
 Lomb, "Least-squares frequency analysis of unequally spaced data" (1976), as a Bayesian regression on a few harmonics
-beside a trend, so that what is told is the evidence for a wave: Bretthorst, "Bayesian Spectrum Analysis and Parameter
+beside a trend, so that the result is the evidence for a wave: Bretthorst, "Bayesian Spectrum Analysis and Parameter
 Estimation" (1988).
 
 Letters: T tasks, S support points, F frequencies, H harmonics, B numbers of a regression, P peaks.

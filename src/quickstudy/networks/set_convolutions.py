@@ -1,7 +1,8 @@
 """From a set of points onto a grid, and from the grid to any place: the ends of convolutional neural processes.
 
 Gordon et al., "Convolutional Conditional Neural Processes" (ICLR 2020): section 4 for points anywhere on a line,
-and its version for pixels. Values are carried beside their density, so that no value can be told from value zero.
+and its version for pixels. The density of points is kept beside their values, so that no value differs from
+value zero.
 
 Letters: T tasks, S support points, Q queries, Y numbers of a value, G places of a grid, C channels, H W a pixel grid.
 """
@@ -54,8 +55,8 @@ def padded_grid(low: float, high: float, points_per_unit: float, margin: float) 
     """
     if not (low < high and points_per_unit > 0 and margin >= 0):
         raise ValueError(
-            f"A grid from {low} to {high} of {points_per_unit} points per unit with a margin of {margin} was asked "
-            "for, but ends in order, a positive number of points and a margin of zero or more were expected."
+            f"A grid from {low} to {high} of {points_per_unit} points per unit with a margin of {margin} was given, "
+            "but ends in order, a positive number of points and a margin of zero or more were expected."
         )
     beyond, within = math.ceil(margin * points_per_unit), math.ceil((high - low) * points_per_unit)
     return Grid(low - beyond / points_per_unit, 1 / points_per_unit, within + 2 * beyond + 1)

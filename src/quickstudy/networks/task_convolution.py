@@ -23,7 +23,7 @@ from torch.autograd import Function
 from quickstudy.networks.attention import full_precision
 
 # Two rows of the input belong to each row of outputs. Its first is read by the kernel's middle row for those outputs;
-# its second by the last row for them, and by the first row for the outputs one further down. Columns are alike.
+# its second by the last row for them, and by the first row for the outputs one further down. So it is for columns.
 _REACHED_BY = (((1, 0),), ((2, 0), (0, 1)))
 
 

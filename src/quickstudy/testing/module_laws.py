@@ -32,7 +32,7 @@ def every_parameter_gets_a_gradient(learner: Learner, tasks: Tasks) -> None:
 
 
 def tasks_that_share_their_examples_are_learnt_alike(learner: Learner, tasks: Tasks) -> None:
-    # Every task twice, and the pool in disorder, so that only the index tells what is whose.
+    # Every task twice, and the pool in random order, so that only the index says which example is whose.
     """The meta-loss is the same whether tasks share a pool of examples or hold their own.
 
     Args:
