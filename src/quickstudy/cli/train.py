@@ -38,21 +38,21 @@ class TrainOptions:
     """How and where to train."""
 
     minutes: float | None = None
-    """Train for this long instead of a number of steps; the learning rate falls with the clock."""
+    """Minutes to train, instead of a number of steps. The learning rate then follows the clock."""
     seed: int = 0
-    """Decides the first weights and every task."""
+    """Seed of the first weights and of all tasks."""
     start_from: str | None = None
-    """Begin with these weights, a name or a run folder, wherever name and shape of a tensor agree, such as a trained
-    encoder. Of several, joined by commas, the last one that has a tensor counts. Without this option, the recipe says
-    what it starts from, if anything; none begins from nothing."""
+    """Weights to start from: names or run folders, joined by commas. A tensor is used if its name and shape agree. If
+    several weights have it, the last one counts. By default, these are the weights that the recipe declares; none
+    starts from random weights."""
     out: Path | None = None
     """Folder for weights, logs and pictures; by default a new one in runs/."""
     resume: Path | None = None
-    """Go on with the training in this folder, exactly where it stopped."""
+    """Resume the training in this folder exactly where it stopped."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     test_tasks: int = 200
-    """Tasks for each row of the table at the end; 0 leaves the test classes alone."""
+    """Tasks for each row of the table at the end; 0 does not use the test classes."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Kind of device."""
     devices: int = 1

@@ -93,7 +93,8 @@ def split(digests: Sequence[str]) -> Split:
     """
     if len(set(digests)) < 3:
         raise DataError(
-            f"Only {len(set(digests))} of {len(digests)} pictures differ, but each of three parts needs one."
+            f"Only {len(set(digests))} of {len(digests)} pictures are different, but training, validation and test "
+            "need one each at least. Add pictures."
         )
     places = np.array([int(digest, 16) / 16 ** len(digest) for digest in digests])
     parts = np.digitize(places, (_FIRST_VALIDATION, _FIRST_TEST))
@@ -161,14 +162,19 @@ def _unpacked(path: Path) -> np.ndarray:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"Cannot read {path}: {error}. Fetch it again.") from error
+        raise DataError(f"Cannot read {path}: {error}. Download it again.") from error
     if data[:4] != _IDX_OF_IMAGES or len(data) < _HEADER:
-        raise DataError(f"{path} is damaged, or no file of images: its first bytes say otherwise. Fetch it again.")
+        raise DataError(
+            f"{path} is damaged, or is no file of images, which begins with other bytes. Download it again."
+        )
     count, rows, columns = (int(number) for number in np.frombuffer(data[4:_HEADER], dtype=">u4"))
     if len(data) != _HEADER + count * rows * columns:
-        raise DataError(f"{path} is damaged: it does not hold the images that it says it does. Fetch it again.")
+        raise DataError(
+            f"{path} is damaged: its header says {count} images of {rows}×{columns} pixels, but its length is that of "
+            "another number. Download it again."
+        )
     if len(data) == _HEADER:
-        raise DataError(f"{path} holds {count} images of {rows}×{columns} pixels, so nothing to see. Remove it.")
+        raise DataError(f"{path} holds {count} images of {rows}×{columns} pixels, so it has no pixels. Remove it.")
     return np.frombuffer(data, dtype=np.uint8, offset=_HEADER).reshape(count, rows, columns)
 
 

@@ -26,14 +26,14 @@ _POINTS = re.compile(r"(^|, )\d+ to \d+ points$")
 
 @dataclass(frozen=True, kw_only=True)
 class PointOptions:
-    """At which points of a function to evaluate, where that differs from the recipe's tests."""
+    """Points of the functions, where they differ from those of the recipe's tests."""
 
     support: tuple[int, ...] = ()
-    """How many points are given: a row of the table for each of these numbers."""
+    """Numbers of given points. The table has a row for each."""
     range: tuple[float, float] | None = None
-    """All points lie between these, such as where the training never was."""
+    """Lowest and highest place of all points, for example outside the range of the training."""
     query_range: tuple[float, float] | None = None
-    """The queries lie between these; the support lies where it usually does."""
+    """Lowest and highest place of the queries only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class RegressionOptions:
     tasks: int = 1000
     """Tasks of each setting."""
     seed: int = 0
-    """Decides the tasks: the same seed gives every learner the same ones."""
+    """Seed of the tasks. With the same seed, all learners get the same tasks."""
     data_root: Path | None = None
     """Folder with the data sets, for learners of images."""
     device: str = "cpu"
