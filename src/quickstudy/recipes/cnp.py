@@ -74,7 +74,7 @@ def omniglot_cnp(
     views: NumViews = 5,
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, mirrored=True, pool=(60, 6)),
     optimisation: Optimisation = Optimisation(
-        steps=9_000,
+        steps=6_000,
         tasks_per_step=12,
         learning_rate=1e-3,
         warmup_steps=500,

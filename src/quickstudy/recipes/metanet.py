@@ -23,16 +23,16 @@ _FIRST_WEIGHTS = 0.1
 def omniglot_metanet(
     *,
     variant: Variant = "metanet",
-    gradients: int | None = 5,
+    gradients: int | None = 3,
     sharpness: float | None = 10.0,
     generators: Literal["all layers", "each layer"] = "each layer",
     second_order: bool = False,
     own_encoders: bool = False,
     encoder: SharedEncoder = SharedEncoder(),
-    episodes: AnyWayEpisodes = AnyWayEpisodes(),
+    episodes: AnyWayEpisodes = AnyWayEpisodes(shots=(1, 3), queries=2),
     characters: EpisodeCharacters = HEAD_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(
-        steps=2_500, tasks_per_step=8, learning_rate=1e-3, precision="bf16-mixed"
+        steps=2_500, tasks_per_step=6, learning_rate=1e-3, precision="bf16-mixed"
     ),
 ) -> Experiment:
     """Meta Networks on Omniglot: one set of weights for up to 20 ways and any shots.
