@@ -12,9 +12,9 @@ from quickstudy import __version__
 
 _COMMANDS = {
     "list": "recipes to train, and trained weights",
-    "train": "train a recipe's learner, and evaluate it on classes it has never seen",
+    "train": "train a recipe's learner, and evaluate it on classes that it has never seen",
     "evaluate": "evaluate trained weights or a run folder",
-    "reproduce": "train the shipped weights anew, and compare their figures",
+    "reproduce": "train the shipped weights again, and compare the figures",
 }
 
 

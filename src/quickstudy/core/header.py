@@ -133,6 +133,7 @@ class Parent(NamedTuple):
     name: str
     """What `--start-from` was given: a name of weights, or a folder."""
     header: Header
+    """What is stored with these weights."""
 
 
 def save_trained(path: Path, tensors: Mapping[str, Tensor], header: Header, *, keep_as: Path | None = None) -> None:

@@ -26,12 +26,15 @@ _PALE, _DARK = 0.35, 0.65  # In photographs paler shares of the strongest ink ar
 
 
 class Ink(NamedTuple):
-    """What stands out in a picture (H, W): 0 where nothing does."""
+    """What stands out from the ground of a picture (H, W)."""
 
     shades: np.ndarray
+    """Strength of the ink at each pixel, (H, W); 0 where there is none."""
     ground: float = 0.0
+    """Shade of the ground, to which the ink is added."""
     """What it stands out from, and is added to."""
     is_photo: bool = False
+    """Whether the picture is a photograph or a scan of paper."""
 
     @property
     def box(self) -> tuple[int, int, int, int] | None:
@@ -44,7 +47,7 @@ class Ink(NamedTuple):
 
     @property
     def longer_side(self) -> float:
-        """Of the box, as a share of the picture's longer side; the usual one where there is no ink."""
+        """Longer side of the box, as a share of the picture's longer side; the usual one if there is no ink."""
         if self.box is None:
             return USUAL_SIDE
         top, left, bottom, right = self.box
@@ -82,7 +85,16 @@ def prepare_drawing(
 
 
 def refuse_options(size: int, invert: object, reframe: object) -> None:
-    """Raise ValueError where an option cannot be."""
+    """Raise ValueError if an option is not valid.
+
+    Args:
+        size: Pixels on a side.
+        invert: Whether ink is darker than paper, as for `prepare_drawing`.
+        reframe: Whether to centre the ink, as for `prepare_drawing`.
+
+    Raises:
+        ValueError: the size is not positive, or an option is none of its three.
+    """
     if size < 1:
         raise ValueError(f"size must be at least 1 pixel, not {size}.")
     for name, given in (("invert", invert), ("reframe", reframe)):
@@ -91,7 +103,12 @@ def refuse_options(size: int, invert: object, reframe: object) -> None:
 
 
 def find_ink(grey: np.ndarray, invert: Invert = "auto") -> Ink:
-    """Tell ink from paper in shades of grey (H, W) from 0 to 1."""
+    """Separate the ink from the paper.
+
+    Args:
+        grey: Shades of grey (H, W) from 0, black, to 1, white.
+        invert: Whether ink is darker than paper, as for `prepare_drawing`.
+    """
     if invert != "auto":
         raw = 1 - grey if invert else grey
         ground = float(np.median(border_of(raw)))
@@ -113,7 +130,14 @@ def find_ink(grey: np.ndarray, invert: Invert = "auto") -> Ink:
 
 
 def framed(ink: Ink, size: int, *, reframe: bool) -> np.ndarray:
-    """The ink on a square of this size, float32 from 0 to 1: in the middle of it, or where the picture has it."""
+    """The ink on a square, (size, size) float32 from 0 to 1.
+
+    Args:
+        ink: The ink.
+        size: Pixels on a side.
+        reframe: Put the ink into the middle at the size of the training data. Switched off, it keeps its place in the
+            picture.
+    """
     height, width = ink.shades.shape
     side: float = max(height, width)
     top, left = -((side - height) // 2), -((side - width) // 2)

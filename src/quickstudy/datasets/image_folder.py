@@ -16,14 +16,14 @@ _SHOWN = 5  # Folders named in a message.
 
 
 class ImageFolder(NamedTuple):
-    """Images (C, E, size, size) of ink, 255 on 0, and num_drawings (C,) int64; names are the sub-folders'.
-
-    E is the size of the largest class; in a smaller one the images from `num_drawings` on are zeros.
-    """
+    """Images of the classes in a folder."""
 
     images: np.ndarray
+    """(C, E, size, size) uint8, ink 255 on 0. E is the size of the largest class; zeros fill up the smaller ones."""
     num_drawings: np.ndarray
+    """(C,) int64, how many of the E images of each class are real. They come first."""
     names: tuple[str, ...]
+    """Name of each class, which is its sub-folder's."""
 
 
 def load(folder: Path | str, size: int = 28, invert: Invert = "auto", reframe: Invert = "auto") -> ImageFolder:
