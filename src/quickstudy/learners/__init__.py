@@ -17,11 +17,13 @@ from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
+from quickstudy.learners.vsml import VSML, VSMLState
 from quickstudy.networks.attention import KeysValues
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
 from quickstudy.networks.low_rank_updates import LowRankUpdate
 from quickstudy.networks.memory import LSTMState, MemoryState
+from quickstudy.networks.shared_cells import CellState
 from quickstudy.networks.standard_units import Units
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "MANN",
     "SNAIL",
     "TNP",
+    "VSML",
     "AmortisedGP",
     "AmortisedGPState",
     "AttentiveCNP",
@@ -61,6 +64,7 @@ __all__ = [
     "ReptileState",
     "SNAILState",
     "TNPState",
+    "VSMLState",
 ]
 
 for _state in (
@@ -68,6 +72,7 @@ for _state in (
     AttentiveCNPState,
     CNPClassifierState,
     CNPState,
+    CellState,
     ContrastiveEncoderState,
     ConvCNPState,
     GridConvCNPState,
@@ -88,5 +93,6 @@ for _state in (
     SNAILState,
     TNPState,
     Units,
+    VSMLState,
 ):
     register_state(_state)

@@ -30,6 +30,7 @@ from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
 from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
+from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
@@ -65,6 +66,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_snail,
         omniglot_snail_paper,
         omniglot_transformer,
+        omniglot_vsml,
+        prototypes_vsml,
         sinusoid_maml,
     )
 }
