@@ -62,15 +62,16 @@ def prototypes_vsml(
         cells: The shared cell.
         optimisation: Optimiser and schedule.
     """
-    layout = PrototypeLayout(inputs, ways, support, 1, noise)
+    tasks = Prototypes(PrototypeLayout(inputs, ways, support, 1, noise))
+    few = Prototypes(tasks.layout._replace(support=4))
     learner = VSML(_dense(inputs, hidden, ways), cells.cell(), **cells.error())
     return Experiment(
         learner=learner,
-        train=lambda _: Prototypes(layout),
-        validation=lambda _: Prototypes(layout),
+        train=lambda _: tasks,
+        validation=lambda _: tasks,
         test={
-            "after 4 examples": lambda _: Prototypes(layout._replace(support=4)),
-            f"after {support} examples": lambda _: Prototypes(layout),
+            "after 4 examples": lambda _: few,
+            f"after {support} examples": lambda _: tasks,
         },
         optimisation=optimisation,
         validate_every=100,
