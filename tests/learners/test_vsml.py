@@ -145,7 +145,7 @@ def test_a_one_layer_clone_of_back_propagation_follows_gradient_descent_for_fift
 
 def test_a_deep_clone_of_back_propagation_follows_autograd_for_fifty_steps(generator: torch.Generator) -> None:
     """Messages are means, so a layer of the clone is a mean over its inputs, and errors are means over its outputs."""
-    cell, rate = SharedCell(micro_ticks=1).double(), 0.1
+    cell, rate = SharedCell(micro_ticks=1).double(), 0.05
     scale = set_backpropagation(cell, rate, signal=1e-4)
     learner = VSML(dense_cells(4, 5, 3), cell, backward_pass=True).double().eval()
     x, y = torch.randn(1, 50, 4, generator=generator).double(), torch.randint(3, (1, 50), generator=generator)

@@ -1,6 +1,7 @@
 """VSML: small tasks on which its cells learn to learn (Kirsch and Schmidhuber, 2021), then characters of 7×7 pixels."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import VSML
@@ -34,7 +35,7 @@ class Cells:
             self.message_size, self.state_size, gate_offset=self.gate_offset, micro_ticks=self.micro_ticks
         )
 
-    def error(self) -> dict[str, bool]:
+    def error(self) -> dict[str, Any]:
         """The learner's options."""
         return {"backward_pass": self.backward_pass, "feed_label": self.feed_label}
 
