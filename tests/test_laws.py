@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d
 import quickstudy
 from quickstudy.core import Learner, Tasks, UserError, leaves
 from quickstudy.learners import (
+    BLUR,
     CNP,
     LSTM,
     MAML,
@@ -77,6 +78,14 @@ def _contrastive(**options) -> ContrastiveEncoder:
     return ContrastiveEncoder(encoder, encoder.num_features, **options)
 
 
+def _blur(num_ways: int = 3, rate: float = -0.001, **options) -> BLUR:
+    encoder = PooledPixels((1, SIDE, SIDE), 7, mean=0.2, deviation=0.3)
+    learner = BLUR(49, num_ways, start="gradient", encoder=encoder, synapse_scale=0.3, updates=(5, 5), **options)
+    # A genome at random may stay at chance. Feedback is the answer, not the error, so this one ascends.
+    learner.genome.set_gradient(rate)
+    return learner
+
+
 def _vsml(num_ways: int = 3) -> VSML:
     encoder, cell = PooledPixels((1, SIDE, SIDE), 7, mean=0.2, deviation=0.3), SharedCell(micro_ticks=1)
     # Cells at random stay at chance for hundreds of steps. These begin as back-propagation.
@@ -126,6 +135,9 @@ LEARNERS = {
     "snail, with slots to spare": lambda: _snail(5, 10),
     "in-context transformer": _transformer,
     "in-context transformer, with slots to spare": lambda: _transformer(5),
+    "blur": lambda: _blur(hidden=()),
+    "blur, with outputs to spare": lambda: _blur(5, hidden=()),
+    "blur, of back-propagation": lambda: _blur(rate=0.01, rule="backpropagation"),
     "vsml": _vsml,
     "vsml, with slots to spare": lambda: _vsml(5),
 }

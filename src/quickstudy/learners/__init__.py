@@ -3,6 +3,7 @@
 from quickstudy.core import register_state
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
+from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
@@ -25,8 +26,10 @@ from quickstudy.networks.low_rank_updates import LowRankUpdate
 from quickstudy.networks.memory import LSTMState, MemoryState
 from quickstudy.networks.shared_cells import CellState
 from quickstudy.networks.standard_units import Units
+from quickstudy.networks.two_way_units import Synapses
 
 __all__ = [
+    "BLUR",
     "CNP",
     "LSTM",
     "MAML",
@@ -39,6 +42,7 @@ __all__ = [
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
+    "BLURState",
     "CNPClassifier",
     "CNPClassifierState",
     "CNPState",
@@ -70,6 +74,7 @@ __all__ = [
 for _state in (
     AmortisedGPState,
     AttentiveCNPState,
+    BLURState,
     CNPClassifierState,
     CNPState,
     CellState,
@@ -91,6 +96,7 @@ for _state in (
     ProtoNetState,
     ReptileState,
     SNAILState,
+    Synapses,
     TNPState,
     Units,
     VSMLState,

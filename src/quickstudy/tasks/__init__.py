@@ -1,6 +1,7 @@
 """Distributions over tasks. They take arrays and give `Tasks`."""
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
+from quickstudy.tasks.boolean import BooleanPlane
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
@@ -16,6 +17,7 @@ from quickstudy.tasks.stages import Stages
 
 __all__ = [
     "Augmentation",
+    "BooleanPlane",
     "Completion",
     "CompletionLayout",
     "ContrastivePairs",
