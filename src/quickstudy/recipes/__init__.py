@@ -10,6 +10,7 @@ from typing import Any
 from quickstudy.core import Experiment, UserError
 from quickstudy.recipes.arguments import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
+from quickstudy.recipes.bidirectional import boolean_blur
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
 from quickstudy.recipes.conv_cnp import (
@@ -35,6 +36,7 @@ from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        boolean_blur,
         folder_completion_conv_cnp,
         glyphs_completion_conv_cnp,
         glyphs_nearest,
