@@ -24,7 +24,7 @@ from quickstudy.protocols.records import write_json
 from quickstudy.tasks import BooleanPlane
 
 _FUNCTIONS = ("xor", "or", "and", "quadrant", "nxor")
-_RATES = (0.003, 0.01, 0.03, 0.1)
+_RATES = (0.0003, 0.001, 0.003, 0.01)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,12 @@ from quickstudy.tasks import BooleanPlane
 
 def test_back_propagation_has_the_same_layers_and_learns() -> None:
     tasks = BooleanPlane(("or",)).sample(10, torch.Generator().manual_seed(0))
-    other = boolean_updates.by_gradients(BLUR(2, hidden=(9,)), 0.1)
-    assert other.sizes == (2, 9, 1)
+    other = boolean_updates.by_gradients(BLUR(2, hidden=(20,)), 0.003)
+    assert other.sizes == (2, 20, 1)
     before, after = (boolean_updates.accuracy(other, tasks, updates)["mean"] for updates in (0, 60))
     assert before is not None
     assert after is not None
-    assert after > max(0.9, before)
+    assert after > max(0.85, before)
 
 
 def test_figures_of_both_learners_are_written(tmp_path: Path) -> None:
