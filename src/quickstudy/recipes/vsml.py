@@ -83,14 +83,14 @@ def prototypes_vsml(
 def omniglot_vsml(
     *,
     ways: int = 10,
-    shots: int = 6,
+    shots: int = 5,
     queries: int = 1,
     side: int = 7,
     hidden: int | None = None,
     cells: Cells = Cells(),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.5),
+    characters: EpisodeCharacters = EpisodeCharacters(),
     optimisation: Optimisation = Optimisation(
-        steps=600, tasks_per_step=8, learning_rate=3e-3, gradient_clip=1.0, average_decay=0.99
+        steps=600, tasks_per_step=4, learning_rate=3e-3, gradient_clip=1.0, average_decay=0.99
     ),
 ) -> Experiment:
     """VSML on Omniglot at a quarter of its resolution. It starts from the cell that learnt on prototypes.
@@ -115,7 +115,7 @@ def omniglot_vsml(
         optimisation=optimisation,
         starts_from="prototypes-vsml",
         validate_every=100,
-        validation_tasks=50,
+        validation_tasks=30,
         input_range=INK,
         data="omniglot",
     )
