@@ -181,3 +181,25 @@ def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
     expected, alone = evolved_together(None)
     assert torch.equal(weights, expected)
     assert losses == alone
+
+
+class _Weighing(_Plain):
+    """Its loss is a number of its tasks, whatever its weights are."""
+
+    def unchecked_loss(self, tasks: Tasks) -> Tensor:
+        return tasks.query_x.sum() + 0 * self.layer.bias.sum()
+
+
+def test_the_members_of_a_pair_have_the_same_tasks_and_pairs_have_their_own() -> None:
+    seen = []
+
+    class Noting(OpenAIES):
+        def tell(self, members_PD: Tensor, losses_P: Tensor) -> None:
+            seen.append(losses_P)
+
+    learner = _Weighing()
+    evolve(learner, _Points(), Noting(trained_weights(learner), 8), Evolution(steps=2, members_at_once=4))
+    for losses in seen:
+        assert torch.equal(losses[0::2], losses[1::2])
+        assert len(losses.unique()) == 4
+    assert not torch.equal(*seen)
