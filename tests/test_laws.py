@@ -11,12 +11,14 @@ from torch.nn.functional import avg_pool2d
 import quickstudy
 from quickstudy.core import Learner, Tasks, UserError, leaves
 from quickstudy.learners import (
+    BLUR,
     CNP,
     LSTM,
     MAML,
     MANN,
     SNAIL,
     TNP,
+    VSML,
     AmortisedGP,
     AttentiveCNP,
     AutoencoderNearest,
@@ -33,6 +35,8 @@ from quickstudy.learners import (
 )
 from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
+from quickstudy.networks.pooled_pixels import PooledPixels
+from quickstudy.networks.shared_cells import SharedCell, dense_cells, set_backpropagation
 from quickstudy.tasks import Episodes, GaussianProcesses, Layout, PointLayout
 from quickstudy.testing import check_learner
 from quickstudy.testing.comparing import summary
@@ -72,6 +76,21 @@ def _metanet(max_ways: int = 3, **options) -> MetaNet:
 def _contrastive(**options) -> ContrastiveEncoder:
     encoder = _encoder()
     return ContrastiveEncoder(encoder, encoder.num_features, **options)
+
+
+def _blur(num_ways: int = 3, rate: float = -0.001, **options) -> BLUR:
+    encoder = PooledPixels((1, SIDE, SIDE), 7, mean=0.2, deviation=0.3)
+    learner = BLUR(49, num_ways, start="gradient", encoder=encoder, synapse_scale=0.3, updates=(5, 5), **options)
+    # A genome at random may stay at chance. Feedback is the answer, not the error, so this one ascends.
+    learner.genome.set_gradient(rate)
+    return learner
+
+
+def _vsml(num_ways: int = 3) -> VSML:
+    encoder, cell = PooledPixels((1, SIDE, SIDE), 7, mean=0.2, deviation=0.3), SharedCell(micro_ticks=1)
+    # Cells at random stay at chance for hundreds of steps. These begin as back-propagation.
+    set_backpropagation(cell, rate=20.0, signal=0.1)
+    return VSML(dense_cells(encoder.num_features, num_ways), cell, encoder=encoder, backward_pass=True)
 
 
 def _network(num_ways: int, **options) -> FunctionalConv4:
@@ -116,6 +135,11 @@ LEARNERS = {
     "snail, with slots to spare": lambda: _snail(5, 10),
     "in-context transformer": _transformer,
     "in-context transformer, with slots to spare": lambda: _transformer(5),
+    "blur": lambda: _blur(hidden=()),
+    "blur, with outputs to spare": lambda: _blur(5, hidden=()),
+    "blur, of back-propagation": lambda: _blur(rate=0.01, rule="backpropagation"),
+    "vsml": _vsml,
+    "vsml, with slots to spare": lambda: _vsml(5),
 }
 
 
@@ -242,6 +266,7 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
 ONLINE_LEARNERS = {
     "snail": _snail,
     "mann": LEARNERS["mann"],
+    "vsml": _vsml,
     "lstm, labels late": lambda: LSTM(PIXELS, max_ways=3, hidden=64),
     "feed-forward, labels late": lambda: LSTM(PIXELS, max_ways=3, hidden=64, is_recurrent=False),
     "cnp": lambda: CNP(PIXELS, 1, hidden=32),

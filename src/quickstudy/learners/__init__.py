@@ -3,6 +3,7 @@
 from quickstudy.core import register_state
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
+from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
@@ -17,25 +18,31 @@ from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
+from quickstudy.learners.vsml import VSML, VSMLState
 from quickstudy.networks.attention import KeysValues
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
 from quickstudy.networks.low_rank_updates import LowRankUpdate
 from quickstudy.networks.memory import LSTMState, MemoryState
+from quickstudy.networks.shared_cells import CellState
 from quickstudy.networks.standard_units import Units
+from quickstudy.networks.two_way_units import Synapses
 
 __all__ = [
+    "BLUR",
     "CNP",
     "LSTM",
     "MAML",
     "MANN",
     "SNAIL",
     "TNP",
+    "VSML",
     "AmortisedGP",
     "AmortisedGPState",
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
+    "BLURState",
     "CNPClassifier",
     "CNPClassifierState",
     "CNPState",
@@ -61,13 +68,16 @@ __all__ = [
     "ReptileState",
     "SNAILState",
     "TNPState",
+    "VSMLState",
 ]
 
 for _state in (
     AmortisedGPState,
     AttentiveCNPState,
+    BLURState,
     CNPClassifierState,
     CNPState,
+    CellState,
     ContrastiveEncoderState,
     ConvCNPState,
     GridConvCNPState,
@@ -86,7 +96,9 @@ for _state in (
     ProtoNetState,
     ReptileState,
     SNAILState,
+    Synapses,
     TNPState,
     Units,
+    VSMLState,
 ):
     register_state(_state)
