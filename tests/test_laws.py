@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, one_hot
 
 import quickstudy
 from quickstudy.core import Learner, Tasks, UserError, leaves
@@ -34,7 +34,7 @@ from quickstudy.learners import (
 from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
 from quickstudy.tasks import Episodes, GaussianProcesses, Layout, PointLayout
-from quickstudy.testing import check_learner
+from quickstudy.testing import answers_along, check_causality, check_learner
 from quickstudy.testing.comparing import summary
 
 SIDE = 14  # Of images, in pixels: half of the usual is a quarter of the arithmetic, and the laws are the same.
@@ -268,6 +268,29 @@ def test_supports_of_unequal_length_may_be_read_in_parts(name: str, small_tasks:
         assert torch.allclose(found[[task]], summary(learner.predict(own, query_x[[task]])), atol=1e-9)
     if name == "snail":
         assert state.num_examples.tolist() == [3, 5, 2, 2]
+
+
+# They read examples in order; classes only, because causality concerns the label that follows each answer.
+SEQUENCE_LEARNERS = {
+    **{name: make for name, make in ONLINE_LEARNERS.items() if name not in ("cnp", "neural process")},
+    "lstm, labels at once": LEARNERS["lstm"],
+    "mann, labels late": lambda: MANN(PIXELS, max_ways=3, hidden=32, slots=8, width=6, heads=2),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCE_LEARNERS)
+def test_no_sequence_learner_knows_what_comes_later(name: str, small_tasks: Tasks) -> None:
+    check_causality(answers_along(SEQUENCE_LEARNERS[name]().eval()), small_tasks.support_x, small_tasks.support_y)
+
+
+def test_the_blocks_of_snail_read_no_later_item(small_tasks: Tasks) -> None:
+    snail = _snail().eval()
+
+    def read(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        items = torch.cat([x, one_hot(y, 3).to(x.dtype)], dim=-1)
+        return snail.blocks(items, torch.ones(items.shape[:2]))
+
+    check_causality(read, snail.encoder(small_tasks.support_x).detach(), small_tasks.support_y, sees_own_label=True)
 
 
 def test_strings_of_tasks_of_unequal_length_are_read_by_a_mask(generator: torch.Generator) -> None:
