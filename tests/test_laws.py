@@ -16,6 +16,7 @@ from quickstudy.learners import (
     MAML,
     MANN,
     SNAIL,
+    SRWM,
     TNP,
     AmortisedGP,
     AttentiveCNP,
@@ -23,6 +24,7 @@ from quickstudy.learners import (
     CNPClassifier,
     ContrastiveEncoder,
     ConvCNP,
+    DeltaNet,
     GridConvCNP,
     InContextTransformer,
     MetaNet,
@@ -62,6 +64,17 @@ def _transformer(max_ways: int = 3) -> InContextTransformer:
     encoder = _encoder()
     sizes = {"channels": 32, "num_blocks": 2, "num_heads": 2, "hidden": 64}
     return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes)
+
+
+def _delta_net(max_ways: int = 3, **options) -> DeltaNet:
+    encoder = _encoder()
+    sizes = {"channels": 32, "num_heads": 4, "hidden": 64}
+    return DeltaNet(encoder.num_features, encoder=encoder, max_ways=max_ways, **sizes, **options)
+
+
+def _srwm() -> SRWM:
+    encoder = _encoder()
+    return SRWM(encoder.num_features, encoder=encoder, max_ways=3, channels=32, num_heads=4, hidden=64)
 
 
 def _metanet(max_ways: int = 3, **options) -> MetaNet:
@@ -114,6 +127,10 @@ LEARNERS = {
     "reptile without transduction": lambda: _reptile(FunctionalPerceptron(PIXELS, (32, 16), 3), is_transductive=False),
     "snail": _snail,
     "snail, with slots to spare": lambda: _snail(5, 10),
+    "delta net": _delta_net,
+    "delta net, with slots to spare": lambda: _delta_net(5, features="dpfp", labels_come="late"),
+    "linear fast weights": lambda: _delta_net(rule="sum"),
+    "self-referential weights": _srwm,
     "in-context transformer": _transformer,
     "in-context transformer, with slots to spare": lambda: _transformer(5),
 }
@@ -241,6 +258,10 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
 
 ONLINE_LEARNERS = {
     "snail": _snail,
+    "delta net": _delta_net,
+    "delta net, labels late": lambda: _delta_net(labels_come="late"),
+    "linear fast weights": lambda: _delta_net(rule="sum"),
+    "self-referential weights": _srwm,
     "mann": LEARNERS["mann"],
     "lstm, labels late": lambda: LSTM(PIXELS, max_ways=3, hidden=64),
     "feed-forward, labels late": lambda: LSTM(PIXELS, max_ways=3, hidden=64, is_recurrent=False),
@@ -350,6 +371,10 @@ MORE_STEPS = {
     "meta networks, with slots to spare": 150,
     "snail": 100,
     "snail, with slots to spare": 100,
+    "delta net": 150,
+    "delta net, with slots to spare": 200,
+    "linear fast weights": 200,
+    "self-referential weights": 225,
     "in-context transformer": 200,
     "in-context transformer, with slots to spare": 200,
 }

@@ -23,9 +23,7 @@ def test_what_reads_only_the_past_passes():
 
 
 def test_an_answer_that_knows_its_own_label_is_found():
-    with pytest.raises(
-        LawBrokenError, match=r"label of step 0 changes an answer that must not know it: that of step 0"
-    ):
+    with pytest.raises(LawBrokenError, match="label of step 0 changes an answer that must not know it: that"):
         check_causality(lambda x, y: earlier_labels(x, y) + y[..., None], X, Y)
 
 

@@ -6,6 +6,7 @@ from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
+from quickstudy.learners.delta_net import DeltaNet
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
@@ -15,6 +16,7 @@ from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
+from quickstudy.learners.srwm import SRWM
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.networks.attention import KeysValues
@@ -30,6 +32,7 @@ __all__ = [
     "MAML",
     "MANN",
     "SNAIL",
+    "SRWM",
     "TNP",
     "AmortisedGP",
     "AmortisedGPState",
@@ -43,6 +46,7 @@ __all__ = [
     "ContrastiveEncoderState",
     "ConvCNP",
     "ConvCNPState",
+    "DeltaNet",
     "GridConvCNP",
     "GridConvCNPState",
     "InContextTransformer",
