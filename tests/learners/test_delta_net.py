@@ -1,5 +1,7 @@
 """DeltaNet and linear fast weights as few-shot learners."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -59,9 +61,7 @@ def test_an_example_that_is_read_twice_changes_less_the_second_time(vectors):
     states = [learner.prior(2)]
     for _ in range(2):
         states.append(learner.extend(states[-1], x, y))
-    first, second = (
-        (after.carried[0] - before.carried[0]).norm() for before, after in zip(states, states[1:], strict=False)
-    )
+    first, second = ((after.carried[0] - before.carried[0]).norm() for before, after in pairwise(states))
     assert second < first
 
 

@@ -78,3 +78,13 @@ def test_a_branch_knows_the_label_that_is_pending():
     other_labels[:, -1] = (LABELS[:, -1] + 1) % 3
     _, other = network.read(network.prior(2), x, other_labels)
     assert not torch.allclose(network.branches(one, x), network.branches(other, x))
+
+
+def test_inputs_are_normalised_if_so_wished():
+    x = 3 + 5 * random(2, 4, 5)
+    plain, normalised = (
+        FastWeightStack(5, 8, [], hidden=16, normalises=normalises).double() for normalises in (False, True)
+    )
+    normalised.load_state_dict(plain.state_dict())
+    expected = plain.drive((x - x.mean(dim=-1, keepdim=True)) / x.std(dim=-1, keepdim=True, correction=0))
+    assert torch.allclose(normalised.drive(x), expected, atol=1e-5)

@@ -31,13 +31,16 @@ class FastWeightLearner(LabelSequenceLearner):
         num_blocks: int,
         hidden: int,
         dropout: float,
+        normalises: bool,
         labels_come: LabelTime,
     ) -> None:
+        def make_stack(num_inputs: int) -> FastWeightStack:
+            layers = [make_layer() for _ in range(num_blocks)]
+            return FastWeightStack(num_inputs, channels, layers, hidden=hidden, dropout=dropout, normalises=normalises)
+
         super().__init__(
             num_features,
-            lambda inputs: FastWeightStack(
-                inputs, channels, [make_layer() for _ in range(num_blocks)], hidden, dropout
-            ),
+            make_stack,
             encoder=encoder,
             labels="one-hot",
             max_ways=max_ways,

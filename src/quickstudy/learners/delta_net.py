@@ -35,6 +35,7 @@ class DeltaNet(FastWeightLearner):
         num_heads: Heads of each layer.
         hidden: Width between the two layers of a block's perceptron.
         dropout: Share of a part's outputs that are left out in training.
+        normalises: Scale each example's features to mean zero and variance one.
         labels_come: Labels come with the next example, or with their own.
 
     Raises:
@@ -55,6 +56,7 @@ class DeltaNet(FastWeightLearner):
         num_heads: int = 8,
         hidden: int = 512,
         dropout: float = 0.0,
+        normalises: bool = False,
         labels_come: LabelTime = "at once",
     ) -> None:
         super().__init__(
@@ -66,5 +68,6 @@ class DeltaNet(FastWeightLearner):
             num_blocks=num_blocks,
             hidden=hidden,
             dropout=dropout,
+            normalises=normalises,
             labels_come=labels_come,
         )

@@ -31,6 +31,7 @@ class SRWM(FastWeightLearner):
         hidden: Width between the two layers of a block's perceptron.
         first_rate: First mean of the weights that give the rates, before the sigmoid.
         dropout: Share of a part's outputs that are left out in training.
+        normalises: Scale each example's features to mean zero and variance one.
         labels_come: Labels come with the next example, or with their own.
 
     Raises:
@@ -49,6 +50,7 @@ class SRWM(FastWeightLearner):
         hidden: int = 512,
         first_rate: float = 0.0,
         dropout: float = 0.0,
+        normalises: bool = False,
         labels_come: LabelTime = "at once",
     ) -> None:
         super().__init__(
@@ -60,5 +62,6 @@ class SRWM(FastWeightLearner):
             num_blocks=num_blocks,
             hidden=hidden,
             dropout=dropout,
+            normalises=normalises,
             labels_come=labels_come,
         )

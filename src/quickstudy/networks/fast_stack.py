@@ -59,14 +59,23 @@ class FastWeightStack(nn.Module):
         layers: The layers of fast weights.
         hidden: Width between the two layers of a block's perceptron.
         dropout: Share of a part's outputs that are left out in training.
+        normalises: Scale each input to mean zero and variance one.
     """
 
     def __init__(
-        self, num_features: int, channels: int, layers: Sequence[nn.Module], hidden: int, dropout: float = 0.0
+        self,
+        num_features: int,
+        channels: int,
+        layers: Sequence[nn.Module],
+        *,
+        hidden: int,
+        dropout: float = 0.0,
+        normalises: bool = False,
     ) -> None:
         super().__init__()
         self.num_drives = self.num_outputs = channels
-        self.input = nn.Linear(num_features, channels)
+        norm = nn.LayerNorm(num_features, elementwise_affine=False) if normalises else nn.Identity()
+        self.input = nn.Sequential(norm, nn.Linear(num_features, channels))
         self.blocks = nn.ModuleList(FastWeightBlock(layer, channels, hidden, dropout) for layer in layers)
 
     def prior(self, num_tasks: int, steps: int | None = None) -> tuple[Tensor, ...]:

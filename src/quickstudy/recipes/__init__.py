@@ -18,6 +18,7 @@ from quickstudy.recipes.conv_cnp import (
     gp_conv_cnp,
     omniglot_completion_conv_cnp,
 )
+from quickstudy.recipes.delta_net import omniglot_delta_net
 from quickstudy.recipes.general import gp_general, gp_general_tnp
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
@@ -28,6 +29,7 @@ from quickstudy.recipes.neural_process import gp_neural_process
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
+from quickstudy.recipes.srwm import omniglot_srwm
 from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
 
@@ -51,6 +53,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_completion_cnp,
         omniglot_completion_conv_cnp,
         omniglot_contrastive,
+        omniglot_delta_net,
         omniglot_lstm,
         omniglot_maml,
         omniglot_maml_dense,
@@ -64,6 +67,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_reptile,
         omniglot_snail,
         omniglot_snail_paper,
+        omniglot_srwm,
         omniglot_transformer,
         sinusoid_maml,
     )
