@@ -26,6 +26,7 @@ from quickstudy.learners import (
     ConvCNP,
     DeltaNet,
     GridConvCNP,
+    Hypernetwork,
     InContextTransformer,
     MetaNet,
     Nearest,
@@ -64,6 +65,11 @@ def _transformer(max_ways: int = 3) -> InContextTransformer:
     encoder = _encoder()
     sizes = {"channels": 32, "num_blocks": 2, "num_heads": 2, "hidden": 64}
     return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes)
+
+
+def _hypernetwork() -> Hypernetwork:
+    encoder = _encoder()
+    return Hypernetwork(encoder, encoder.num_features, hidden=32, embedding=16, width=32)
 
 
 def _delta_net(max_ways: int = 3, **options) -> DeltaNet:
@@ -127,6 +133,7 @@ LEARNERS = {
     "reptile without transduction": lambda: _reptile(FunctionalPerceptron(PIXELS, (32, 16), 3), is_transductive=False),
     "snail": _snail,
     "snail, with slots to spare": lambda: _snail(5, 10),
+    "hypernetwork": _hypernetwork,
     "delta net": _delta_net,
     "delta net, with slots to spare": lambda: _delta_net(5, features="dpfp", labels_come="late"),
     "linear fast weights": lambda: _delta_net(rule="sum"),

@@ -7,6 +7,7 @@ from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPS
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
 from quickstudy.learners.delta_net import DeltaNet
+from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
@@ -49,6 +50,8 @@ __all__ = [
     "DeltaNet",
     "GridConvCNP",
     "GridConvCNPState",
+    "Hypernetwork",
+    "HypernetworkState",
     "InContextTransformer",
     "InContextTransformerState",
     "MAMLState",
@@ -75,6 +78,7 @@ for _state in (
     ContrastiveEncoderState,
     ConvCNPState,
     GridConvCNPState,
+    HypernetworkState,
     InContextTransformerState,
     KeysValues,
     LSTMState,

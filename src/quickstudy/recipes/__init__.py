@@ -20,6 +20,7 @@ from quickstudy.recipes.conv_cnp import (
 )
 from quickstudy.recipes.delta_net import omniglot_delta_net
 from quickstudy.recipes.general import gp_general, gp_general_tnp
+from quickstudy.recipes.hypernetwork import omniglot_hypernetwork
 from quickstudy.recipes.lstm import omniglot_lstm
 from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
 from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omniglot_mann_strings
@@ -54,6 +55,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_completion_conv_cnp,
         omniglot_contrastive,
         omniglot_delta_net,
+        omniglot_hypernetwork,
         omniglot_lstm,
         omniglot_maml,
         omniglot_maml_dense,
