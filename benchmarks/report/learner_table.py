@@ -59,6 +59,11 @@ LEARNERS = (
         "transformer", "In-context transformer", "attend to the support", "Kirsch et al., 2022", "omniglot-transformer"
     ),
     LearnerRow(
+        "delta_net", "DeltaNet", "write to fast weights by the delta rule", "Schlag et al., 2021", "omniglot-delta-net"
+    ),
+    LearnerRow("srwm", "Self-referential weight matrix", "weights that rewrite themselves", "Irie et al., 2022"),
+    LearnerRow("hypernetwork", "Hypernetwork", "generate a classifier", "Ha et al., 2017", "omniglot-hypernetwork"),
+    LearnerRow(
         "contrastive", "Contrastive encoder", "trained without labels", "Chen et al., 2020", "omniglot-contrastive"
     ),
     LearnerRow(
