@@ -38,9 +38,12 @@ def omniglot_delta_net(
     frozen_encoder: float = 1.0,
     fast_weights: FastWeights = FastWeights(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(40, 6)),
+    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
     optimisation: Optimisation = replace(
-        any_way_optimisation(steps=1_000, tasks_per_step=32, learning_rate=3e-3), precision="bf16-mixed"
+        any_way_optimisation(steps=400, tasks_per_step=32, learning_rate=3e-3),
+        warmup_steps=100,
+        average_decay=0.99,
+        precision="bf16-mixed",
     ),
 ) -> Experiment:
     """DeltaNet on Omniglot: one set of weights for up to 20 ways and any shots.

@@ -17,9 +17,12 @@ def omniglot_hypernetwork(
     views: NumViews = 5,
     frozen_encoder: float = 1.0,
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(40, 6)),
+    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
     optimisation: Optimisation = replace(
-        any_way_optimisation(steps=600, tasks_per_step=32, learning_rate=2e-3), precision="bf16-mixed"
+        any_way_optimisation(steps=300, tasks_per_step=32, learning_rate=2e-3),
+        warmup_steps=50,
+        average_decay=0.99,
+        precision="bf16-mixed",
     ),
 ) -> Experiment:
     """Hypernetwork on Omniglot: it generates a classifier for any ways and shots.

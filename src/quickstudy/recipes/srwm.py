@@ -33,7 +33,7 @@ def omniglot_srwm(
     frozen_encoder: float = 1.0,
     self_reference: SelfReference = SelfReference(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(5, 20), shots=1),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(40, 6)),
+    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
     optimisation: Optimisation = replace(
         any_way_optimisation(steps=1_500, tasks_per_step=32, learning_rate=1e-3), precision="bf16-mixed"
     ),
