@@ -31,6 +31,7 @@ from quickstudy.learners import (
     MetaNet,
     Nearest,
     NeuralProcess,
+    Plastic,
     ProtoNet,
     Reptile,
 )
@@ -65,6 +66,11 @@ def _transformer(max_ways: int = 3) -> InContextTransformer:
     encoder = _encoder()
     sizes = {"channels": 32, "num_blocks": 2, "num_heads": 2, "hidden": 64}
     return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes)
+
+
+def _plastic(max_ways: int = 3, **options) -> Plastic:
+    encoder = _encoder()
+    return Plastic(encoder, encoder.num_features, max_ways=max_ways, **options)
 
 
 def _hypernetwork() -> Hypernetwork:
@@ -134,6 +140,8 @@ LEARNERS = {
     "snail": _snail,
     "snail, with slots to spare": lambda: _snail(5, 10),
     "hypernetwork": _hypernetwork,
+    "plastic": lambda: _plastic(width=32),
+    "plastic by hebb's rule, with slots to spare": lambda: _plastic(5, rule="hebb"),
     "delta net": _delta_net,
     "delta net, with slots to spare": lambda: _delta_net(5, features="dpfp", labels_come="late"),
     "linear fast weights": lambda: _delta_net(rule="sum"),
@@ -265,6 +273,7 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
 
 ONLINE_LEARNERS = {
     "snail": _snail,
+    "plastic": _plastic,
     "delta net": _delta_net,
     "delta net, labels late": lambda: _delta_net(labels_come="late"),
     "linear fast weights": lambda: _delta_net(rule="sum"),

@@ -63,6 +63,7 @@ LEARNERS = (
     ),
     LearnerRow("srwm", "Self-referential weight matrix", "weights that rewrite themselves", "Irie et al., 2022"),
     LearnerRow("hypernetwork", "Hypernetwork", "generate a classifier", "Ha et al., 2017", "omniglot-hypernetwork"),
+    LearnerRow("plastic", "Differentiable plasticity", "a Hebbian trace", "Miconi et al., 2018", "omniglot-plastic"),
     LearnerRow(
         "contrastive", "Contrastive encoder", "trained without labels", "Chen et al., 2020", "omniglot-contrastive"
     ),

@@ -14,6 +14,7 @@ from quickstudy.learners.mann import MANN, MANNCarried
 from quickstudy.learners.metanet import MetaNet, MetaNetState
 from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
 from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
+from quickstudy.learners.plastic import Plastic, PlasticState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
@@ -62,6 +63,8 @@ __all__ = [
     "NearestState",
     "NeuralProcess",
     "NeuralProcessState",
+    "Plastic",
+    "PlasticState",
     "ProtoNet",
     "ProtoNetState",
     "Reptile",
@@ -90,6 +93,8 @@ for _state in (
     MetaNetState,
     NearestState,
     NeuralProcessState,
+    PlasticState,
+    PlasticState,
     Proposals,
     ProtoNetState,
     ReptileState,

@@ -42,4 +42,6 @@ def omniglot_hypernetwork(
     encoder = Conv4(downsampling="pool")
     learner = Hypernetwork(Views(encoder, views), encoder.num_features, hidden=hidden, initialisation=initialisation)
     experiment = any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
-    return replace(experiment, starts_from="omniglot-protonet")
+    # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
+    every = max(optimisation.steps, 1) if characters.final else experiment.validate_every
+    return replace(experiment, starts_from="omniglot-protonet", validate_every=every)

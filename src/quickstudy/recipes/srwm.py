@@ -54,4 +54,6 @@ def omniglot_srwm(
     encoder = Conv4(downsampling="pool")
     learner = SRWM(encoder.num_features, encoder=Views(encoder, views), max_ways=episodes.slots, **vars(self_reference))
     experiment = any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
-    return replace(experiment, starts_from="omniglot-protonet")
+    # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
+    every = max(optimisation.steps, 1) if characters.final else experiment.validate_every
+    return replace(experiment, starts_from="omniglot-protonet", validate_every=every)
