@@ -28,7 +28,7 @@ class RecentPastRNN(nn.Module):
     """A recurrent network of rectified units with fast weights A ← λ A + η h hᵀ.
 
     In each step the state settles for a few inner steps, in which A draws it towards states like it. Without fast
-    weights (η = 0) it is a recurrent network with layer norm, whose first recurrent weights are a share of the identity.
+    weights (η = 0) it is a recurrent network with layer norm. Its first recurrent weights are a share of the identity.
 
     Args:
         num_inputs: Numbers of an input.
