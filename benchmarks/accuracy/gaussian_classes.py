@@ -20,11 +20,12 @@ import tyro
 from quickstudy.core import Learner, Tasks
 from quickstudy.evaluation import Interval, provenance
 from quickstudy.learners import SRWM, DeltaNet, Nearest
+from quickstudy.networks.delta_rule import Rule
 from quickstudy.protocols.records import write_json
 
 Name = Literal["srwm", "delta-net", "linear"]
 _WAYS, _NUMBERS, _NOISE = 5, 16, 0.4
-_SIZES = {"max_ways": _WAYS, "channels": 64, "hidden": 256}
+_CHANNELS, _HIDDEN = 64, 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,9 @@ def draw(num_tasks: int, generator: torch.Generator) -> Tasks:
 def build(name: Name) -> Learner:
     """A learner of this name, not trained."""
     if name == "srwm":
-        return SRWM(_NUMBERS, num_heads=4, **_SIZES)
-    return DeltaNet(_NUMBERS, num_heads=8, rule="sum" if name == "linear" else "delta", **_SIZES)
+        return SRWM(_NUMBERS, max_ways=_WAYS, channels=_CHANNELS, num_heads=4, hidden=_HIDDEN)
+    rule: Rule = "sum" if name == "linear" else "delta"
+    return DeltaNet(_NUMBERS, max_ways=_WAYS, channels=_CHANNELS, num_heads=8, hidden=_HIDDEN, rule=rule)
 
 
 def train(name: Name, options: Options) -> Learner:

@@ -47,7 +47,7 @@ class FastWeightBlock(nn.Module):
 
     def _after(self, x: Tensor, read: Tensor) -> Tensor:
         x = self.norm(x) + self.dropout(read)  # The norm lies on the path around the layer.
-        return x + self.dropout(self.perceptron(x))  # type: ignore[no-any-return]
+        return x + self.dropout(self.perceptron(x))
 
 
 class FastWeightStack(nn.Module):
@@ -84,7 +84,7 @@ class FastWeightStack(nn.Module):
 
     def drive(self, features_TLD: Tensor) -> Tensor:
         """What the inputs contribute to the items."""
-        return self.input(features_TLD)  # type: ignore[no-any-return]
+        return self.input(features_TLD)
 
     def forward(
         self, x_TLC: Tensor, carried: tuple[Tensor, ...], mask_TL: Tensor | None = None
@@ -116,7 +116,7 @@ class FastWeightSequences(LabelSequences):
     def branches(self, state: LabelSequenceState, features_TQD: Tensor) -> Tensor:
         """The prediction for each of many inputs, as if it alone came next: logits (T, Q, N)."""
         drive_TQC = self.cell.drive(features_TQD) + self.from_labels(state.pending)[:, None]
-        return self.output(self.cell.aside(drive_TQC, state.carried))  # type: ignore[no-any-return]
+        return self.output(self.cell.aside(drive_TQC, state.carried))
 
     def _steps(
         self, carried: Any, features_TLD: Tensor, read_TLN: Tensor, mask_TL: Tensor | None = None

@@ -36,7 +36,7 @@ class KernelGenerator(nn.Module):
         out_channels, in_channels, size, _ = self.shape
         slices_ID = self.first(embedding).unflatten(-1, (in_channels, self.hidden))  # a_i = W_i z + B_i
         kernels = self.second(slices_ID).unflatten(-1, (out_channels, size, size))  # K_i = W_out a_i + B_out
-        return kernels.movedim(-4, -3)  # type: ignore[no-any-return]
+        return kernels.movedim(-4, -3)
 
 
 class GeneratedKernel(nn.Module):

@@ -97,7 +97,7 @@ class SelfReferentialLayer(nn.Module):
         with full_precision(x_TQC):
             x_THQD = self._heads(x_TQC).transpose(1, 2)
             read_THQD = x_THQD @ weights[..., : x_THQD.shape[-1]]  # The output alone: its block is the first.
-        return self.out(read_THQD.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.out(read_THQD.transpose(1, 2).flatten(2))
 
     def _heads(self, x_TLC: Tensor) -> Tensor:
         return x_TLC.to(self.first.dtype).unflatten(-1, (self.num_heads, -1))

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import DeltaNet
-from quickstudy.networks import Conv4, NumViews, Views
 from quickstudy.networks.delta_rule import Features, Rule
-from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
 from quickstudy.recipes.characters import EpisodeCharacters
 
 
@@ -34,8 +33,7 @@ class FastWeights:
 
 def omniglot_delta_net(
     *,
-    views: NumViews = 5,
-    frozen_encoder: float = 1.0,
+    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
     fast_weights: FastWeights = FastWeights(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
@@ -48,22 +46,13 @@ def omniglot_delta_net(
 ) -> Experiment:
     """DeltaNet on Omniglot: one set of weights for up to 20 ways and any shots.
 
-    It starts from the encoder of Prototypical Networks.
-
     Args:
-        views: Shifts of an image by one pixel over which its embedding is averaged while the encoder is frozen, and at
-            prediction.
-        frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        encoder: Encoder and its first weights.
         fast_weights: Layers of fast weights.
         episodes: Training episodes; each query is the next item after the support.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling="pool")
-    learner = DeltaNet(
-        encoder.num_features, encoder=Views(encoder, views), max_ways=episodes.slots, **vars(fast_weights)
-    )
-    experiment = any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
-    # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
-    every = max(optimisation.steps, 1) if characters.final else experiment.validate_every
-    return replace(experiment, starts_from="omniglot-protonet", validate_every=every)
+    network = encoder.build()
+    learner = DeltaNet(network.num_features, encoder=network, max_ways=episodes.slots, **vars(fast_weights))
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)

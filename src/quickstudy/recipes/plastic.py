@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import Plastic
-from quickstudy.networks import Conv4, NumViews, Views
 from quickstudy.networks.plasticity import TraceRule
-from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
 from quickstudy.recipes.characters import EpisodeCharacters
 
 
@@ -15,8 +14,7 @@ def omniglot_plastic(
     rule: TraceRule = "oja",
     first_rate: float = 0.1,
     first_share: float = 0.5,
-    views: NumViews = 5,
-    frozen_encoder: float = 1.0,
+    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
     optimisation: Optimisation = replace(
@@ -28,29 +26,22 @@ def omniglot_plastic(
 ) -> Experiment:
     """Differentiable plasticity on Omniglot: the last layer has a Hebbian trace, for up to 20 ways and any shots.
 
-    It starts from the encoder of Prototypical Networks.
-
     Args:
         rule: Hebb's rule, by which every example fades all traces, or Oja's, by which it fades those of its label.
         first_rate: First share of a new example in a trace.
         first_share: First factor of every trace.
-        views: Shifts of an image by one pixel over which its embedding is averaged while the encoder is frozen, and at
-            prediction.
-        frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        encoder: Encoder and its first weights.
         episodes: Training episodes.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling="pool")
+    network = encoder.build()
     learner = Plastic(
-        Views(encoder, views),
-        encoder.num_features,
+        network,
+        network.num_features,
         max_ways=episodes.slots,
         rule=rule,
         first_rate=first_rate,
         first_share=first_share,
     )
-    experiment = any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
-    # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
-    every = max(optimisation.steps, 1) if characters.final else experiment.validate_every
-    return replace(experiment, starts_from="omniglot-protonet", validate_every=every)
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)

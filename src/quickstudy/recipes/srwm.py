@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import SRWM
-from quickstudy.networks import Conv4, NumViews, Views
-from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
 from quickstudy.recipes.characters import EpisodeCharacters
 
 
@@ -29,8 +28,7 @@ class SelfReference:
 
 def omniglot_srwm(
     *,
-    views: NumViews = 5,
-    frozen_encoder: float = 1.0,
+    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
     self_reference: SelfReference = SelfReference(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(5, 20), shots=1),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
@@ -40,20 +38,13 @@ def omniglot_srwm(
 ) -> Experiment:
     """The self-referential weight matrix on Omniglot: one set of weights for up to 20 ways.
 
-    It starts from the encoder of Prototypical Networks.
-
     Args:
-        views: Shifts of an image by one pixel over which its embedding is averaged while the encoder is frozen, and at
-            prediction.
-        frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        encoder: Encoder and its first weights.
         self_reference: Layers of self-referential weights.
         episodes: Training episodes; each query is the next item after the support.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling="pool")
-    learner = SRWM(encoder.num_features, encoder=Views(encoder, views), max_ways=episodes.slots, **vars(self_reference))
-    experiment = any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
-    # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
-    every = max(optimisation.steps, 1) if characters.final else experiment.validate_every
-    return replace(experiment, starts_from="omniglot-protonet", validate_every=every)
+    network = encoder.build()
+    learner = SRWM(network.num_features, encoder=network, max_ways=episodes.slots, **vars(self_reference))
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)
