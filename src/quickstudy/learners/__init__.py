@@ -7,15 +7,19 @@ from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
+from quickstudy.learners.delta_net import DeltaNet
+from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
 from quickstudy.learners.metanet import MetaNet, MetaNetState
 from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
 from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
+from quickstudy.learners.plastic import Plastic, PlasticState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
+from quickstudy.learners.srwm import SRWM
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.learners.vsml import VSML, VSMLState
@@ -35,6 +39,7 @@ __all__ = [
     "MAML",
     "MANN",
     "SNAIL",
+    "SRWM",
     "TNP",
     "VSML",
     "AmortisedGP",
@@ -50,8 +55,11 @@ __all__ = [
     "ContrastiveEncoderState",
     "ConvCNP",
     "ConvCNPState",
+    "DeltaNet",
     "GridConvCNP",
     "GridConvCNPState",
+    "Hypernetwork",
+    "HypernetworkState",
     "InContextTransformer",
     "InContextTransformerState",
     "MAMLState",
@@ -62,6 +70,8 @@ __all__ = [
     "NearestState",
     "NeuralProcess",
     "NeuralProcessState",
+    "Plastic",
+    "PlasticState",
     "ProtoNet",
     "ProtoNetState",
     "Reptile",
@@ -81,6 +91,7 @@ for _state in (
     ContrastiveEncoderState,
     ConvCNPState,
     GridConvCNPState,
+    HypernetworkState,
     InContextTransformerState,
     KeysValues,
     LSTMState,
@@ -92,6 +103,8 @@ for _state in (
     MetaNetState,
     NearestState,
     NeuralProcessState,
+    PlasticState,
+    PlasticState,
     Proposals,
     ProtoNetState,
     ReptileState,

@@ -7,7 +7,7 @@ Letters: T tasks, S support examples, Q queries, E both, L steps of a sequence, 
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,7 @@ class LabelSequenceLearner(OnlineLearner):
 
     order_matters = True
     labels_are_slots = True
+    sequences: ClassVar[type[LabelSequences]] = LabelSequences
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class LabelSequenceLearner(OnlineLearner):
         self.num_features, self.only_queries = num_features, only_queries
         self.encoder = encoder or nn.Flatten(2)
         cell = make_cell(num_features)
-        self.network = LabelSequences(cell, self.labels, labels_are_late=labels_come == "late")
+        self.network = self.sequences(cell, self.labels, labels_are_late=labels_come == "late")
 
     def prior(self, num_tasks: int) -> LabelSequenceState:
         """The state before any example. A memory, if there is one, is empty."""
