@@ -10,6 +10,7 @@ import pytest
 PACKAGES = (
     "core",
     "datasets",
+    "estimators",
     "evaluation",
     "learners",
     "networks",

@@ -3,6 +3,7 @@
 from quickstudy.core import register_state
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
+from quickstudy.learners.averaged_gp import AveragedGP, AveragedGPState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
@@ -15,6 +16,7 @@ from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
+from quickstudy.learners.standardised_means import StandardisedMeans, StandardisedMeansState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.networks.attention import KeysValues
@@ -36,6 +38,8 @@ __all__ = [
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
+    "AveragedGP",
+    "AveragedGPState",
     "CNPClassifier",
     "CNPClassifierState",
     "CNPState",
@@ -60,12 +64,15 @@ __all__ = [
     "Reptile",
     "ReptileState",
     "SNAILState",
+    "StandardisedMeans",
+    "StandardisedMeansState",
     "TNPState",
 ]
 
 for _state in (
     AmortisedGPState,
     AttentiveCNPState,
+    AveragedGPState,
     CNPClassifierState,
     CNPState,
     ContrastiveEncoderState,
@@ -86,6 +93,7 @@ for _state in (
     ProtoNetState,
     ReptileState,
     SNAILState,
+    StandardisedMeansState,
     TNPState,
     Units,
 ):

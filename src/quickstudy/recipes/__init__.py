@@ -28,6 +28,7 @@ from quickstudy.recipes.neural_process import gp_neural_process
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
+from quickstudy.recipes.tables import table_gp, table_means
 from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
 
@@ -66,6 +67,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_snail_paper,
         omniglot_transformer,
         sinusoid_maml,
+        table_gp,
+        table_means,
     )
 }
 

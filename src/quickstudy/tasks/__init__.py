@@ -1,6 +1,7 @@
 """Distributions over tasks. They take arrays and give `Tasks`."""
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
+from quickstudy.tasks.clusters import ClassClusters, ClusterLayout
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
@@ -15,6 +16,8 @@ from quickstudy.tasks.stages import Stages
 
 __all__ = [
     "Augmentation",
+    "ClassClusters",
+    "ClusterLayout",
     "Completion",
     "CompletionLayout",
     "ContrastivePairs",
