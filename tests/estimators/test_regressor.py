@@ -60,7 +60,7 @@ def test_units_do_not_matter(curve) -> None:
 def test_many_points_are_split_into_parts(curve) -> None:
     x, y = curve
     whole, parts = FewShotRegressor().fit(x, y), FewShotRegressor(max_points=15).fit(x, y)
-    assert len(parts._states_) == 3
+    assert len(parts._adapted_.states) == 3
     assert np.abs(whole.predict(x) - parts.predict(x)).mean() < 0.2
     below = parts.predict(x, quantiles=[0.5])[:, 0]
     assert np.abs(below - parts.predict(x)).mean() < 0.2

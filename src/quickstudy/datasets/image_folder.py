@@ -45,7 +45,7 @@ def load(folder: Path | str, size: int = 28, invert: Invert = "auto", reframe: I
         DataError: the folder or its images are missing, or an image cannot be read.
     """
     refuse_options(size, invert, reframe)
-    classes = _find_images(Path(os.path.expanduser(folder)))
+    classes = find_images(Path(os.path.expanduser(folder)))
     num_drawings = np.array([len(paths) for paths in classes.values()], dtype=np.int64)
     is_drawing = np.arange(num_drawings.max()) < num_drawings[:, None]
     inks = [find_ink(read_file(path), invert) for paths in classes.values() for path in paths]
@@ -55,7 +55,15 @@ def load(folder: Path | str, size: int = 28, invert: Invert = "auto", reframe: I
     return ImageFolder(images, num_drawings, tuple(classes))
 
 
-def _find_images(folder: Path) -> dict[str, list[Path]]:
+def find_images(folder: Path) -> dict[str, list[Path]]:
+    """The image files of each class, in natural order; hidden files are passed over.
+
+    Args:
+        folder: holds one sub-folder per class.
+
+    Raises:
+        DataError: the folder holds no classes, or one of them holds no images.
+    """
     try:
         classes = {path.name: _pictures_in(path) for path in _visible(folder) if path.is_dir()}
         empty = [name for name, paths in classes.items() if not paths]

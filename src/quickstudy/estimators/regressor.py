@@ -4,23 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor
-from torch.distributions import Distribution
 
 from quickstudy.core import OnlineLearner, UserError
+from quickstudy.estimators.adapted_values import MOST_POINTS, AdaptedRegressor
 from quickstudy.estimators.chosen import COLUMNS, CURVES, choose, is_of_values
-from quickstudy.evaluation.quantiles import cumulative
-
-_MOST_POINTS = 500
-"""Points of one task. The cost of a Gaussian process is the cube of their number."""
-_QUERIES_AT_ONCE = 1000
-_HALVINGS, _FAR = 50, 12.0
-"""Steps to a quantile, and the deviations from the mean between which it is searched."""
 
 
 def _can_go_on(estimator: "FewShotRegressor") -> bool:
@@ -44,7 +35,7 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         learner_name_: The learner that was taken.
     """
 
-    def __init__(self, learner: Any = "auto", *, max_points: int = _MOST_POINTS, random_state: Any = 0) -> None:
+    def __init__(self, learner: Any = "auto", *, max_points: int = MOST_POINTS, random_state: Any = 0) -> None:
         self.learner = learner
         self.max_points = max_points
         self.random_state = random_state
@@ -61,12 +52,8 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         self._begin(X.shape[1])
-        if self.max_points < 1:
-            raise UserError(f"max_points is {self.max_points}, but a whole number from 1 was expected.")
-        order = check_random_state(self.random_state).permutation(len(X))
-        parts = np.array_split(order, -(-len(X) // self.max_points))
-        with torch.no_grad():
-            self._states_ = [self._learner_.adapt(_points(X[each]), _points(y[each, None])) for each in parts]
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._adapted_.adapt(X, y, self.max_points, seed)
         return self
 
     @available_if(_can_go_on)  # type: ignore[untyped-decorator]
@@ -80,17 +67,11 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: if the points cannot be read, or a call of `fit` had split its points into parts.
         """
-        is_first = not hasattr(self, "_states_")
+        is_first = not hasattr(self, "_adapted_")
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, reset=is_first)
         if is_first:
             self._begin(X.shape[1])
-            self._states_ = [self._learner_.prior(1)]
-        if len(self._states_) > 1:
-            raise UserError(
-                "The points were split into parts, so learning cannot go on. Call fit with a larger max_points."
-            )
-        with torch.no_grad():
-            self._states_ = [self._learner_.extend(self._states_[0], _points(X), _points(y[:, None]))]
+        self._adapted_.extend(X, y)
         return self
 
     def predict(
@@ -106,16 +87,13 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: if a quantile is not between 0 and 1, or both were asked for.
         """
-        check_is_fitted(self, "_states_")
+        check_is_fitted(self, "_adapted_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         if quantiles is not None:
-            _refuse_quantiles(quantiles, return_std)
-        parts = [
-            self._part(X[start : start + _QUERIES_AT_ONCE], quantiles) for start in range(0, len(X), _QUERIES_AT_ONCE)
-        ]
-        if quantiles is not None:
-            return np.concatenate([found[0] for found in parts])
-        means, deviations = (np.concatenate(each) for each in zip(*parts, strict=True))
+            if return_std:
+                raise UserError("return_std and quantiles were given, but predict returns one of them. Call it twice.")
+            return self._adapted_.quantiles(X, quantiles)
+        means, deviations = self._adapted_.mean_and_deviation(X)
         return (means, deviations) if return_std else means
 
     def _begin(self, columns: int) -> None:
@@ -125,47 +103,5 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise UserError(
                 f"'{chosen.name}' predicts classes, not values. Use FewShotClassifier, or choose another learner."
             )
-        self._learner_: Any = chosen.learner
+        self._adapted_ = AdaptedRegressor(chosen)
         self.learner_name_ = chosen.name
-
-    def _part(self, X: np.ndarray, quantiles: Sequence[float] | None) -> tuple[np.ndarray, np.ndarray]:
-        """Means and deviations, or quantiles twice."""
-        with torch.no_grad():
-            predictions = [self._learner_.predict(state, _points(X)) for state in self._states_]
-            means_PQ = torch.stack([each.mean[0, :, 0].double() for each in predictions])
-            variances_PQ = torch.stack([each.variance[0, :, 0].double() for each in predictions])
-            mean_Q = means_PQ.mean(dim=0)
-            deviation_Q = (variances_PQ + (means_PQ - mean_Q).square()).mean(dim=0).sqrt()
-            if quantiles is None:
-                return mean_Q.numpy(), deviation_Q.numpy()
-            found = torch.stack([_quantile(predictions, mean_Q, deviation_Q, each) for each in quantiles], dim=1)
-        return found.numpy(), found.numpy()
-
-
-def _points(values: np.ndarray) -> Any:
-    """A task (1, n, numbers). Learners move arrays to their own device."""
-    return values[None]
-
-
-def _quantile(predictions: Sequence[Distribution], mean_Q: Tensor, deviation_Q: Tensor, probability: float) -> Tensor:
-    """The values (Q,) below which the averaged prediction has this probability, by halving."""
-    low_Q, high_Q = mean_Q - _FAR * deviation_Q, mean_Q + _FAR * deviation_Q
-    for _ in range(_HALVINGS):
-        middle_Q = (low_Q + high_Q) / 2
-        is_below_Q = _below(predictions, middle_Q) < probability
-        low_Q, high_Q = torch.where(is_below_Q, middle_Q, low_Q), torch.where(is_below_Q, high_Q, middle_Q)
-    return (low_Q + high_Q) / 2
-
-
-def _below(predictions: Sequence[Distribution], values_Q: Tensor) -> Tensor:
-    found = [cumulative(each, values_Q[None, :, None].to(each.mean)) for each in predictions]
-    if any(each is None for each in found):
-        raise UserError("This learner's predictions have no quantiles. Choose a learner that predicts normals.")
-    return torch.stack([each[0, :, 0].double() for each in found if each is not None]).mean(dim=0)
-
-
-def _refuse_quantiles(quantiles: Sequence[float], return_std: bool) -> None:
-    if return_std:
-        raise UserError("return_std and quantiles were given, but predict returns one of them. Call it twice.")
-    if any(not 0 < each < 1 for each in quantiles):
-        raise UserError(f"quantiles = {list(quantiles)} came, but probabilities between 0 and 1 were expected.")
