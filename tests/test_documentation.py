@@ -145,7 +145,14 @@ def test_the_commands_options_exist(command: list[str], capsys: pytest.CaptureFi
 
 def test_every_option_of_the_page_on_the_command_line_exists(capsys: pytest.CaptureFixture[str]) -> None:
     recipes = ("omniglot-snail", "omniglot-protonet", "folder-completion-conv-cnp")
-    for command in (["list"], ["evaluate"], ["reproduce"], *(["train", recipe] for recipe in recipes)):
+    for command in (
+        ["list"],
+        ["predict"],
+        ["adapt"],
+        ["evaluate"],
+        ["reproduce"],
+        *(["train", recipe] for recipe in recipes),
+    ):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
     known = set(re.findall(r"--[a-z][\w-]+", capsys.readouterr().out))

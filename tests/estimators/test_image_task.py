@@ -37,6 +37,11 @@ def test_a_folder_of_queries_means_its_images(classes: Path, new: list[Path], tm
     assert [answer.query for answer in answers] == sorted(str(path) for path in new)
 
 
+def test_a_folder_without_images_of_its_own_is_named(classes: Path) -> None:
+    (answer,) = ImageTask.of(classes, FAST).predict(classes)
+    assert "is a folder without images of its own" in answer.problem
+
+
 def test_numbers_of_examples_may_differ_and_names_may_be_any(classes: Path, new: list[Path]) -> None:
     (classes / "circle").rename(classes / "Кружок ○")
     (classes / "square").rename(classes / ".hidden")

@@ -92,6 +92,8 @@ class ImageTask:
 
 def _ink(file: Path) -> Ink | str:
     """The ink in a file, or why there is none."""
+    if file.is_dir():
+        return f"{file} is a folder without images of its own. Give files, or a folder that holds images."
     if file.is_file() and file.suffix.lower() not in SUFFIXES:
         return f"{file} is no image: expected a file that ends in {', '.join(sorted(SUFFIXES))}."
     try:
@@ -111,7 +113,7 @@ def _drawings(inks: list[Ink], frame: Frame, chosen: Chosen) -> np.ndarray:
 def _files(queries: Paths) -> list[Path]:
     found: list[Path] = []
     for path in (Path(os.path.expanduser(each)) for each in queries):
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        is_seen = path.is_dir()
-        found += [file for file in inside if not is_seen or (file.suffix.lower() in SUFFIXES and file.name[:1] != ".")]
+        inside = sorted(path.iterdir()) if path.is_dir() else []
+        images = [file for file in inside if file.suffix.lower() in SUFFIXES and file.name[:1] != "."]
+        found += images or [path]
     return found
