@@ -26,7 +26,7 @@ ALLOWED = {
     "pretrained": {"core", "recipes"},
     "reproduction": {"core", "recipes", "training"},
     "protocols": {"core", "tasks", "datasets", "evaluation", "recipes", "pretrained"},
-    "estimators": {"core", "datasets", "evaluation", "recipes", "pretrained", "tasks"},
+    "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},
 }
 EVERYTHING = {*ALLOWED, "cli"}
 

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -21,6 +21,8 @@ class AdaptOptions:
 
     learner: str = "auto"
     """Name of trained weights, or a run folder; auto chooses by the examples."""
+    encoder: Literal["photos"] | None = None
+    """For photographs: read their features, not drawings. Needs pip install "quickstudy[photos]"."""
     target: str | None = None
     """Of a CSV file: the column to predict; the last one if left out."""
     kind: Kind = "auto"
@@ -74,6 +76,7 @@ def adapted(support: Path, options: AdaptOptions) -> ImageTask | TableTask:
         kind=options.kind,
         num_draws=options.draws,
         seed=options.seed,
+        encoder=options.encoder,
     )
     for problem in task.problems:
         print(f"left out: {problem}", file=sys.stderr)

@@ -13,6 +13,7 @@ from quickstudy.core import OnlineLearner, UserError
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.chosen import DRAWINGS, TABLES, Chosen, choose, is_of_values
 from quickstudy.estimators.drawing_reader import DrawingReader, as_images
+from quickstudy.estimators.encoders import as_encoder
 
 
 def _can_go_on(estimator: "FewShotClassifier") -> bool:
@@ -31,6 +32,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             class means of standardised features for rows of numbers.
         num_draws: Over how many rounds a prediction is averaged. A round has its own label slots and sub-sample of the
             examples, and moves drawings a little. More rounds cost more and are more accurate.
+        encoder: What turns inputs into features first: "photos" for photographs, a module that reads images (n, 3, H,
+            W), or any function that gives features (n, D). The inputs may then be anything that it reads, such as text.
+            None reads inputs as they are.
         image_shape: Rows and columns (and channels) of an image, if each row of the input is a flat image. None treats
             rows as numbers, unless the learner reads drawings.
         random_state: Decides the rounds: a number, a `numpy.random.RandomState`, or None for another draw each time.
@@ -46,11 +50,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learner: Any = "auto",
         *,
         num_draws: int = 1,
+        encoder: Any = None,
         image_shape: tuple[int, ...] | None = None,
         random_state: Any = 0,
     ) -> None:
         self.learner = learner
         self.num_draws = num_draws
+        self.encoder = encoder
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -64,6 +70,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: if the examples cannot be read.
         """
+        X = self._encoded(X)
         X, y = validate_data(self, X, y, **_kind(X))
         labels = self._begin(X, y, None)
         self._adapted_.adapt(self._read(X), labels)
@@ -82,6 +89,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             UserError: if the classes are unknown, or the examples cannot be read.
         """
         is_first = not hasattr(self, "_adapted_")
+        X = self._encoded(X)
         X, y = validate_data(self, X, y, **_kind(X), reset=is_first)
         if is_first:
             if classes is None:
@@ -100,6 +108,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             UserError: if they do not have the shape of the examples.
         """
         check_is_fitted(self, "_adapted_")
+        X = self._encoded(X)
         X = validate_data(self, X, **_kind(X), reset=False)
         return self._adapted_.probabilities(self._read(X))
 
@@ -114,6 +123,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
+
+    def _encoded(self, X: Any) -> Any:
+        return X if self.encoder is None else as_encoder(self.encoder)(X)
 
     def _begin(self, X: np.ndarray, y: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
         """Choose the learner and what it reads; return the labels."""

@@ -3,18 +3,23 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from quickstudy.core import UserError
-from quickstudy.datasets import DataError
-from quickstudy.datasets.drawings import Ink, find_ink
-from quickstudy.datasets.frames import Frame, common_frame
 from quickstudy.datasets.image_folder import SUFFIXES, find_images
-from quickstudy.datasets.shades import read_file
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.answers import Answer, class_answers
-from quickstudy.estimators.chosen import DRAWINGS, Chosen, choose
+from quickstudy.estimators.chosen import DRAWINGS, TABLES, Chosen, choose
+from quickstudy.estimators.image_files import (
+    DrawingFiles,
+    ImageFiles,
+    PhotoFiles,
+    Pixels,
+    read_image,
+    refuse_photographs,
+)
 
 Paths = Iterable[str | os.PathLike[str]]
 
@@ -25,48 +30,54 @@ class ImageTask:
     Args:
         names: The classes.
         adapted: The learner, adapted to them.
-        frame: How images are put into a square.
+        files: How files are read.
         problems: Files of the folder that could not be read, and what to do.
     """
 
     def __init__(
-        self, names: tuple[str, ...], adapted: AdaptedClassifier, frame: Frame, problems: tuple[str, ...] = ()
+        self, names: tuple[str, ...], adapted: AdaptedClassifier, files: ImageFiles, problems: tuple[str, ...] = ()
     ) -> None:
-        self.names, self.adapted, self.frame, self.problems = names, adapted, frame, problems
+        self.names, self.adapted, self.files, self.problems = names, adapted, files, problems
 
     @classmethod
-    def of(cls, folder: Path, learner: str | Path = "auto", num_draws: int = 1, seed: int = 0) -> "ImageTask":
+    def of(
+        cls, folder: Path, learner: str | Path = "auto", num_draws: int = 1, seed: int = 0, *, encoder: Any = None
+    ) -> "ImageTask":
         """Read the examples in the sub-folders of a folder. Files that cannot be read are named in `problems`.
 
         Args:
             folder: Holds a sub-folder of images for each class.
-            learner: A name of trained weights or a run folder. "auto" takes weights of drawings.
+            learner: A name of trained weights or a run folder. "auto" takes weights of drawings, or with an encoder
+                class means of its features.
             num_draws: Rounds over which predictions are averaged.
             seed: Decides the rounds.
+            encoder: Of photographs: "photos", a module or a function. None reads images as drawings.
 
         Raises:
-            UserError: if the learner does not read drawings, or a class has no image that can be read.
+            UserError: if the learner does not read such images, or a class has no image that can be read.
             DataError: if the folder holds no classes.
         """
-        chosen = choose(DRAWINGS if learner == "auto" else learner)
-        if not chosen.reads_drawings:
-            raise UserError(f"'{chosen.name}' does not read images. Choose another learner, such as '{DRAWINGS}'.")
+        chosen = _choose(learner, encoder)
         classes = find_images(folder)
-        inks: list[Ink] = []
+        read = {name: [read_image(path) for path in paths] for name, paths in classes.items()}
+        found = [each for images in read.values() for each in images if isinstance(each, Pixels)]
+        if learner == "auto" and encoder is None:
+            refuse_photographs(found)
+        files: ImageFiles = DrawingFiles.of(found, chosen.size) if encoder is None else PhotoFiles(encoder)
+        images: list[Pixels] = []
         labels: list[int] = []
         problems: list[str] = []
-        for label, (name, files) in enumerate(classes.items()):
-            read = [_ink(file) for file in files]
-            problems += [each for each in read if isinstance(each, str)]
-            seen = [each for each in read if not isinstance(each, str)]
+        for label, (name, paths) in enumerate(classes.items()):
+            checked = [_checked(path, image, files) for path, image in zip(paths, read[name], strict=True)]
+            problems += [each for each in checked if isinstance(each, str)]
+            seen = [each for each in checked if isinstance(each, Pixels)]
             if not seen:
                 raise UserError(f"No image of the class '{name}' can be read. {problems[-1]}")
-            inks += seen
+            images += seen
             labels += [label] * len(seen)
-        frame = common_frame(inks)
         adapted = AdaptedClassifier(chosen, len(classes), num_draws, seed)
-        adapted.adapt(_drawings(inks, frame, chosen), np.array(labels))
-        return cls(tuple(classes), adapted, frame, tuple(problems))
+        adapted.adapt(files.inputs(images), np.array(labels))
+        return cls(tuple(classes), adapted, files, tuple(problems))
 
     def predict(self, queries: str | os.PathLike[str] | Paths) -> list[Answer]:
         """Name images. A file that cannot be read gets an answer that says why; the others are answered.
@@ -74,43 +85,40 @@ class ImageTask:
         Args:
             queries: Files, or folders whose images are meant.
         """
-        files = _files([queries] if isinstance(queries, str | os.PathLike) else queries)
-        read = [_ink(file) for file in files]
-        inks = [each for each in read if not isinstance(each, str)]
-        drawings = _drawings(inks, self.frame, self.adapted.chosen)
-        named = class_answers(
-            [str(file) for file, each in zip(files, read, strict=True) if not isinstance(each, str)],
-            self.adapted.probabilities(drawings),
-            self.names,
+        paths = _paths([queries] if isinstance(queries, str | os.PathLike) else queries)
+        read = [_checked(path, read_image(path), self.files) for path in paths]
+        images = [each for each in read if isinstance(each, Pixels)]
+        if not images:
+            return [Answer(str(path), problem=str(each)) for path, each in zip(paths, read, strict=True)]
+        named = iter(
+            class_answers(
+                [str(path) for path, each in zip(paths, read, strict=True) if isinstance(each, Pixels)],
+                self.adapted.probabilities(self.files.inputs(images)),
+                self.names,
+            )
         )
-        answers = iter(named)
         return [
-            Answer(str(file), problem=each) if isinstance(each, str) else next(answers)
-            for file, each in zip(files, read, strict=True)
+            Answer(str(path), problem=each) if isinstance(each, str) else next(named)
+            for path, each in zip(paths, read, strict=True)
         ]
 
 
-def _ink(file: Path) -> Ink | str:
-    """The ink in a file, or why there is none."""
-    if file.is_dir():
-        return f"{file} is a folder without images of its own. Give files, or a folder that holds images."
-    if file.is_file() and file.suffix.lower() not in SUFFIXES:
-        return f"{file} is no image: expected a file that ends in {', '.join(sorted(SUFFIXES))}."
-    try:
-        ink = find_ink(read_file(file))
-    except DataError as error:
-        return str(error)
-    if ink.box is None:
-        return f"{file} is blank: no ink stands out from its border. Crop it to the drawing, or leave it out."
-    return ink
+def _choose(learner: str | Path, encoder: Any) -> Chosen:
+    chosen = choose((DRAWINGS if encoder is None else TABLES) if learner == "auto" else learner)
+    if encoder is None and not chosen.reads_drawings:
+        raise UserError(f"'{chosen.name}' does not read images. Choose another learner, such as '{DRAWINGS}'.")
+    if encoder is not None and chosen.reads_drawings:
+        raise UserError(f"'{chosen.name}' reads drawings, not features. Leave the encoder or the learner out.")
+    return chosen
 
 
-def _drawings(inks: list[Ink], frame: Frame, chosen: Chosen) -> np.ndarray:
-    drawings = [frame.apply(ink, chosen.size) for ink in inks]
-    return np.array(drawings, dtype=np.float32).reshape(-1, 1, chosen.size, chosen.size)
+def _checked(path: Path, image: Pixels | str, files: ImageFiles) -> Pixels | str:
+    """The image, or why it shows nothing."""
+    problem = None if isinstance(image, str) else files.problem(image)
+    return image if problem is None else f"{path} {problem}"
 
 
-def _files(queries: Paths) -> list[Path]:
+def _paths(queries: Paths) -> list[Path]:
     found: list[Path] = []
     for path in (Path(os.path.expanduser(each)) for each in queries):
         inside = sorted(path.iterdir()) if path.is_dir() else []

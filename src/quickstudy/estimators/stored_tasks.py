@@ -13,6 +13,7 @@ from quickstudy.datasets.frames import Frame
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.adapted_values import AdaptedRegressor
 from quickstudy.estimators.chosen import Chosen, choose
+from quickstudy.estimators.image_files import DrawingFiles, ImageFiles, PhotoFiles
 from quickstudy.estimators.image_task import ImageTask
 from quickstudy.estimators.slots import Group
 from quickstudy.estimators.table_task import TableTask
@@ -28,6 +29,7 @@ def save_task(path: Path | str, task: ImageTask | TableTask) -> None:
         task: The task.
 
     Raises:
+        UserError: if the task has an encoder of your own.
         OSError: if the file cannot be written.
     """
     adapted = task.adapted
@@ -41,7 +43,7 @@ def save_task(path: Path | str, task: ImageTask | TableTask) -> None:
         about |= {"num_draws": adapted.num_draws, "seed": adapted.seed}
         about["groups"] = [[group.classes.tolist(), group.round_index] for group in adapted.groups]
     if isinstance(task, ImageTask):
-        about |= {"kind": "images", "frame": list(task.frame)}
+        about |= _about_files(task.files)
     else:
         about |= {"kind": "table", "columns": task.columns, "target": task.target}
     save_state(path, tuple(adapted.states), about)
@@ -64,7 +66,10 @@ def load_task(path: Path | str, learner: str | Path | None = None) -> ImageTask 
     states = list(load_state(path))
     names = tuple(about["names"])
     if about["kind"] == "images":
-        return ImageTask(names, _classifier(chosen, about, states), Frame(*about["frame"]))
+        files = (
+            PhotoFiles(about["encoder"]) if "encoder" in about else DrawingFiles(Frame(*about["frame"]), chosen.size)
+        )
+        return ImageTask(names, _classifier(chosen, about, states), files)
     adapted: AdaptedClassifier | AdaptedRegressor
     if "groups" in about:
         adapted = _classifier(chosen, about, states)
@@ -85,6 +90,16 @@ def digest(learner: Learner) -> str:
         content.update(name.encode())
         content.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return content.hexdigest()
+
+
+def _about_files(files: ImageFiles) -> dict[str, Any]:
+    if isinstance(files, DrawingFiles):
+        return {"kind": "images", "frame": list(files.frame)}
+    if not isinstance(files.encoder, str):
+        raise UserError(
+            "A task with an encoder of your own cannot be kept in a file. Only named encoders can: 'photos'."
+        )
+    return {"kind": "images", "encoder": files.encoder}
 
 
 def _chosen(path: Path | str, about: Mapping[str, Any], learner: str | Path | None) -> Chosen:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from quickstudy.core import UserError
 from quickstudy.estimators.image_task import ImageTask
@@ -18,6 +19,7 @@ def adapt(
     kind: Kind = "auto",
     num_draws: int = 1,
     seed: int = 0,
+    encoder: Any = None,
 ) -> ImageTask | TableTask:
     """Adapt a learner to your examples. The result answers queries: `adapt("drawings").predict(["new.png"])`.
 
@@ -29,6 +31,8 @@ def adapt(
             classes.
         num_draws: Rounds over which predictions of classes are averaged.
         seed: Decides the rounds.
+        encoder: Of photographs: "photos", a module that reads images (n, 3, H, W), or a function that turns a list of
+            images (H, W, 3) into features (n, D). None reads images as drawings.
 
     Raises:
         UserError: if the examples cannot be read, or the learner does not fit them.
@@ -38,6 +42,8 @@ def adapt(
     if num_draws < 1:
         raise UserError(f"{num_draws} draws were asked for, but a whole number from 1 was expected.")
     if path.suffix.lower() in _TABLES:
+        if encoder is not None:
+            raise UserError("An encoder is for images, but a table was given. Leave it out.")
         return TableTask.of(path, learner, num_draws, seed, target=target, kind=kind)
     if not path.is_dir():
         raise UserError(
@@ -46,4 +52,4 @@ def adapt(
         )
     if target is not None or kind != "auto":
         raise UserError("target and kind are for CSV files, but a folder was given. Leave them out.")
-    return ImageTask.of(path, learner, num_draws, seed)
+    return ImageTask.of(path, learner, num_draws, seed, encoder=encoder)
