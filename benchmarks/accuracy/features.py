@@ -7,7 +7,7 @@ link each image of emoji-datasource-VENDOR (npm) into a folder with its code. Ev
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import tyro
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize
 
 from quickstudy.core import UserError
@@ -49,25 +49,33 @@ class Options:
     """The JSON file to write."""
 
 
-class CentredCosine:
-    """Class means of features that are centred by the examples and scaled to one length, compared by cosine."""
+class ClassMeans:
+    """Class means, compared by distance; or, centred by the examples and scaled to one length, by cosine."""
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "CentredCosine":
+    def __init__(self, *, is_centred: bool = False) -> None:
+        self.is_centred = is_centred
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "ClassMeans":
+        """Average the examples of each class."""
         self.middle = X.mean(axis=0)
-        unit = normalize(X - self.middle)
         self.classes = np.unique(y)
-        self.means = normalize(np.stack([unit[y == each].mean(axis=0) for each in self.classes]))
+        self.means = np.stack([self._read(X)[y == each].mean(axis=0) for each in self.classes])
         return self
 
     def score(self, X: np.ndarray, y: np.ndarray) -> float:
-        found = self.classes[(normalize(X - self.middle) @ self.means.T).argmax(axis=1)]
-        return float((found == y).mean())
+        """The share of queries whose class is named."""
+        means = normalize(self.means) if self.is_centred else self.means
+        nearness = 2 * self._read(X) @ means.T - (means**2).sum(axis=1)
+        return float((self.classes[nearness.argmax(axis=1)] == y).mean())
+
+    def _read(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(normalize(X - self.middle)) if self.is_centred else X
 
 
-CONTENDERS = {
+CONTENDERS: dict[str, Callable[[], Any]] = {
     "table-means": lambda: FewShotClassifier("table-means"),
-    "class means": NearestCentroid,
-    "class means, centred, by cosine": CentredCosine,
+    "class means": ClassMeans,
+    "class means, centred, by cosine": lambda: ClassMeans(is_centred=True),
     "logistic regression": lambda: LogisticRegression(max_iter=500, C=10),
     "nearest neighbour": lambda: KNeighborsClassifier(1),
 }
