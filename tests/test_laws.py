@@ -92,6 +92,7 @@ LEARNERS = {
     "nearest": Nearest,
     "nearest by code": lambda: AutoencoderNearest(PIXELS, hidden=64),
     "standardised means": StandardisedMeans,
+    "means of directions": lambda: StandardisedMeans(by_direction=True),
     "protonet": lambda: ProtoNet(_encoder()),
     "protonet with max-pooling": lambda: ProtoNet(_encoder(downsampling="pool", blocks=3)),
     "protonet with group normalisation": lambda: ProtoNet(_encoder(normalisation="group", blocks=3)),

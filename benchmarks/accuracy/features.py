@@ -73,6 +73,7 @@ class ClassMeans:
 
 
 CONTENDERS: dict[str, Callable[[], Any]] = {
+    "feature-means": lambda: FewShotClassifier("feature-means"),
     "table-means": lambda: FewShotClassifier("table-means"),
     "class means": ClassMeans,
     "class means, centred, by cosine": lambda: ClassMeans(is_centred=True),

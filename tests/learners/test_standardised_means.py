@@ -48,3 +48,16 @@ def test_a_constant_feature_changes_only_the_temperature() -> None:
 def test_one_example_of_each_class_gets_the_temperature_of_the_prior() -> None:
     x, y, *_ = task(1.0, shots=1)
     assert StandardisedMeans().adapt(x, y).temperature == 8
+
+
+def test_by_direction_neither_length_nor_many_empty_features_matter() -> None:
+    x, y, query_x, query_y = task(1.0, features=16)
+    learner = StandardisedMeans(by_direction=True)
+
+    def found(change) -> torch.Tensor:
+        return learner.predict(learner.adapt(change(x), y), change(query_x)).probs
+
+    plain = found(lambda each: each)
+    assert torch.allclose(found(lambda each: 100 * each + 3), plain, atol=1e-4)
+    assert torch.allclose(found(lambda each: torch.nn.functional.pad(each, (0, 200))), plain, atol=1e-4)
+    assert (plain.argmax(-1) == query_y).float().mean() > 0.8

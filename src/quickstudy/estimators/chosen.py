@@ -11,8 +11,10 @@ from quickstudy import pretrained
 from quickstudy.core import Learner, UserError
 from quickstudy.estimators.slots import Limits
 
-DRAWINGS, TABLES, CURVES, COLUMNS = "omniglot-protonet", "table-means", "gp-general", "table-gp"
-"""What "auto" chooses: for images, for rows of numbers, for curves, for values from several columns."""
+DRAWINGS, FEATURES, TABLES = "omniglot-protonet", "feature-means", "table-means"
+"""What "auto" chooses for classes of images, of features of an encoder, and of rows of numbers."""
+CURVES, COLUMNS = "gp-general", "table-gp"
+"""What "auto" chooses for values of curves, and of several columns."""
 
 _SLOTS = "max_ways", "num_ways", "network.num_outputs", "labels.num_symbols"
 _FEWEST_SHOTS = 5

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from quickstudy.core import OnlineLearner, UserError
 from quickstudy.estimators.adapted import AdaptedClassifier
-from quickstudy.estimators.chosen import DRAWINGS, TABLES, Chosen, choose, is_of_values
+from quickstudy.estimators.chosen import DRAWINGS, FEATURES, TABLES, Chosen, choose, is_of_values
 from quickstudy.estimators.drawing_reader import DrawingReader, as_images
 from quickstudy.estimators.encoders import as_encoder
 
@@ -28,8 +28,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     a learner was made for fewer, the task is cut into groups of classes and sub-samples, whose predictions are joined.
 
     Args:
-        learner: A name of trained weights, a run folder, or a learner. "auto" takes weights of drawings for images and
-            class means of standardised features for rows of numbers.
+        learner: A name of trained weights, a run folder, or a learner. "auto" takes weights of drawings for images,
+            class means of standardised features for rows of numbers, and class means of directions for an encoder.
         num_draws: Over how many rounds a prediction is averaged. A round has its own label slots and sub-sample of the
             examples, and moves drawings a little. More rounds cost more and are more accurate.
         encoder: What turns inputs into features first: "photos" for photographs, a module that reads images (n, 3, H,
@@ -144,7 +144,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _choose(self, X: np.ndarray) -> Chosen:
         is_images = X.ndim > 2 or self.image_shape is not None
         automatic = isinstance(self.learner, str) and self.learner == "auto"
-        chosen = choose((DRAWINGS if is_images else TABLES) if automatic else self.learner)
+        default = DRAWINGS if is_images else TABLES if self.encoder is None else FEATURES
+        chosen = choose(default if automatic else self.learner)
         if is_of_values(chosen.learner):
             raise UserError(
                 f"'{chosen.name}' predicts values, not classes. Use FewShotRegressor, or choose another learner."

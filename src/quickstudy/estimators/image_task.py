@@ -11,7 +11,7 @@ from quickstudy.core import UserError
 from quickstudy.datasets.image_folder import SUFFIXES, find_images
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.answers import Answer, class_answers
-from quickstudy.estimators.chosen import DRAWINGS, TABLES, Chosen, choose
+from quickstudy.estimators.chosen import DRAWINGS, FEATURES, Chosen, choose
 from quickstudy.estimators.image_files import (
     DrawingFiles,
     ImageFiles,
@@ -104,7 +104,7 @@ class ImageTask:
 
 
 def _choose(learner: str | Path, encoder: Any) -> Chosen:
-    chosen = choose((DRAWINGS if encoder is None else TABLES) if learner == "auto" else learner)
+    chosen = choose((DRAWINGS if encoder is None else FEATURES) if learner == "auto" else learner)
     if encoder is None and not chosen.reads_drawings:
         raise UserError(f"'{chosen.name}' does not read images. Choose another learner, such as '{DRAWINGS}'.")
     if encoder is not None and chosen.reads_drawings:

@@ -11,6 +11,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Categorical
 
@@ -18,9 +19,11 @@ from quickstudy.core import Learner, TrainingTasks, UserError, categorical, coun
 from quickstudy.networks.class_means import class_means, mask_absent, members
 
 _TEMPERATURES = 2.0 ** torch.arange(-6, 7, 0.5)
-"""Candidates, in units of the number of features."""
+"""Candidates, in units of the number of features, or of directions."""
+_UNIT_OF_DIRECTIONS = 0.1
+"""Half squared distances between directions are at most two, whatever the number of features."""
 _PRIOR_WIDTH = math.log(4)
-"""Deviation of the logarithm of the temperature around the number of features."""
+"""Deviation of the logarithm of the temperature around one of these units."""
 _NO_SPREAD = 1e-6
 """A feature that varies less than this share of its size is constant."""
 
@@ -44,7 +47,15 @@ class StandardisedMeans(Learner):
     """Standardises features by the examples, averages them by class and compares by squared distance.
 
     Any number of features, ways and shots. Features may have any units.
+
+    Args:
+        by_direction: Whether only the direction of the features counts, as suits those of a frozen encoder, which share
+            one unit and are many. They are centred by the examples and scaled to one length, not standardised.
     """
+
+    def __init__(self, *, by_direction: bool = False) -> None:
+        super().__init__()
+        self.by_direction = by_direction
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> StandardisedMeansState:
         """Class means of the examples (T, S, *input) with class indices (T, S).
@@ -57,11 +68,14 @@ class StandardisedMeans(Learner):
         support_x, support_y, mask = read_support(self, support_x, support_y, support_mask)
         x_TSD, is_real_TS1 = support_x.flatten(2), _is_real(support_x, mask)
         middle_TD, spread_TD = _units(x_TSD, is_real_TS1)
-        z_TSD = (x_TSD - middle_TD[:, None]) / spread_TD[:, None] * is_real_TS1
+        if self.by_direction:
+            spread_TD = torch.ones_like(spread_TD)
+        z_TSD = self._standard(x_TSD, middle_TD, spread_TD) * is_real_TS1
         num_ways = count_ways(support_y)
         means_TND, is_present_TN = class_means(z_TSD, support_y, num_ways, mask)
         is_of_class_TSN = members(support_y, num_ways, mask)
-        temperature_T = _best_temperature(z_TSD, means_TND, is_of_class_TSN, is_present_TN)
+        unit = _UNIT_OF_DIRECTIONS if self.by_direction else float(z_TSD.shape[-1])
+        temperature_T = _best_temperature(z_TSD, means_TND, is_of_class_TSN, is_present_TN, unit)
         return StandardisedMeansState(middle_TD, spread_TD, means_TND, is_present_TN, temperature_T)
 
     def predict(self, state: StandardisedMeansState, query_x: Tensor) -> Categorical:
@@ -77,7 +91,7 @@ class StandardisedMeans(Learner):
                 f"An example of query_x has shape {tuple(query_x.shape[2:])}, but the examples had "
                 f"{state.middle.shape[1]} numbers each. Give queries the same features."
             )
-        z_TQD = (query_x.flatten(2) - state.middle[:, None]) / state.spread[:, None]
+        z_TQD = self._standard(query_x.flatten(2), state.middle, state.spread)
         logits_TQN = -_half_distances(z_TQD, state.means) / state.temperature[:, None, None]
         return categorical(mask_absent(logits_TQN, state.is_present))
 
@@ -88,6 +102,10 @@ class StandardisedMeans(Learner):
             tasks: the tasks of a step.
         """
         return super().meta_loss(tasks)
+
+    def _standard(self, x_TED: Tensor, middle_TD: Tensor, spread_TD: Tensor) -> Tensor:
+        z_TED = (x_TED - middle_TD[:, None]) / spread_TD[:, None]
+        return F.normalize(z_TED, dim=-1) if self.by_direction else z_TED
 
 
 def _is_real(support_x: Tensor, mask: Tensor | None) -> Tensor:
@@ -108,7 +126,9 @@ def _half_distances(z_TQD: Tensor, means_TND: Tensor) -> Tensor:
     return means_TND.square().sum(dim=-1)[:, None] / 2 - z_TQD @ means_TND.transpose(1, 2)
 
 
-def _best_temperature(z_TSD: Tensor, means_TND: Tensor, is_of_TSN: Tensor, is_present_TN: Tensor) -> Tensor:
+def _best_temperature(
+    z_TSD: Tensor, means_TND: Tensor, is_of_TSN: Tensor, is_present_TN: Tensor, unit: float
+) -> Tensor:
     """The temperature (T,) that predicts each example best from the others, or the prior's if no class has two."""
     count_TN = is_of_TSN.sum(dim=1)
     own_count_TS = torch.einsum("tsn,tn->ts", is_of_TSN.to(z_TSD.dtype), count_TN.to(z_TSD.dtype))
@@ -118,7 +138,7 @@ def _best_temperature(z_TSD: Tensor, means_TND: Tensor, is_of_TSN: Tensor, is_pr
     without = (own_count_TS / (own_count_TS - 1).clamp(min=1)).square()[..., None]
     distance_TSN = torch.where(is_of_TSN, distance_TSN * without, distance_TSN).clamp(min=0)
     has_others_TS = own_count_TS > 1
-    scale_G = _TEMPERATURES.to(z_TSD) * z_TSD.shape[-1]
+    scale_G = _TEMPERATURES.to(z_TSD) * unit
     logits_TSN = mask_absent(-distance_TSN / 2, is_present_TN)
     of_G = []
     for scale in scale_G:

@@ -28,13 +28,14 @@ from quickstudy.recipes.neural_process import gp_neural_process
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
-from quickstudy.recipes.tables import table_gp, table_means
+from quickstudy.recipes.tables import feature_means, table_gp, table_means
 from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        feature_means,
         folder_completion_conv_cnp,
         glyphs_completion_conv_cnp,
         glyphs_nearest,

@@ -1,5 +1,7 @@
 """Tables and frozen features: classes that are clusters of features, made without data."""
 
+from dataclasses import replace
+
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import AveragedGP, StandardisedMeans
 from quickstudy.tasks import ClassClusters, ClusterLayout, GaussianProcesses
@@ -14,6 +16,11 @@ def table_means() -> Experiment:
         test={"5-way 5-shot": lambda _: ClassClusters(ClusterLayout(ways=(5, 5), shots=(5, 5)))},
         optimisation=Optimisation(steps=0, tasks_per_step=1),
     )
+
+
+def feature_means() -> Experiment:
+    """Class means of directions. It has nothing to train, and reads features of a frozen encoder."""
+    return replace(table_means(), learner=StandardisedMeans(by_direction=True))
 
 
 def table_gp() -> Experiment:
