@@ -18,7 +18,7 @@ from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.optimisation import Optimisation, Optimiser
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
-from quickstudy.core.stored_states import load_state, register_state, save_state
+from quickstudy.core.stored_states import about_state, load_state, register_state, save_state
 from quickstudy.core.tasks import (
     KnowsAnswers,
     Oracle,
@@ -53,6 +53,7 @@ __all__ = [
     "TrainingSource",
     "TrainingTasks",
     "UserError",
+    "about_state",
     "adapted_by_size",
     "categorical",
     "check_tasks",
