@@ -1,18 +1,25 @@
 """A calibration changes probabilities and not classes, and comes back from a header."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from quickstudy.core import CalibratedSetting, Calibration, UserError, categorical
-from quickstudy.core.calibrated import known_score
+from quickstudy.core import CalibratedSetting, Calibration, Learner, UserError, categorical
+from quickstudy.core.calibrated import known_score, score_of_logits
 
 SMALL = CalibratedSetting(
-    ways=5, shots=1, temperature=2.0, lowest_known_score=1.0, lowest_log_probabilities={"0.9": -1.0, "0.95": -2.0}
+    ways=5,
+    shots=1,
+    temperature=2.0,
+    score="distance",
+    lowest_known_score=1.0,
+    lowest_log_probabilities={"0.9": -1.0, "0.95": -2.0},
 )
 LARGE = CalibratedSetting(
-    ways=20, shots=5, temperature=0.5, lowest_known_score=2.0, lowest_log_probabilities={"0.9": -0.5}
+    ways=20, shots=5, temperature=0.5, score="logits", lowest_known_score=2.0, lowest_log_probabilities={"0.9": -0.5}
 )
 
 
@@ -35,20 +42,45 @@ def test_an_excluded_class_stays_excluded() -> None:
     assert not SMALL.sets(categorical(logits))[0, 0, 2]
 
 
-def test_the_score_of_known_classes_is_the_log_odds_of_the_most_probable_class() -> None:
-    probabilities = torch.tensor([[0.5, 0.3, 0.2], [0.9, 0.05, 0.05]], dtype=torch.float64)
-    expected = torch.tensor([1.0, 9.0], dtype=torch.float64).log()
-    assert torch.allclose(known_score(probabilities.log()), expected)
+class Means(Learner):
+    """A learner with an encoder that changes nothing; it predicts what is closest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Identity()
+
+    def adapt(self, support_x, support_y, support_mask=None):
+        return (support_x,)
+
+    def predict(self, state, query_x):
+        return categorical(-torch.cdist(query_x, state[0]).square())
 
 
-def test_certainty_has_a_finite_score() -> None:
-    assert known_score(torch.tensor([500.0, 0.0, 0.0])).isfinite()
+SUPPORT_X = torch.tensor([[[0.0, 0.0], [0.0, 2.0], [10.0, 0.0]]])
+SUPPORT_Y = torch.tensor([[0, 0, 2]])
 
 
-def test_queries_below_the_threshold_are_of_none_of_these_classes() -> None:
-    even, certain = torch.zeros(5), torch.tensor([9.0, 0, 0, 0, 0])
-    found = SMALL.is_none_of_these(categorical(torch.stack([even, certain])[None]))
-    assert found.tolist() == [[True, False]]
+def test_the_distance_is_that_to_the_closest_mean_of_a_class_that_is_there() -> None:
+    query_x = torch.tensor([[[0.0, 1.0], [3.0, 1.0], [10.0, 2.0]]])
+    found = known_score("distance", Means(), SUPPORT_X, SUPPORT_Y, query_x)
+    assert torch.allclose(found, torch.tensor([[0.0, -9.0, -4.0]]), atol=1e-4)
+
+
+def test_the_score_of_logits_is_the_highest_above_the_mean_without_excluded_classes() -> None:
+    logits = torch.tensor([[1.0, 2.0, 6.0], [-torch.inf, 1.0, 3.0]])
+    assert torch.allclose(score_of_logits(logits), torch.tensor([3.0, 1.0]))
+
+
+def test_the_score_of_logits_is_read_from_the_prediction() -> None:
+    query_x = torch.tensor([[[0.0, 1.0]]])
+    found = known_score("logits", Means(), SUPPORT_X, SUPPORT_Y, query_x)
+    assert torch.allclose(found, score_of_logits(torch.tensor([[-1.0, -1.0, -101.0]])))
+
+
+def test_queries_far_from_all_classes_are_of_none_of_these() -> None:
+    query_x = torch.tensor([[[0.0, 1.5], [100.0, 100.0]]])
+    setting = replace(SMALL, lowest_known_score=-1.0)
+    assert setting.is_none_of_these(Means(), SUPPORT_X, SUPPORT_Y, query_x).tolist() == [[False, True]]
 
 
 def test_sets_of_higher_coverage_hold_the_others() -> None:

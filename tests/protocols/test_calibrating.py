@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from quickstudy.core import CalibratedSetting, UserError
+from quickstudy.core.calibrated import score_of_logits
 from quickstudy.protocols import CalibrationOptions, Weights, calibrate
 from quickstudy.protocols.calibrating import Answered, answers, fitted_on, measured_on
 
@@ -20,7 +21,8 @@ def simulated(seed: int, temperature: float = 3.0) -> Answered:
     true_BN = 6 * nn.functional.one_hot(torch.arange(4000) % 5, 5) + torch.randn(4000, 5, generator=generator)
     labels_B = torch.multinomial(true_BN.softmax(dim=1), 1, generator=generator).squeeze(1)
     other_BN = torch.randn(4000, 5, generator=generator)
-    return Answered(5, 1, true_BN * temperature, labels_B, other_BN * temperature)
+    known, unknown = {"logits": score_of_logits(true_BN)}, {"logits": score_of_logits(other_BN)}
+    return Answered(5, 1, true_BN * temperature, labels_B, known, unknown)
 
 
 def measured(seed: int, setting: CalibratedSetting) -> dict[str, Any]:
@@ -53,7 +55,8 @@ def weights(trained: Any, made_up_omniglot: None) -> Weights:
 
 def test_queries_of_the_task_and_of_other_classes_are_as_many(weights: Weights) -> None:
     found = answers(weights, "validation", 5, 3, OPTIONS)
-    assert found.known_BN.shape == found.unknown_BN.shape == (4 * 5 * 2, 5)
+    assert found.known_BN.shape == (4 * 5 * 2, 5)
+    assert len(found.known["distance"]) == len(found.unknown["distance"]) == 4 * 5 * 2
     assert sorted(found.labels_B.unique().tolist()) == [0, 1, 2, 3, 4]
 
 

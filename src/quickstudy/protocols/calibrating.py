@@ -5,8 +5,8 @@ Half of the classes of a drawn task have no support example. Their queries are o
 Letters: B queries of any task, N ways.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from quickstudy.core import CalibratedSetting, Calibration, Learner, Tasks, UserError, categorical
-from quickstudy.core.calibrated import known_score, log_probabilities
+from quickstudy.core import CalibratedSetting, Calibration, Learner, Tasks, UserError
+from quickstudy.core.calibrated import Score, log_probabilities, score_of_distance, score_of_logits
 from quickstudy.evaluation import expected_calibration_error, provenance
 from quickstudy.evaluation.answering import TASKS_AT_ONCE, asking
 from quickstudy.evaluation.fitting import (
@@ -58,8 +58,10 @@ class Answered(NamedTuple):
     """Logits for the queries of the task's classes."""
     labels_B: Tensor
     """The true classes of these queries."""
-    unknown_BN: Tensor
-    """Logits for the queries of other classes."""
+    known: Mapping[Score, Tensor]
+    """Scores (B,) of these queries."""
+    unknown: Mapping[Score, Tensor]
+    """Scores of the queries of other classes."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class CalibrationResult:
 
     def record(self) -> dict[str, Any]:
         """The figures with the protocol that gave them and where they were made, for JSON."""
-        options = {key: value for key, value in asdict(self.options).items() if key != "data_root"}
+        options = {name: getattr(self.options, name) for name in ("split", "tasks", "queries", "seed")}
         about = {"weights": self.weights.name, "recipe": self.weights.recipe, "trained_on": self.weights.trained_on}
         fitted = list(self.calibration.to_json())
         return {**about, **options, "fitted": fitted, "test": list(self.measured), **provenance()}
@@ -135,15 +137,19 @@ def answers(weights: Weights, part: Part, ways: int, shots: int, options: Calibr
     source = omniglot_source(weights, options.split, part, layout, within_alphabet=False, rotated=False, size=None)
     tasks: Any = source(options.data_root)
     generator = torch.Generator().manual_seed(options.seed)
-    logits, labels = [], []
+    logits, labels, scores = [], [], []
     with answering_one_by_one(weights, weights.learner.is_transductive) as learner, asking(learner):
         for start in range(0, options.tasks, TASKS_AT_ONCE):
             drawn: Tasks = tasks.sample(min(TASKS_AT_ONCE, options.tasks - start), generator)
-            logits.append(_logits(learner, drawn, ways))
+            logits_BN, scores_B = _answers(learner, drawn, ways)
+            logits.append(logits_BN)
+            scores.append(scores_B)
             labels.append(drawn.query_y.flatten())
     logits_BN, labels_B = torch.cat(logits), torch.cat(labels)
     is_known_B = labels_B < ways
-    return Answered(ways, shots, logits_BN[is_known_B], labels_B[is_known_B], logits_BN[~is_known_B])
+    joined = {name: torch.cat([each[name] for each in scores]) for name in scores[0]}
+    known, unknown = ({name: each[chosen] for name, each in joined.items()} for chosen in (is_known_B, ~is_known_B))
+    return Answered(ways, shots, logits_BN[is_known_B], labels_B[is_known_B], known, unknown)
 
 
 def fitted_on(answered: Answered) -> CalibratedSetting:
@@ -154,11 +160,14 @@ def fitted_on(answered: Answered) -> CalibratedSetting:
     """
     temperature = fitted_temperature(answered.known_BN, answered.labels_B)
     of_true_B = log_probabilities(answered.known_BN, temperature).gather(1, answered.labels_B[:, None]).squeeze(1)
+    areas = {name: area_under_roc(answered.known[name], answered.unknown[name]) for name in answered.known}
+    score = max(areas, key=lambda name: areas[name])
     return CalibratedSetting(
         ways=answered.ways,
         shots=answered.shots,
         temperature=temperature,
-        lowest_known_score=equal_error_threshold(known_score(answered.known_BN), known_score(answered.unknown_BN)),
+        score=score,
+        lowest_known_score=equal_error_threshold(answered.known[score], answered.unknown[score]),
         lowest_log_probabilities={str(each): lowest_for_coverage(of_true_B, each) for each in COVERAGES},
     )
 
@@ -170,20 +179,22 @@ def measured_on(answered: Answered, setting: CalibratedSetting) -> dict[str, Any
         answered: What the learner answered on test classes.
         setting: What was fitted.
     """
-    known, unknown = Categorical(logits=answered.known_BN), categorical(answered.unknown_BN)
+    prediction = Categorical(logits=answered.known_BN)
+    known, unknown = answered.known[setting.score], answered.unknown[setting.score]
     is_correct_B = answered.known_BN.argmax(dim=1) == answered.labels_B
     of_true = answered.labels_B[:, None]
-    sets = {str(each): setting.sets(known, each) for each in COVERAGES}
+    sets = {str(each): setting.sets(prediction, each) for each in COVERAGES}
     return {
         "ways": answered.ways,
         "shots": answered.shots,
         "queries": len(is_correct_B),
         "accuracy": float(is_correct_B.double().mean()),
-        "calibration_error_before": _error(known, is_correct_B),
-        "calibration_error": _error(setting.calibrated(known), is_correct_B),
-        "auroc": area_under_roc(setting.known_score(known), setting.known_score(unknown)),
-        "known_refused": float(setting.is_none_of_these(known).double().mean()),
-        "unknown_refused": float(setting.is_none_of_these(unknown).double().mean()),
+        "calibration_error_before": _error(prediction, is_correct_B),
+        "calibration_error": _error(setting.calibrated(prediction), is_correct_B),
+        "score": setting.score,
+        "auroc": area_under_roc(known, unknown),
+        "known_refused": float((known < setting.lowest_known_score).double().mean()),
+        "unknown_refused": float((unknown < setting.lowest_known_score).double().mean()),
         "coverage": {key: float(each.gather(1, of_true).double().mean()) for key, each in sets.items()},
         "set_size": {key: float(each.sum(dim=1).double().mean()) for key, each in sets.items()},
     }
@@ -193,8 +204,8 @@ def _error(prediction: Categorical, is_correct_B: Tensor) -> float:
     return expected_calibration_error(prediction.probs.amax(dim=1), is_correct_B)
 
 
-def _logits(learner: Learner, tasks: Tasks, ways: int) -> Tensor:
-    """Of all queries (B, N), after reading the support of the first classes alone."""
+def _answers(learner: Learner, tasks: Tasks, ways: int) -> tuple[Tensor, dict[Score, Tensor]]:
+    """Logits of all queries (B, N) and their scores (B,), after reading the support of the first classes alone."""
     is_read_TS = tasks.support_y < ways
     support_x, support_y = (
         values[is_read_TS].unflatten(0, (len(values), -1)) for values in (tasks.support_x, tasks.support_y)
@@ -202,4 +213,7 @@ def _logits(learner: Learner, tasks: Tasks, ways: int) -> Tensor:
     prediction = learner.predict(learner.adapt(support_x, support_y), tasks.query_x)
     if not isinstance(prediction, Categorical):
         raise UserError(f"A {type(prediction).__name__} was predicted, but classes are calibrated.")
-    return prediction.logits[..., :ways].flatten(0, 1)
+    scores: dict[Score, Tensor] = {"logits": score_of_logits(prediction.logits).flatten()}
+    if hasattr(learner, "encoder"):
+        scores["distance"] = score_of_distance(learner, support_x, support_y, tasks.query_x).flatten()
+    return prediction.logits[..., :ways].flatten(0, 1), scores
