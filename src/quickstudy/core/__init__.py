@@ -1,5 +1,6 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
+from quickstudy.core.calibrated import CalibratedSetting, Calibration
 from quickstudy.core.checkpoint import (
     kept_weights,
     load_checkpoint,
@@ -33,6 +34,8 @@ from quickstudy.core.tasks import (
 )
 
 __all__ = [
+    "CalibratedSetting",
+    "Calibration",
     "Experiment",
     "Header",
     "Ink",
