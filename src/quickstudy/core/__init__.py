@@ -32,6 +32,8 @@ from quickstudy.core.tasks import (
     in_random_slots,
 )
 
+from quickstudy.core.tracing import is_traced, traced
+
 __all__ = [
     "Experiment",
     "Header",
@@ -59,6 +61,7 @@ __all__ = [
     "count_ways",
     "header_of",
     "in_random_slots",
+    "is_traced",
     "independent",
     "kept_weights",
     "leaves",

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from quickstudy.core.tracing import is_traced
+
 
 def class_means(
     values_TSD: Tensor, labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None
@@ -24,7 +26,7 @@ def class_means(
 
 def members(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None) -> Tensor:
     """Which example is of which class, (T, S, N) booleans; with a mask, those are of none where it is False."""
-    members_TSN = F.one_hot(labels_TS.long(), num_ways).bool()
+    members_TSN = labels_TS[..., None] == torch.arange(num_ways, device=labels_TS.device)
     return members_TSN if mask_TS is None else members_TSN & mask_TS[..., None]
 
 
@@ -44,6 +46,8 @@ def balanced_index(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = No
     The index (T, L) and which of it counts, (T, L) booleans; None where the classes of every task are as large. A task
     whose classes are as large is read as it is.
     """
+    if is_traced():
+        return None  # A graph cannot choose by numbers: it is for classes of equal size.
     counts_TN = members(labels_TS, num_ways, mask_TS).sum(dim=1)
     largest_T1 = counts_TN.amax(dim=1, keepdim=True)
     is_uneven_T = ((counts_TN > 0) & (counts_TN < largest_T1)).any(dim=1)

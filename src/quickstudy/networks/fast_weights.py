@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.memory import lstm_inputs, lstm_step
 
 _P = 7.0  # Gradients below e^-p are read as they are, the others by their logarithm.
@@ -88,7 +89,7 @@ class CoordinateLSTM(nn.Module):
     def forward(self, gradients: Tensor) -> Tensor:
         """A weight for each coordinate, (T, …), of its G gradients (T, G, …)."""
         places_GB = place(gradients.movedim(1, 0)).flatten(1)
-        if gradients.device.type != "cpu":
+        if gradients.device.type != "cpu" or is_traced():
             return self._weights(places_GB).view(gradients[:, 0].shape)
         # Behind a ReLU that was shut, all gradients are zero: about half of the coordinates, which get the same weight.
         moves_B = (places_GB != 0).any(dim=0)
