@@ -1,4 +1,4 @@
-"""The command line: `quickstudy list`, `train`, `evaluate`, `reproduce`.
+"""The command line: `quickstudy list`, `train`, `evaluate`, `reproduce`, `export`.
 
 Exit code 0 on success, 2 on a mistake that the user can mend (one message, no traceback), 1 on ours.
 """
@@ -15,6 +15,7 @@ _COMMANDS = {
     "train": "train a recipe's learner, and evaluate it on classes it has never seen",
     "evaluate": "evaluate trained weights or a run folder",
     "reproduce": "train the shipped weights anew, and compare their figures",
+    "export": "write a learner as graphs for torch and for ONNX",
 }
 
 

@@ -31,8 +31,7 @@ from quickstudy.core.tasks import (
     TrainingTasks,
     in_random_slots,
 )
-
-from quickstudy.core.tracing import is_traced, traced
+from quickstudy.core.tracing import is_traced
 
 __all__ = [
     "Experiment",
@@ -61,8 +60,8 @@ __all__ = [
     "count_ways",
     "header_of",
     "in_random_slots",
-    "is_traced",
     "independent",
+    "is_traced",
     "kept_weights",
     "leaves",
     "load_checkpoint",

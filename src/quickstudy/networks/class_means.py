@@ -1,7 +1,6 @@
 """Means over the examples of each class: how metric learners and classifying CNPs aggregate."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from quickstudy.core.tracing import is_traced
