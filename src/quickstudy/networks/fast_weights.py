@@ -260,4 +260,4 @@ def _cell(gradients_B: Tensor, cells: int, count: int) -> tuple[Tensor, Tensor]:
     """Which cell of the table each gradient lies in, and how far into it; beyond the table the last line goes on."""
     offset_B = (place(gradients_B) + _FARTHEST) * cells
     cell_B = offset_B.floor().clamp(0, count - 1)
-    return cell_B.int(), offset_B - cell_B
+    return cell_B.long() if is_traced() else cell_B.int(), offset_B - cell_B  # ONNX has no other indices.
