@@ -58,8 +58,9 @@ def export_files(
     checked = [graphs.example, make_example(learner, _others(graphs), seed=1)]
     if kind != "onnx":
         files += [folder / "adapt.pt2", folder / "predict.pt2"]
-        for path, program in zip(files, graphs[:2], strict=True):
-            torch.export.save(program, path)
+        with _quietly():
+            for path, program in zip(files, graphs[:2], strict=True):
+                torch.export.save(program, path)
         differences["torch"] = max(_difference_in_torch(learner, graphs, each) for each in checked)
     if kind != "torch":
         onnx = [folder / "adapt.onnx", folder / "predict.onnx"]
