@@ -24,6 +24,7 @@ ALLOWED = {
     "training": {"core", "evaluation"},
     "recipes": {"core", "networks", "learners", "datasets", "tasks"},
     "pretrained": {"core", "recipes"},
+    "export": {"core"},
     "reproduction": {"core", "recipes", "training"},
     "protocols": {"core", "tasks", "datasets", "evaluation", "recipes", "pretrained"},
     "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},

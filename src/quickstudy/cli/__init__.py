@@ -1,4 +1,4 @@
-"""The command line: `quickstudy predict`, `adapt`, `list`, `train`, `evaluate`, `reproduce`.
+"""The command line: `quickstudy predict`, `adapt`, `list`, `train`, `evaluate`, `reproduce`, `export`.
 
 Exit code 0 on success, 2 on a mistake that the user can mend (one message, no traceback), 1 on ours.
 """
@@ -17,6 +17,7 @@ _COMMANDS = {
     "train": "train a recipe's learner, and evaluate it on classes that it has never seen",
     "evaluate": "evaluate trained weights or a run folder",
     "reproduce": "train the shipped weights again, and compare the figures",
+    "export": "write a learner as graphs for torch and for ONNX",
 }
 
 

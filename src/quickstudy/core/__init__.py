@@ -32,6 +32,7 @@ from quickstudy.core.tasks import (
     TrainingTasks,
     in_random_slots,
 )
+from quickstudy.core.tracing import is_traced
 
 __all__ = [
     "CalibratedSetting",
@@ -64,6 +65,7 @@ __all__ = [
     "header_of",
     "in_random_slots",
     "independent",
+    "is_traced",
     "kept_weights",
     "leaves",
     "load_checkpoint",
