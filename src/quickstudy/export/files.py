@@ -64,9 +64,9 @@ def export_files(
         differences["torch"] = max(_difference_in_torch(learner, graphs, each) for each in checked)
     if kind != "torch":
         onnx = [folder / "adapt.onnx", folder / "predict.onnx"]
-        _write_onnx(graphs, *onnx)
+        _write_onnx(graphs, onnx[0], onnx[1])
         files += onnx
-        differences["onnx"] = max(_difference_in_onnx(learner, *onnx, each) for each in checked)
+        differences["onnx"] = max(_difference_in_onnx(learner, onnx[0], onnx[1], each) for each in checked)
     for name, difference in differences.items():
         if not difference <= _TOLERANCE:
             raise UserError(
