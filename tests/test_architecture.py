@@ -20,12 +20,13 @@ ALLOWED = {
     "evaluation": {"core"},
     "tasks": {"core"},
     "testing": {"core"},
+    "baselines": {"core"},
     "learners": {"core", "networks"},
     "training": {"core", "evaluation"},
-    "recipes": {"core", "networks", "learners", "datasets", "tasks"},
+    "recipes": {"core", "networks", "learners", "datasets", "tasks", "baselines"},
     "pretrained": {"core", "recipes"},
     "reproduction": {"core", "recipes", "training"},
-    "protocols": {"core", "tasks", "datasets", "evaluation", "recipes", "pretrained"},
+    "protocols": {"core", "tasks", "baselines", "datasets", "evaluation", "recipes", "pretrained"},
 }
 EVERYTHING = {*ALLOWED, "cli"}
 

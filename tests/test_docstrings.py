@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 PACKAGES = (
+    "baselines",
     "core",
     "datasets",
     "evaluation",

@@ -1,5 +1,6 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
+from quickstudy.core.acting import ActingLearner, Agent, Environment, Outcome
 from quickstudy.core.checkpoint import (
     kept_weights,
     load_checkpoint,
@@ -12,10 +13,12 @@ from quickstudy.core.checkpoint import (
 from quickstudy.core.checks import check_tasks, count_ways, read_query, read_support, read_values
 from quickstudy.core.distributions import Ink, categorical, independent, mixture, unchecked_distributions
 from quickstudy.core.errors import UserError
+from quickstudy.core.experience import Experience, check_observation, read_experience
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.header import Header, Parent, header_of, load_trained, save_trained
 from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.optimisation import Optimisation, Optimiser
+from quickstudy.core.practice import PolicyOptimisation, Practice
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
 from quickstudy.core.stored_states import load_state, register_state, save_state
@@ -33,6 +36,10 @@ from quickstudy.core.tasks import (
 )
 
 __all__ = [
+    "ActingLearner",
+    "Agent",
+    "Environment",
+    "Experience",
     "Experiment",
     "Header",
     "Ink",
@@ -42,7 +49,10 @@ __all__ = [
     "Optimisation",
     "Optimiser",
     "Oracle",
+    "Outcome",
     "Parent",
+    "PolicyOptimisation",
+    "Practice",
     "SharedTasks",
     "ShowsImages",
     "StagedDistribution",
@@ -55,6 +65,7 @@ __all__ = [
     "UserError",
     "adapted_by_size",
     "categorical",
+    "check_observation",
     "check_tasks",
     "count_ways",
     "header_of",
@@ -71,6 +82,7 @@ __all__ = [
     "move_state",
     "num_real",
     "packed",
+    "read_experience",
     "read_header",
     "read_query",
     "read_support",

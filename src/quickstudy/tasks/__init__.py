@@ -1,12 +1,15 @@
 """Distributions over tasks. They take arrays and give `Tasks`."""
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
+from quickstudy.tasks.bandits import Bandit, Bandits
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.mazes import Maze, Mazes
+from quickstudy.tasks.mdps import MDP, PUBLISHED_NORMALISER, MDPs
 from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
@@ -14,7 +17,11 @@ from quickstudy.tasks.shared import SharedEpisodes
 from quickstudy.tasks.stages import Stages
 
 __all__ = [
+    "MDP",
+    "PUBLISHED_NORMALISER",
     "Augmentation",
+    "Bandit",
+    "Bandits",
     "Completion",
     "CompletionLayout",
     "ContrastivePairs",
@@ -28,6 +35,9 @@ __all__ = [
     "InstanceSequences",
     "Jitter",
     "Layout",
+    "MDPs",
+    "Maze",
+    "Mazes",
     "Mixture",
     "PointLayout",
     "SequenceLayout",
