@@ -20,8 +20,8 @@ from quickstudy.baselines.mdp_agents import (
     MDPAgent,
     ProcessRecord,
     RandomChoice,
-    Sizes,
 )
+from quickstudy.baselines.planning import Sizes
 
 __all__ = [
     "OPSRL",

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from quickstudy.baselines.bandit_rules import best_only
-from quickstudy.baselines.planning import backwards, most_favourable, planned
+from quickstudy.baselines.planning import Sizes, backwards, most_favourable, planned
 from quickstudy.baselines.posteriors import dirichlet, normal
 from quickstudy.core import Experience, categorical
 from quickstudy.core.optimisation import refuse_count, refuse_number
@@ -39,14 +39,6 @@ class ProcessRecord(NamedTuple):
     """(T,): steps of the present episode."""
     last: Tensor
     """(T, 2): the state and the action whose next state is not known yet. −1 where there is none."""
-
-
-class Sizes(NamedTuple):
-    """Of a process."""
-
-    num_states: int
-    num_actions: int
-    episode_length: int
 
 
 class MDPAgent(ABC):

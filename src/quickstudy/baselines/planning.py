@@ -4,10 +4,19 @@ Letters: T tasks, S states, A actions, H steps of an episode.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+class Sizes(NamedTuple):
+    """Of a process."""
+
+    num_states: int
+    num_actions: int
+    episode_length: int
 
 
 def planned(transitions_TSAS: Tensor, rewards_TSA: Tensor, horizon: int) -> Tensor:

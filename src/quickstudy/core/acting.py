@@ -126,6 +126,7 @@ class ActingLearner(Learner):
     """A learner that acts. It has a policy and, for training, an estimate of the rewards to come."""
 
     order_matters: ClassVar[bool] = True
+    clipped_apart = ("policy", "value")
 
     @abstractmethod
     def prior(self, num_tasks: int) -> Any:

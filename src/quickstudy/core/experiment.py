@@ -1,22 +1,25 @@
 """All that a training needs: what a recipe returns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from quickstudy.core.acting import Environment
 from quickstudy.core.errors import UserError
 from quickstudy.core.learner import Learner
 from quickstudy.core.optimisation import Optimisation, refuse_count, refuse_kind
+from quickstudy.core.practice import PolicyOptimisation
 from quickstudy.core.tasks import TaskDistribution, TrainingDistribution
 
-ValidateBy = Literal["queries", "instances", "functions"]
+ValidateBy = Literal["queries", "instances", "functions", "trials"]
 Data = Literal["omniglot", "glyphs"]
 
-TaskSource = Callable[[Path | None], TaskDistribution]
-"""Makes a task distribution from the data root. Called late: loading weights must not load data."""
+TaskSource = Callable[[Path | None], TaskDistribution | Environment]
+"""Makes a task distribution from the data root, or what a learner acts in. Called late: loading weights must not load
+data."""
 
-TrainingSource = Callable[[Path | None], TrainingDistribution]
+TrainingSource = Callable[[Path | None], TrainingDistribution | Environment]
 """Makes the distribution of training tasks from the data root, also called late."""
 
 
@@ -39,6 +42,8 @@ class Experiment:
 
     optimisation: Optimisation
     """How the weights are optimised."""
+    practice: PolicyOptimisation = field(default_factory=PolicyOptimisation)
+    """How the learner learns from its own trials, if it is trained in an environment."""
 
     contents: Callable[[Path | None], Mapping[str, Sequence[str]]] | None = None
     """For your own pictures: digests of the pictures of each part, "train", "validation" and "test". The header of a
@@ -55,8 +60,8 @@ class Experiment:
     validation_tasks: int = 200
     """Tasks of one validation."""
     validate_by: ValidateBy = "queries"
-    """Accuracy on queries; accuracy at the 1st, 2nd, … example of each class of a sequence; or log-likelihood of
-    values of functions. The weights with the best validation are kept."""
+    """Accuracy on queries; accuracy at the 1st, 2nd, … example of each class of a sequence; log-likelihood of
+    values of functions; or the reward of trials. The weights with the best validation are kept."""
     input_range: tuple[float, float] | None = None
     """Lowest and highest number in the inputs; in eval mode the learner refuses others. None if any number is valid."""
 

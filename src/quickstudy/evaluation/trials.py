@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -96,8 +97,11 @@ def evaluate_trials(
         progress: called with the number of trials that are done.
     """
     found: list[Trials] = []
-    worlds = torch.Generator(environment.device).manual_seed(seed)
-    chance = torch.Generator(environment.device).manual_seed(seed + 1)
+    worlds, chance = (
+        # Hashed, so that an agent's own generator of the same seed draws other numbers.
+        torch.Generator(environment.device).manual_seed(int(np.random.SeedSequence([seed, part]).generate_state(1)[0]))
+        for part in (1, 2)
+    )
     with torch.no_grad():
         for first in range(0, num_tasks, _TASKS_AT_ONCE):
             size = min(_TASKS_AT_ONCE, num_tasks - first)

@@ -1,11 +1,13 @@
 """One file per paper. Each learner is read with two folders in mind: `core` and `networks`."""
 
 from quickstudy.core import register_state
+from quickstudy.learners._sequence_policies import PolicyState, SequencePolicy
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
+from quickstudy.learners.decision_transformer import DecisionTransformer
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
@@ -14,7 +16,9 @@ from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestStat
 from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
+from quickstudy.learners.rl2 import RL2
 from quickstudy.learners.snail import SNAIL, SNAILState
+from quickstudy.learners.snail_policy import SNAILPolicy
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.networks.attention import KeysValues
@@ -29,6 +33,7 @@ __all__ = [
     "LSTM",
     "MAML",
     "MANN",
+    "RL2",
     "SNAIL",
     "TNP",
     "AmortisedGP",
@@ -43,6 +48,7 @@ __all__ = [
     "ContrastiveEncoderState",
     "ConvCNP",
     "ConvCNPState",
+    "DecisionTransformer",
     "GridConvCNP",
     "GridConvCNPState",
     "InContextTransformer",
@@ -55,11 +61,14 @@ __all__ = [
     "NearestState",
     "NeuralProcess",
     "NeuralProcessState",
+    "PolicyState",
     "ProtoNet",
     "ProtoNetState",
     "Reptile",
     "ReptileState",
+    "SNAILPolicy",
     "SNAILState",
+    "SequencePolicy",
     "TNPState",
 ]
 
@@ -82,6 +91,7 @@ for _state in (
     MetaNetState,
     NearestState,
     NeuralProcessState,
+    PolicyState,
     Proposals,
     ProtoNetState,
     ReptileState,

@@ -1,0 +1,102 @@
+"""Learners that act: the settings of Mishra et al. (2018), section 4.2, and of Duan et al. (2016), section 3."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from quickstudy.core import ActingLearner, Environment, Experiment, Optimisation, PolicyOptimisation
+from quickstudy.learners import RL2, SNAILPolicy
+from quickstudy.tasks import Bandits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arms:
+    """The bandits of a training."""
+
+    arms: int = 5
+    """Arms of a bandit."""
+    pulls: int = 10
+    """Pulls of a trial."""
+    rewards: Literal["bernoulli", "gaussian"] = "bernoulli"
+    """Rewards of 0 or 1 with means that are uniform on [0, 1], or normal rewards with normal means."""
+
+    def bandits(self) -> Bandits:
+        """The distribution over bandits."""
+        return Bandits(self.arms, self.pulls, self.rewards)
+
+
+def practice_optimisation(*, steps: int, tasks_per_step: int = 256, learning_rate: float = 3e-3) -> Optimisation:
+    """The schedule of learners that practise: one step is one batch of trials."""
+    return Optimisation(steps=steps, tasks_per_step=tasks_per_step, learning_rate=learning_rate, gradient_clip=1.0)
+
+
+def acting_experiment(
+    learner: ActingLearner,
+    environment: Environment,
+    optimisation: Optimisation,
+    practice: PolicyOptimisation,
+    title: str,
+) -> Experiment:
+    """Practise in an environment. The weights with the highest reward are kept."""
+    return Experiment(
+        learner=learner,
+        train=lambda _: environment,
+        validation=lambda _: environment,
+        test={title: lambda _: environment},
+        optimisation=optimisation,
+        practice=practice,
+        validate_every=100,
+        validation_tasks=2_000,
+        validate_by="trials",
+    )
+
+
+def bandit_snail(
+    *,
+    filters: int = 32,
+    arms: Arms = Arms(),
+    practice: PolicyOptimisation = PolicyOptimisation(),
+    optimisation: Optimisation = practice_optimisation(steps=1_500),
+) -> Experiment:
+    """SNAIL on bandits: it learns to explore, and then to pull the best arm.
+
+    Args:
+        filters: Filters of the policy's blocks. The value network has half as many.
+        arms: The bandits.
+        practice: How it learns from its own trials.
+        optimisation: Optimiser and schedule.
+    """
+    environment = arms.bandits()
+    learner = SNAILPolicy(
+        arms.arms,
+        environment.observation_shape,
+        num_steps=arms.pulls,
+        filters=filters,
+        value_filters=max(1, filters // 2),
+    )
+    return acting_experiment(learner, environment, optimisation, practice, _title(arms))
+
+
+def bandit_rl2(
+    *,
+    units: int = 48,
+    cell: Literal["gru", "lstm"] = "gru",
+    arms: Arms = Arms(),
+    practice: PolicyOptimisation = PolicyOptimisation(),
+    optimisation: Optimisation = practice_optimisation(steps=1_500),
+) -> Experiment:
+    """RL² on bandits: a recurrent network that learns to explore.
+
+    Args:
+        units: Units of the policy's network and of the value network. The paper has 256.
+        cell: Gated recurrent units, as in the paper, or an LSTM.
+        arms: The bandits.
+        practice: How it learns from its own trials.
+        optimisation: Optimiser and schedule.
+    """
+    environment = arms.bandits()
+    learner = RL2(arms.arms, environment.observation_shape, units=units, cell=cell)
+    return acting_experiment(learner, environment, optimisation, practice, _title(arms))
+
+
+def _title(arms: Arms) -> str:
+    return f"{arms.pulls} pulls, {arms.arms} arms"
