@@ -1,7 +1,8 @@
 import torch
 
 from quickstudy.baselines import RandomArm, Thompson
-from quickstudy.evaluation import evaluate_trials, play, total_reward
+from quickstudy.core import play
+from quickstudy.evaluation import evaluate_trials, total_reward
 from quickstudy.tasks import Bandits, MDPs
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from quickstudy.core import Environment, UserError
-from quickstudy.evaluation import evaluate_trials, play
+from quickstudy.core import Environment, UserError, play
+from quickstudy.evaluation import evaluate_trials
 from quickstudy.tasks import Maze, Mazes
 from quickstudy.tasks.mazes import steps_to
 

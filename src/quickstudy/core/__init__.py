@@ -1,6 +1,6 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
-from quickstudy.core.acting import ActingLearner, Agent, Environment, Outcome
+from quickstudy.core.acting import ActingLearner, Agent, Environment, HasEnvironment, Outcome
 from quickstudy.core.checkpoint import (
     kept_weights,
     load_checkpoint,
@@ -34,6 +34,7 @@ from quickstudy.core.tasks import (
     TrainingTasks,
     in_random_slots,
 )
+from quickstudy.core.trials import Trials, play
 
 __all__ = [
     "ActingLearner",
@@ -41,6 +42,7 @@ __all__ = [
     "Environment",
     "Experience",
     "Experiment",
+    "HasEnvironment",
     "Header",
     "Ink",
     "KnowsAnswers",
@@ -62,6 +64,7 @@ __all__ = [
     "TrainingDistribution",
     "TrainingSource",
     "TrainingTasks",
+    "Trials",
     "UserError",
     "adapted_by_size",
     "categorical",
@@ -82,6 +85,7 @@ __all__ = [
     "move_state",
     "num_real",
     "packed",
+    "play",
     "read_experience",
     "read_header",
     "read_query",

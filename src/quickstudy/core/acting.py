@@ -15,7 +15,7 @@ from quickstudy.core.errors import UserError
 from quickstudy.core.experience import Experience
 from quickstudy.core.learner import Learner
 from quickstudy.core.practice import Practice
-from quickstudy.core.tasks import TrainingTasks
+from quickstudy.core.tasks import TaskDistribution, TrainingTasks
 
 
 class Outcome(NamedTuple):
@@ -93,6 +93,15 @@ class Environment(Protocol):
         Args:
             world: T worlds.
         """
+
+
+@runtime_checkable
+class HasEnvironment(TaskDistribution, Protocol):
+    """A distribution over trials in an environment. Its tasks have a trial as support, and actions as answers."""
+
+    @property
+    def environment(self) -> Environment:
+        """Where a learner acts to be evaluated, or to learn from its own trials."""
 
 
 class Agent(Protocol):

@@ -1,11 +1,10 @@
 """All that a training needs: what a recipe returns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from quickstudy.core.acting import Environment
 from quickstudy.core.errors import UserError
 from quickstudy.core.learner import Learner
 from quickstudy.core.optimisation import Optimisation, refuse_count, refuse_kind
@@ -15,11 +14,10 @@ from quickstudy.core.tasks import TaskDistribution, TrainingDistribution
 ValidateBy = Literal["queries", "instances", "functions", "trials"]
 Data = Literal["omniglot", "glyphs"]
 
-TaskSource = Callable[[Path | None], TaskDistribution | Environment]
-"""Makes a task distribution from the data root, or what a learner acts in. Called late: loading weights must not load
-data."""
+TaskSource = Callable[[Path | None], TaskDistribution]
+"""Makes a task distribution from the data root. Called late: loading weights must not load data."""
 
-TrainingSource = Callable[[Path | None], TrainingDistribution | Environment]
+TrainingSource = Callable[[Path | None], TrainingDistribution]
 """Makes the distribution of training tasks from the data root, also called late."""
 
 
@@ -42,8 +40,9 @@ class Experiment:
 
     optimisation: Optimisation
     """How the weights are optimised."""
-    practice: PolicyOptimisation = field(default_factory=PolicyOptimisation)
-    """How the learner learns from its own trials, if it is trained in an environment."""
+    practice: PolicyOptimisation | None = None
+    """How the learner learns from its own trials in the environment of its training tasks. None if it learns from the
+    tasks as they are drawn."""
 
     contents: Callable[[Path | None], Mapping[str, Sequence[str]]] | None = None
     """For your own pictures: digests of the pictures of each part, "train", "validation" and "test". The header of a

@@ -6,7 +6,7 @@ from quickstudy.evaluation.function_values import LEVELS, FunctionEvaluation, ev
 from quickstudy.evaluation.instance_table import InstanceTable, evaluate_instances, first_instance_ceiling
 from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.machine import provenance
-from quickstudy.evaluation.trials import Trials, evaluate_trials, play, total_reward
+from quickstudy.evaluation.trials import evaluate_trials, total_reward
 
 __all__ = [
     "LEVELS",
@@ -14,14 +14,12 @@ __all__ = [
     "FunctionEvaluation",
     "InstanceTable",
     "Interval",
-    "Trials",
     "evaluate",
     "evaluate_functions",
     "evaluate_instances",
     "evaluate_trials",
     "expected_calibration_error",
     "first_instance_ceiling",
-    "play",
     "provenance",
     "total_reward",
 ]

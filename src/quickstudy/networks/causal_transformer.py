@@ -43,7 +43,7 @@ class CausalTransformer(CausalBlock):
         """The items at the next L positions, and all keys and values."""
         x_TLC = self.enter(x_TLC)
         num_new, longer = x_TLC.shape[1], []
-        for layer, seen in zip(self.layers, cache, strict=True):
+        for layer, seen in zip(self._all(), cache, strict=True):
             seen = joined(seen, layer.remember(x_TLC))
             num_all = seen.keys.shape[-2]
             may_read_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=x_TLC.device).tril(num_all - num_new)
@@ -56,7 +56,7 @@ class CausalTransformer(CausalBlock):
         x_TQC = self.enter(x_TQC)
         num_queries = x_TQC.shape[1]
         own_QQ = torch.eye(num_queries, dtype=torch.bool, device=x_TQC.device)
-        for layer, seen in zip(self.layers, cache, strict=True):
+        for layer, seen in zip(self._all(), cache, strict=True):
             num_seen = seen.keys.shape[-2]
             may_read_QP = torch.cat([own_QQ.new_ones(num_queries, num_seen), own_QQ], dim=1)
             x_TQC = layer(x_TQC, joined(seen, layer.remember(x_TQC)), may_read_QP)
@@ -64,5 +64,7 @@ class CausalTransformer(CausalBlock):
 
     @property
     def _heads(self) -> int:
-        first: TransformerBlock = self.layers[0]  # type: ignore[assignment]
-        return first.num_heads
+        return self._all()[0].num_heads
+
+    def _all(self) -> list[TransformerBlock]:
+        return list(self.layers)  # type: ignore[arg-type]

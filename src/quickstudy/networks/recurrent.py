@@ -27,7 +27,7 @@ class RecurrentBlock(CausalBlock):
     def __init__(self, in_channels: int, units: int, cell: Cell = "gru") -> None:
         super().__init__()
         kind = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
-        self.network: nn.RNNBase = kind(in_channels, units, batch_first=True)
+        self.network: Any = kind(in_channels, units, batch_first=True)
         self.num_parts = 2 if cell == "lstm" else 1
         self.out_channels = units
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from quickstudy.core import ActingLearner, Environment, Experiment, Optimisation, PolicyOptimisation
+from quickstudy.core import ActingLearner, Experiment, Optimisation, PolicyOptimisation
 from quickstudy.learners import RL2, SNAILPolicy
-from quickstudy.tasks import Bandits
+from quickstudy.tasks import Bandits, ShownTrials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +31,17 @@ def practice_optimisation(*, steps: int, tasks_per_step: int = 256, learning_rat
 
 def acting_experiment(
     learner: ActingLearner,
-    environment: Environment,
+    trials: ShownTrials,
     optimisation: Optimisation,
-    practice: PolicyOptimisation,
+    practice: PolicyOptimisation | None,
     title: str,
 ) -> Experiment:
-    """Practise in an environment. The weights with the highest reward are kept."""
+    """Practise in an environment, or imitate what is shown. The weights with the highest reward are kept."""
     return Experiment(
         learner=learner,
-        train=lambda _: environment,
-        validation=lambda _: environment,
-        test={title: lambda _: environment},
+        train=lambda _: trials,
+        validation=lambda _: trials,
+        test={title: lambda _: trials},
         optimisation=optimisation,
         practice=practice,
         validate_every=100,
@@ -73,7 +73,7 @@ def bandit_snail(
         filters=filters,
         value_filters=max(1, filters // 2),
     )
-    return acting_experiment(learner, environment, optimisation, practice, _title(arms))
+    return acting_experiment(learner, ShownTrials(environment), optimisation, practice, _title(arms))
 
 
 def bandit_rl2(
@@ -95,7 +95,7 @@ def bandit_rl2(
     """
     environment = arms.bandits()
     learner = RL2(arms.arms, environment.observation_shape, units=units, cell=cell)
-    return acting_experiment(learner, environment, optimisation, practice, _title(arms))
+    return acting_experiment(learner, ShownTrials(environment), optimisation, practice, _title(arms))
 
 
 def _title(arms: Arms) -> str:

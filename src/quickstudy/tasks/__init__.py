@@ -14,6 +14,7 @@ from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
+from quickstudy.tasks.shown_trials import ShownTrials
 from quickstudy.tasks.stages import Stages
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SharedEpisodes",
     "Shots",
     "ShotsOfEach",
+    "ShownTrials",
     "Sinusoids",
     "Stages",
     "UnevenShots",

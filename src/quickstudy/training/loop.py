@@ -16,8 +16,8 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from quickstudy.core import (
-    Environment,
     Experiment,
+    HasEnvironment,
     Learner,
     Practice,
     StagedDistribution,
@@ -169,9 +169,9 @@ class _Training:
     def _batches(self, fraction: float, generator: torch.Generator) -> Iterable[TrainingTasks | Practice]:
         """What the step learns from: tasks that are drawn, or trials that the learner itself goes through."""
         tasks = self.tasks
-        if isinstance(tasks, Environment):
+        if self.experiment.practice is not None and isinstance(tasks, HasEnvironment):
             acting: Any = self.learner
-            rollouts = Rollouts(acting, tasks, self.experiment.practice, self._mean)
+            rollouts = Rollouts(acting, tasks.environment, self.experiment.practice, self._mean)
             return rollouts.batches(self.own_tasks, generator, fraction)
         drawn_from = tasks.at(fraction) if isinstance(tasks, StagedDistribution) else tasks
         return (drawn_from.sample(self.own_tasks, generator),)
@@ -310,7 +310,7 @@ def share_of_step(tasks_per_step: int, processes: int) -> int:
     return tasks_per_step // processes
 
 
-def step_generator(tasks: TrainingDistribution | Environment, seed: int, process: int, step: int) -> torch.Generator:
+def step_generator(tasks: TrainingDistribution, seed: int, process: int, step: int) -> torch.Generator:
     """The generator of one step's tasks, on the tasks' own device."""
     # Hashed into 32 bits, as torch's CPU generator reads no more of a seed.
     hashed = int(np.random.SeedSequence([seed, process, step]).generate_state(1)[0])

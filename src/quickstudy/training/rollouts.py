@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from quickstudy.core import ActingLearner, Environment, Experience, PolicyOptimisation, Practice
-from quickstudy.evaluation import Trials, play
+from quickstudy.core import ActingLearner, Environment, Experience, PolicyOptimisation, Practice, Trials, play
 
 
 class Rollouts:
@@ -92,9 +91,8 @@ def advantages(trials: Trials, value_TL: Tensor, settings: PolicyOptimisation) -
     real_TL = trials.is_real.to(value_TL.dtype)
     ahead_T = later_T = torch.zeros_like(value_TL[:, 0])
     found = []
-    for reward_T, value_T, is_real_T in zip(
-        *(field.unbind(dim=1)[::-1] for field in (trials.reward, value_TL, real_TL))
-    ):
+    backwards = [field.unbind(dim=1)[::-1] for field in (trials.reward, value_TL, real_TL)]
+    for reward_T, value_T, is_real_T in zip(*backwards, strict=True):
         surprise_T = reward_T + settings.discount * later_T - value_T
         ahead_T = is_real_T * (surprise_T + settings.discount * settings.trace * ahead_T)
         later_T = is_real_T * value_T

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from quickstudy.core import Environment, Experiment, Learner, TaskDistribution
+from quickstudy.core import Environment, Experiment, HasEnvironment, Learner, TaskDistribution
 from quickstudy.evaluation import (
     Interval,
     evaluate,
@@ -38,7 +38,7 @@ class Validation(NamedTuple):
     """What was not a finite number. None if all were. With a problem, the validation says nothing about the weights."""
 
 
-def validate(experiment: Experiment, learner: Learner, tasks: TaskDistribution | Environment) -> Validation:
+def validate(experiment: Experiment, learner: Learner, tasks: TaskDistribution) -> Validation:
     """Evaluate a learner on validation tasks, as the experiment says.
 
     Args:
@@ -46,8 +46,8 @@ def validate(experiment: Experiment, learner: Learner, tasks: TaskDistribution |
         learner: what is evaluated.
         tasks: draws the validation tasks.
     """
-    if isinstance(tasks, Environment):
-        return _in_trials(experiment, learner, tasks)
+    if experiment.validate_by == "trials" and isinstance(tasks, HasEnvironment):
+        return _in_trials(experiment, learner, tasks.environment)
     if experiment.validate_by == "functions":
         return _at_functions(experiment, learner, tasks)
     if experiment.validate_by == "instances":
