@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.recipes.acting import bandit_rl2, bandit_snail
+from quickstudy.recipes.acting import bandit_distillation, bandit_dpt, bandit_rl2, bandit_snail
 from quickstudy.recipes.arguments import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
@@ -35,6 +35,8 @@ from quickstudy.recipes.transformer import omniglot_transformer
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        bandit_distillation,
+        bandit_dpt,
         bandit_rl2,
         bandit_snail,
         folder_completion_conv_cnp,

@@ -1,11 +1,13 @@
 """Learners that act: the settings of Mishra et al. (2018), section 4.2, and of Duan et al. (2016), section 3."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from quickstudy.baselines import UCB1, Thompson
 from quickstudy.core import ActingLearner, Experiment, Optimisation, PolicyOptimisation
-from quickstudy.learners import RL2, SNAILPolicy
-from quickstudy.tasks import Bandits, ShownTrials
+from quickstudy.learners import RL2, DecisionTransformer, SNAILPolicy
+from quickstudy.tasks import Anything, Bandits, ShownTrials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ def acting_experiment(
         test={title: lambda _: trials},
         optimisation=optimisation,
         practice=practice,
-        validate_every=100,
+        validate_every=100 if practice is not None else 500,
         validation_tasks=2_000,
         validate_by="trials",
     )
@@ -55,7 +57,7 @@ def bandit_snail(
     filters: int = 32,
     arms: Arms = Arms(),
     practice: PolicyOptimisation = PolicyOptimisation(),
-    optimisation: Optimisation = practice_optimisation(steps=1_500),
+    optimisation: Optimisation = practice_optimisation(steps=600, tasks_per_step=128, learning_rate=1e-3),
 ) -> Experiment:
     """SNAIL on bandits: it learns to explore, and then to pull the best arm.
 
@@ -82,7 +84,7 @@ def bandit_rl2(
     cell: Literal["gru", "lstm"] = "gru",
     arms: Arms = Arms(),
     practice: PolicyOptimisation = PolicyOptimisation(),
-    optimisation: Optimisation = practice_optimisation(steps=1_500),
+    optimisation: Optimisation = practice_optimisation(steps=600),
 ) -> Experiment:
     """RL² on bandits: a recurrent network that learns to explore.
 
@@ -96,6 +98,74 @@ def bandit_rl2(
     environment = arms.bandits()
     learner = RL2(arms.arms, environment.observation_shape, units=units, cell=cell)
     return acting_experiment(learner, ShownTrials(environment), optimisation, practice, _title(arms))
+
+
+def imitation_optimisation(
+    *, steps: int = 4_000, tasks_per_step: int = 64, learning_rate: float = 1e-3
+) -> Optimisation:
+    """The schedule of learners that imitate."""
+    return Optimisation(
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=100,
+        gradient_clip=1.0,
+        average_decay=0.999,
+    )
+
+
+def bandit_dpt(
+    *,
+    channels: int = 32,
+    layers: int = 2,
+    heads: int = 2,
+    arms: Arms = Arms(pulls=20),
+    optimisation: Optimisation = imitation_optimisation(),
+) -> Experiment:
+    """Decision-pretrained transformer on bandits: it is shown the best arm after any experience.
+
+    Half of the trials are those of random actions, and half those of Thompson sampling.
+
+    Args:
+        channels: Channels of an item of the transformer.
+        layers: Blocks of the transformer.
+        heads: Heads of each attention.
+        arms: The bandits.
+        optimisation: Optimiser and schedule.
+    """
+    environment = arms.bandits()
+    learner = DecisionTransformer(
+        arms.arms, environment.observation_shape, channels=channels, num_layers=layers, num_heads=heads
+    )
+    actors = (partial(Anything, arms.arms), partial(Thompson, arms.arms, rewards=arms.rewards))
+    return acting_experiment(learner, ShownTrials(environment, actors), optimisation, None, _title(arms))
+
+
+def bandit_distillation(
+    *,
+    channels: int = 32,
+    layers: int = 2,
+    heads: int = 2,
+    scale: float = 0.1,
+    arms: Arms = Arms(pulls=20),
+    optimisation: Optimisation = imitation_optimisation(),
+) -> Experiment:
+    """Algorithm distillation on bandits: a transformer is shown what UCB1 does, and learns to explore like it.
+
+    Args:
+        channels: Channels of an item of the transformer.
+        layers: Blocks of the transformer.
+        heads: Heads of each attention.
+        scale: Factor of UCB1's bonus.
+        arms: The bandits.
+        optimisation: Optimiser and schedule.
+    """
+    environment = arms.bandits()
+    learner = DecisionTransformer(
+        arms.arms, environment.observation_shape, channels=channels, num_layers=layers, num_heads=heads
+    )
+    actors = (partial(UCB1, scale, arms.arms, rewards=arms.rewards),)
+    return acting_experiment(learner, ShownTrials(environment, actors, "taken"), optimisation, None, _title(arms))
 
 
 def _title(arms: Arms) -> str:

@@ -14,12 +14,13 @@ from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
-from quickstudy.tasks.shown_trials import ShownTrials
+from quickstudy.tasks.shown_trials import Anything, ShownTrials
 from quickstudy.tasks.stages import Stages
 
 __all__ = [
     "MDP",
     "PUBLISHED_NORMALISER",
+    "Anything",
     "Augmentation",
     "Bandit",
     "Bandits",
