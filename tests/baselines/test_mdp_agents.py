@@ -1,33 +1,8 @@
-"""Against the simulated and the published figures of the specification, within two standard errors of both."""
-
-import math
-
 import pytest
 import torch
 
-from quickstudy.baselines import OPSRL, PSRL, UCRL2, EpsilonGreedyPlanner, GreedyPlanner, RandomChoice, Sizes
-from quickstudy.core import Experience, UserError
-from quickstudy.evaluation import evaluate_trials, total_reward
-from quickstudy.tasks import MDPs
-
-SIZES = Sizes(10, 5, 10)
-CHANCE = torch.Generator().manual_seed(0)
-
-
-@pytest.mark.parametrize(
-    ("agent", "expected"),
-    [
-        (RandomChoice(SIZES, CHANCE), 100.1),
-        (PSRL(SIZES, CHANCE), 140.0),
-        (PSRL(SIZES, CHANCE, prior_mean=1.0), 133.0),
-        (OPSRL(5, SIZES, CHANCE), 144.1),
-        (UCRL2(0.03, SIZES, CHANCE), 146.6),
-        (GreedyPlanner(SIZES, CHANCE), 134.8),
-    ],
-)
-def test_agents_get_the_rewards_of_the_specification(agent, expected) -> None:
-    found = total_reward(evaluate_trials(agent, MDPs(), 300, seed=3))
-    assert abs(found.mean - expected) < 2 * math.hypot(found.interval95 / 1.96, 0.006 * expected)
+from quickstudy.baselines import PSRL, GreedyPlanner, RandomChoice, Sizes
+from quickstudy.core import Experience
 
 
 def _step(state: int, action: int, reward: float, ended: bool) -> Experience:
@@ -54,15 +29,7 @@ def test_an_agent_keeps_its_plan_within_an_episode(generator: torch.Generator) -
     assert not torch.equal(within.plan, after.plan)
 
 
-def test_an_epsilon_greedy_agent_does_anything_with_probability_epsilon(generator: torch.Generator) -> None:
-    agent = EpsilonGreedyPlanner(0.2, Sizes(3, 2, 2), generator)
-    record = agent.extend(agent.prior(1), _step(0, 1, 5.0, False))
-    record = agent.extend(record, _step(2, 0, 0.0, True))
+def test_a_random_agent_prefers_nothing(generator: torch.Generator) -> None:
+    agent = RandomChoice(Sizes(3, 2, 2), generator)
     seen = torch.tensor([[[1.0, 0, 0]]])
-    assert agent.predict(record, seen).probs[0, 0].tolist() == pytest.approx([0.1, 0.9])
-
-
-def test_settings_without_meaning_are_refused(generator: torch.Generator) -> None:
-    for make in (lambda: OPSRL(0, SIZES, generator), lambda: UCRL2(-1.0, SIZES, generator)):
-        with pytest.raises(UserError, match="was expected"):
-            make()
+    assert agent.predict(agent.prior(1), seen).probs.tolist() == [[[0.5, 0.5]]]

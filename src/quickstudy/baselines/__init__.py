@@ -11,16 +11,8 @@ from quickstudy.baselines.bandit_rules import (
     Thompson,
 )
 from quickstudy.baselines.gittins import Gittins, gittins_indices
-from quickstudy.baselines.mdp_agents import (
-    OPSRL,
-    PSRL,
-    UCRL2,
-    EpsilonGreedyPlanner,
-    GreedyPlanner,
-    MDPAgent,
-    ProcessRecord,
-    RandomChoice,
-)
+from quickstudy.baselines.mdp_agents import MDPAgent, ProcessRecord, RandomChoice
+from quickstudy.baselines.mdp_planners import OPSRL, PSRL, UCRL2, EpsilonGreedyPlanner, GreedyPlanner
 from quickstudy.baselines.planning import Sizes
 
 __all__ = [

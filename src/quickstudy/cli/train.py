@@ -24,8 +24,8 @@ from quickstudy.protocols import FinalTest
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.recipes.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.training import NonFiniteLossError, Run, train
-from quickstudy.training.loop import share_of_step
 from quickstudy.training.run import LAST, METRICS
+from quickstudy.training.steps import share_of_step
 
 _RULED_BY_RUN = ("seed", "minutes", "start_from")
 """What decides the outcome, and so stays what it was when a training resumes."""

@@ -6,7 +6,7 @@ from quickstudy.evaluation.function_values import LEVELS, FunctionEvaluation, ev
 from quickstudy.evaluation.instance_table import InstanceTable, evaluate_instances, first_instance_ceiling
 from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.machine import provenance
-from quickstudy.evaluation.trials import evaluate_trials, total_reward
+from quickstudy.evaluation.trial_totals import evaluate_trials, total_reward
 
 __all__ = [
     "LEVELS",

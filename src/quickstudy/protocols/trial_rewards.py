@@ -164,8 +164,9 @@ def _planners(mdps: MDPs, chance: torch.Generator) -> dict[str, Agent | None]:
     sizes = Sizes(mdps.num_states, mdps.num_choices, mdps.episode_length)
     return {
         "random": RandomChoice(sizes, chance),
-        "greedy": GreedyPlanner(sizes, chance),
-        "greedy, true prior": GreedyPlanner(sizes, chance, prior_mean=1.0),
+        "greedy": GreedyPlanner(sizes, chance, ties="first"),
+        "greedy, ties at random": GreedyPlanner(sizes, chance),
+        "greedy, true prior, ties at random": GreedyPlanner(sizes, chance, prior_mean=1.0),
         "ε-greedy, ε = 0.1": EpsilonGreedyPlanner(0.1, sizes, chance),
         "PSRL": PSRL(sizes, chance),
         "OPSRL, 5 draws": OPSRL(5, sizes, chance),

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -21,9 +20,7 @@ from quickstudy.core import (
     Learner,
     Practice,
     StagedDistribution,
-    TrainingDistribution,
     TrainingTasks,
-    UserError,
     save_trained,
     unchecked_distributions,
     unfinished_checkpoints,
@@ -43,6 +40,7 @@ from quickstudy.training.run import (
     save_last,
 )
 from quickstudy.training.schedule import freeze, learning_rate, make_optimiser, refuse_partly_frozen
+from quickstudy.training.steps import share_of_step, step_generator
 from quickstudy.training.validation import COLUMNS, Validation, validate
 
 _SECONDS_BETWEEN_SAVES = 30.0
@@ -294,24 +292,3 @@ class _Training:
         self.saved_step = self.position.step
         if self.fabric.is_global_zero:
             save_last(self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header)
-
-
-def share_of_step(tasks_per_step: int, processes: int) -> int:
-    """How many of a step's tasks each process draws.
-
-    Raises:
-        UserError: if they cannot be shared evenly.
-    """
-    if tasks_per_step % processes:
-        raise UserError(
-            f"{tasks_per_step} tasks a step cannot be shared evenly by {processes} processes. "
-            f"Give a multiple of {processes} as --tasks-per-step, or fewer --devices."
-        )
-    return tasks_per_step // processes
-
-
-def step_generator(tasks: TrainingDistribution, seed: int, process: int, step: int) -> torch.Generator:
-    """The generator of one step's tasks, on the tasks' own device."""
-    # Hashed into 32 bits, as torch's CPU generator reads no more of a seed.
-    hashed = int(np.random.SeedSequence([seed, process, step]).generate_state(1)[0])
-    return torch.Generator(tasks.device).manual_seed(hashed)

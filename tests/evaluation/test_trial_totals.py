@@ -1,22 +1,8 @@
 import torch
 
 from quickstudy.baselines import RandomArm, Thompson
-from quickstudy.core import play
 from quickstudy.evaluation import evaluate_trials, total_reward
-from quickstudy.tasks import Bandits, MDPs
-
-
-def test_a_trial_has_all_steps_and_the_probability_of_each_action(generator: torch.Generator) -> None:
-    trials = play(RandomArm(4, generator), Bandits(4, 6), 3, generator)
-    assert trials.experience.observation.shape == (3, 6, 1)
-    assert torch.allclose(trials.log_probability.exp(), torch.full((3, 6), 0.25))
-    assert trials.is_real.all()
-    assert torch.equal(trials.total, trials.experience.reward.sum(dim=1))
-
-
-def test_episodes_are_counted(generator: torch.Generator) -> None:
-    trials = play(None, MDPs(2, 2, episode_length=2, num_episodes=3), 2, generator)
-    assert trials.episode.tolist() == [[0, 0, 1, 1, 2, 2]] * 2
+from quickstudy.tasks import Bandits
 
 
 def test_every_agent_acts_in_the_same_worlds() -> None:
