@@ -21,6 +21,7 @@ ALLOWED = {
     "tasks": {"core"},
     "testing": {"core"},
     "baselines": {"core"},
+    "worlds": {"core", "tasks"},
     "learners": {"core", "networks"},
     "training": {"core", "evaluation"},
     "recipes": {"core", "networks", "learners", "datasets", "tasks", "baselines"},
@@ -74,7 +75,7 @@ def test_only_training_and_the_command_line_need_fabric() -> None:
 
 
 def test_the_library_runs_where_the_command_lines_libraries_are_missing() -> None:
-    hidden = "lightning_fabric", "tyro", "rich", "matplotlib", "tensorboard"
+    hidden = "lightning_fabric", "tyro", "rich", "matplotlib", "tensorboard", "gymnasium"
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({hidden!r}))\n"
         "import quickstudy, quickstudy.testing, quickstudy.evaluation, quickstudy.tasks, quickstudy.datasets\n"

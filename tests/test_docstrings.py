@@ -21,6 +21,7 @@ PACKAGES = (
     "tasks",
     "testing",
     "training",
+    "worlds",
 )
 
 

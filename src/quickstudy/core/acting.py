@@ -136,6 +136,10 @@ class ActingLearner(Learner):
 
     order_matters: ClassVar[bool] = True
     clipped_apart = ("policy", "value")
+    num_actions: int
+    """How many actions there are, A."""
+    observation_shape: tuple[int, ...]
+    """The shape of one observation."""
 
     @abstractmethod
     def prior(self, num_tasks: int) -> Any:
