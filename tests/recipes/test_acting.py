@@ -3,7 +3,7 @@ import torch
 
 from quickstudy.core import HasEnvironment
 from quickstudy.recipes import RECIPES, build
-from quickstudy.tasks import Bandits
+from quickstudy.tasks import Bandits, Mazes, MDPs
 
 BANDITS = [name for name in RECIPES if name.startswith("bandit-")]
 
@@ -45,3 +45,12 @@ def test_dpt_sees_random_actions_and_thompson_sampling(generator: torch.Generato
         for shown in (tasks.sample(200, generator) for _ in range(12))
     ]
     assert min(shares) < 0.6 < 0.7 < max(shares)
+
+
+def test_processes_and_mazes_are_those_that_were_chosen() -> None:
+    chosen = {"states": 3, "choices": 2, "episode_length": 4, "episodes": 5}
+    assert build("mdp-snail", chosen).train(None).environment == MDPs(3, 2, 4, 5)  # type: ignore[union-attr]
+    chosen = {"cells": 4, "openings": 0.5, "sight": 2, "episode_length": 9, "episodes": 3}
+    experiment = build("maze-snail", chosen)
+    assert experiment.train(None).environment == Mazes(4, 0.5, 2, 9, 3)  # type: ignore[union-attr]
+    assert list(experiment.test) == ["3 episodes, 4 cells a side"]

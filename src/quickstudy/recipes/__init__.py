@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.recipes.acting import bandit_distillation, bandit_dpt, bandit_rl2, bandit_snail
+from quickstudy.recipes.acting import bandit_distillation, bandit_dpt, bandit_rl2, bandit_snail, maze_snail, mdp_snail
 from quickstudy.recipes.arguments import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
@@ -50,6 +50,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         gp_general_tnp,
         gp_neural_process,
         gp_tnp,
+        maze_snail,
+        mdp_snail,
         omniglot_autoencoder,
         omniglot_cnp,
         omniglot_cnp_paper,

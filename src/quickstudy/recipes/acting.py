@@ -5,9 +5,9 @@ from functools import partial
 from typing import Literal
 
 from quickstudy.baselines import UCB1, Thompson
-from quickstudy.core import ActingLearner, Experiment, Optimisation, PolicyOptimisation
+from quickstudy.core import ActingLearner, Environment, Experiment, Optimisation, PolicyOptimisation
 from quickstudy.learners import RL2, DecisionTransformer, SNAILPolicy
-from quickstudy.tasks import Anything, Bandits, ShownTrials
+from quickstudy.tasks import Anything, Bandits, Mazes, MDPs, ShownTrials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +68,7 @@ def bandit_snail(
         optimisation: Optimiser and schedule.
     """
     environment = arms.bandits()
-    learner = SNAILPolicy(
-        arms.arms,
-        environment.observation_shape,
-        num_steps=arms.pulls,
-        filters=filters,
-        value_filters=max(1, filters // 2),
-    )
+    learner = _snail(environment, filters)
     return acting_experiment(learner, ShownTrials(environment), optimisation, practice, _title(arms))
 
 
@@ -98,6 +92,84 @@ def bandit_rl2(
     environment = arms.bandits()
     learner = RL2(arms.arms, environment.observation_shape, units=units, cell=cell)
     return acting_experiment(learner, ShownTrials(environment), optimisation, practice, _title(arms))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """The Markov decision processes of a training."""
+
+    states: int = 10
+    """States of a process."""
+    choices: int = 5
+    """Actions in each state."""
+    episode_length: int = 10
+    """Steps of an episode."""
+    episodes: int = 10
+    """Episodes of a trial."""
+
+    def processes(self) -> MDPs:
+        """The distribution over processes."""
+        return MDPs(self.states, self.choices, self.episode_length, self.episodes)
+
+
+def mdp_snail(
+    *,
+    filters: int = 32,
+    processes: Processes = Processes(),
+    practice: PolicyOptimisation = PolicyOptimisation(),
+    optimisation: Optimisation = practice_optimisation(steps=1_000, tasks_per_step=128, learning_rate=1e-3),
+) -> Experiment:
+    """SNAIL on random Markov decision processes: it finds out what actions lead to, and then makes use of it.
+
+    Args:
+        filters: Filters of the policy's blocks. The value network has half as many.
+        processes: The processes.
+        practice: How it learns from its own trials.
+        optimisation: Optimiser and schedule.
+    """
+    environment = processes.processes()
+    title = f"{processes.episodes} episodes, {processes.states} states"
+    return acting_experiment(_snail(environment, filters), ShownTrials(environment), optimisation, practice, title)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labyrinths:
+    """The mazes of a training."""
+
+    cells: int = 3
+    """Cells a side of a maze."""
+    openings: float = 0.1
+    """Share of the walls between cells that are taken away."""
+    sight: int = 1
+    """How many squares one sees in each direction."""
+    episode_length: int = 40
+    """Most steps of an episode."""
+    episodes: int = 2
+    """Episodes of a trial."""
+
+    def mazes(self) -> Mazes:
+        """The distribution over mazes."""
+        return Mazes(self.cells, self.openings, self.sight, self.episode_length, self.episodes)
+
+
+def maze_snail(
+    *,
+    filters: int = 32,
+    labyrinths: Labyrinths = Labyrinths(),
+    practice: PolicyOptimisation = PolicyOptimisation(trace=0.9),
+    optimisation: Optimisation = practice_optimisation(steps=1_000, tasks_per_step=128, learning_rate=1e-3),
+) -> Experiment:
+    """SNAIL in mazes: it searches for the goal in the first episode, and goes straight to it in the second.
+
+    Args:
+        filters: Filters of the policy's blocks. The value network has half as many.
+        labyrinths: The mazes.
+        practice: How it learns from its own trials.
+        optimisation: Optimiser and schedule.
+    """
+    environment = labyrinths.mazes()
+    title = f"{labyrinths.episodes} episodes, {labyrinths.cells} cells a side"
+    return acting_experiment(_snail(environment, filters), ShownTrials(environment), optimisation, practice, title)
 
 
 def imitation_optimisation(
@@ -166,6 +238,16 @@ def bandit_distillation(
     )
     actors = (partial(UCB1, scale, arms.arms, rewards=arms.rewards),)
     return acting_experiment(learner, ShownTrials(environment, actors, "taken"), optimisation, None, _title(arms))
+
+
+def _snail(environment: Environment, filters: int) -> SNAILPolicy:
+    return SNAILPolicy(
+        environment.num_actions,
+        environment.observation_shape,
+        num_steps=environment.num_steps,
+        filters=filters,
+        value_filters=max(1, filters // 2),
+    )
 
 
 def _title(arms: Arms) -> str:
