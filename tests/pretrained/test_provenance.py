@@ -8,16 +8,10 @@ from quickstudy.recipes import RECIPES, build, default_arguments
 
 FROM_BEFORE = {
     "glyphs-protonet",
-    "gp-cnp",
-    "gp-general",
-    "gp-tnp",
-    "omniglot-autoencoder",
     "omniglot-cnp",
     "omniglot-completion-cnp",
-    "omniglot-completion-conv-cnp",
     "omniglot-contrastive",
     "omniglot-feed-forward",
-    "omniglot-lstm",
     "omniglot-maml",
     "omniglot-maml-dense",
     "omniglot-maml-first-order",
@@ -26,7 +20,6 @@ FROM_BEFORE = {
     "omniglot-mann-strings",
     "omniglot-metanet",
     "omniglot-reptile",
-    "omniglot-snail",
     "omniglot-transformer",
     "sinusoid-maml",
 }
