@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,8 @@ def measure(options: Options) -> dict[str, Any]:
     learner = SNAILPolicy(5, bandits.observation_shape, num_steps=options.pulls).train()
     learner.switch_gradients_off()
     experience = play(Anything(5, generator), bandits, options.trials, generator).experience
-    times = {way.__name__: seconds(lambda way=way: way(learner, experience)) for way in (cached, recomputed)}
-    worlds = {"Bandit": bandits, "MDP": MDPs(), "Maze": Mazes()}
+    times = {way.__name__: seconds(partial(way, learner, experience)) for way in (cached, recomputed)}
+    worlds: dict[str, Environment] = {"Bandit": bandits, "MDP": MDPs(), "Maze": Mazes()}
     return {
         "trials": options.trials,
         "pulls": options.pulls,
