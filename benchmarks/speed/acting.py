@@ -46,8 +46,9 @@ def cached(learner: SNAILPolicy, experience: Experience) -> list[torch.Tensor]:
     """The logits of each step, one position at a time."""
     state, found = learner.prior(len(experience.action)), []
     for step in range(experience.action.shape[1]):
-        found.append(learner.predict(state, experience.observation[:, [step]]).logits)
-        state = learner.extend(state, Experience(*(field[:, [step]] for field in experience)))
+        prediction, seen = learner.choose(state, experience.observation[:, [step]])
+        found.append(prediction.logits)
+        state = learner.conclude(seen, Experience(*(field[:, [step]] for field in experience)))
     return found
 
 

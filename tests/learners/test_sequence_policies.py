@@ -54,6 +54,18 @@ def test_acting_step_by_step_agrees_with_reading_the_whole_trial(name: str, expe
 
 
 @of_every_learner
+def test_choosing_at_once_is_predicting_and_extending(name: str, experience: Experience) -> None:
+    learner = _loud(LEARNERS[name]()).eval()
+    state = one = learner.prior(4)
+    for step in range(3):
+        now = _part(experience, slice(step, step + 1))
+        prediction, seen = learner.choose(one, now.observation)  # type: ignore[attr-defined]
+        assert torch.allclose(prediction.logits, learner.predict(state, now.observation).logits, atol=1e-6)
+        one, state = learner.conclude(seen, now), learner.extend(state, now)  # type: ignore[attr-defined]
+    assert all(torch.allclose(*both, atol=1e-6) for both in zip(leaves(one), leaves(state), strict=True))
+
+
+@of_every_learner
 def test_extending_twice_equals_extending_once(name: str, experience: Experience) -> None:
     learner = _loud(LEARNERS[name]()).double().eval()
     exact = Experience(experience.observation.double(), experience.action, experience.reward.double(), experience.ended)

@@ -131,6 +131,27 @@ class Agent(Protocol):
         """
 
 
+@runtime_checkable
+class ChoosesAtOnce(Protocol):
+    """An agent that reads an observation once for both purposes: to choose, and to remember it."""
+
+    def choose(self, state: Any, observation: Tensor) -> tuple[Categorical, Any]:
+        """What `predict` gives for one observation, and what `conclude` needs.
+
+        Args:
+            state: the state of T tasks.
+            observation: (T, 1, *observation).
+        """
+
+    def conclude(self, seen: Any, experience: Experience) -> Any:
+        """The state that `extend` would give after the step.
+
+        Args:
+            seen: what `choose` gave.
+            experience: the step (T, 1), with the observation of `choose`.
+        """
+
+
 class ActingLearner(Learner):
     """A learner that acts. It has a policy and, for training, an estimate of the rewards to come."""
 

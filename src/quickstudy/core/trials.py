@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from quickstudy.core.acting import Agent, Environment
+from quickstudy.core.acting import Agent, ChoosesAtOnce, Environment
 from quickstudy.core.experience import Experience
 
 
@@ -67,12 +67,17 @@ def play(
             action_T1 = best[-1][:, None]
             chances.append(torch.zeros_like(action_T1, dtype=observation.dtype))
         else:
-            prediction = agent.predict(state, observation)
+            if isinstance(agent, ChoosesAtOnce):
+                prediction, state = agent.choose(state, observation)
+            else:
+                prediction = agent.predict(state, observation)
             action_T1 = torch.multinomial(prediction.probs[:, 0], 1, generator=generator)
             chances.append(prediction.logits[:, 0].gather(1, action_T1))
         reward, ended, world = environment.act(world, action_T1[:, 0], generator)
         steps.append(Experience(observation, action_T1, reward[:, None], ended[:, None]))
-        state = None if agent is None else agent.extend(state, steps[-1])
+        if agent is not None:
+            go_on = agent.conclude if isinstance(agent, ChoosesAtOnce) else agent.extend
+            state = go_on(state, steps[-1])
         if bool(environment.is_over(world).all()):
             break
     experience = Experience(*(torch.cat(parts, dim=1) for parts in zip(*steps, strict=True)))

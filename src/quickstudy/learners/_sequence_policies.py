@@ -92,6 +92,26 @@ class SequencePolicy(ActingLearner):
         items_TQC = torch.cat([query_x.flatten(2).to(last_TQC.dtype), last_TQC], dim=-1)
         return categorical(self.policy.head(self.policy.block.query(state.caches, items_TQC)))
 
+    def choose(self, state: PolicyState, observation: Tensor) -> tuple[Categorical, Any]:
+        """What `predict` gives for one observation, and what the network remembers after it.
+
+        Args:
+            state: the state so far.
+            observation: (T, 1, *observation).
+        """
+        items_T1C = torch.cat([observation.flatten(2).to(state.last.dtype), state.last[:, None]], dim=-1)
+        out_T1C, caches = self.policy.block.extend(state.caches, items_T1C)
+        return categorical(self.policy.head(out_T1C)), caches
+
+    def conclude(self, seen: Any, experience: Experience) -> PolicyState:
+        """The state that `extend` gives after the step, without reading its observation again.
+
+        Args:
+            seen: what the network remembers, from `choose`.
+            experience: the step (T, 1).
+        """
+        return PolicyState(seen, self._after(experience)[:, -1])
+
     def along(self, experience: Experience) -> Categorical:
         """The prediction at every step, all steps at once.
 
