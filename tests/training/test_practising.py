@@ -1,6 +1,7 @@
 """The training loop with a learner that practises in an environment."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 
 from quickstudy.core import Experiment, Header, Optimisation, PolicyOptimisation, load_trained
-from quickstudy.learners import RL2
+from quickstudy.learners import RL2, DecisionTransformer
 from quickstudy.tasks import Bandits, ShownTrials
 from quickstudy.training import Run, train
 from quickstudy.training.validation import validate
@@ -74,6 +75,12 @@ def test_a_learner_imitates_where_it_does_not_practise(tmp_path: Path) -> None:
     changed = {name for name, value in experiment.learner.state_dict().items() if not torch.equal(value, before[name])}
     assert changed
     assert all(name.startswith("policy.") for name in changed)
+
+
+def test_a_transformer_without_a_value_network_is_trained(tmp_path: Path) -> None:
+    learner = DecisionTransformer(2, (1,), channels=4, num_layers=1)
+    position = _train(tmp_path, replace(_experiment(practises=False), learner=learner))
+    assert position.step == 4
 
 
 def test_policy_and_value_network_are_clipped_each_by_itself(tmp_path: Path, monkeypatch) -> None:

@@ -54,6 +54,8 @@ class SequencePolicy(ActingLearner):
         channels = torch.Size(observation_shape).numel() + num_actions + 2
         self.policy = _Network(make_block(channels, True), num_actions)
         self.value = _Network(make_block(channels, False), 1) if has_value else None
+        if self.value is None:
+            self.clipped_apart = ()
         with torch.no_grad():
             self.policy.head.weight.mul_(0.01)  # At first all actions are about as probable.
 
