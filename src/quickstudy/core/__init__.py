@@ -1,6 +1,7 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
 from quickstudy.core.acting import ActingLearner, Agent, ChoosesAtOnce, Environment, HasEnvironment, Outcome
+from quickstudy.core.calibrated import CalibratedSetting, Calibration
 from quickstudy.core.checkpoint import (
     kept_weights,
     load_checkpoint,
@@ -21,7 +22,7 @@ from quickstudy.core.optimisation import Optimisation, Optimiser
 from quickstudy.core.practice import PolicyOptimisation, Practice
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
-from quickstudy.core.stored_states import load_state, register_state, save_state
+from quickstudy.core.stored_states import about_state, load_state, register_state, save_state
 from quickstudy.core.tasks import (
     KnowsAnswers,
     Oracle,
@@ -39,6 +40,8 @@ from quickstudy.core.trials import Trials, play
 __all__ = [
     "ActingLearner",
     "Agent",
+    "CalibratedSetting",
+    "Calibration",
     "ChoosesAtOnce",
     "Environment",
     "Experience",
@@ -67,6 +70,7 @@ __all__ = [
     "TrainingTasks",
     "Trials",
     "UserError",
+    "about_state",
     "adapted_by_size",
     "categorical",
     "check_observation",

@@ -156,7 +156,7 @@ class ActingLearner(Learner):
     """A learner that acts. It has a policy and, for training, an estimate of the rewards to come."""
 
     order_matters: ClassVar[bool] = True
-    clipped_apart = ("policy", "value")
+    clipped_apart: tuple[str, ...] = ("policy", "value")
     num_actions: int
     """How many actions there are, A."""
     observation_shape: tuple[int, ...]

@@ -75,8 +75,8 @@ def read_support(
     if mask is not None:
         _refuse_tasks_without_examples(mask, is_known_T)
     if _validations(learner, support_x):
-        told = _checked_symbols(support_y, symbols)
-        _check_label_values(told if mask is None else told[mask], max_ways)
+        checked = _checked_symbols(support_y, symbols)
+        _check_label_values(checked if mask is None else checked[mask], max_ways)
         refuse_numbers("support_x", support_x, mask, _input_range(learner), learner)
         warn_of_paper(learner, support_x, mask)
     return _packed(support_x, support_y, mask)
@@ -230,7 +230,7 @@ def _check_labelled(support_x: Tensor, support_y: Tensor) -> None:
 def _check_label_values(support_y: Tensor, max_ways: int | None) -> None:
     lowest, highest = torch.stack(support_y.aminmax()).tolist()
     if lowest < 0 or (max_ways is not None and highest >= max_ways):
-        expected = "0 and up" if max_ways is None else f"0 to {max_ways - 1}, as it was built for {max_ways} ways"
+        expected = "0 and up" if max_ways is None else f"0 to {max_ways - 1}, because it was built for {max_ways} ways"
         raise UserError(
             f"support_y holds label {lowest if lowest < 0 else highest}, but the learner reads labels {expected}. "
             "Relabel the support from 0, or build the learner with more ways."

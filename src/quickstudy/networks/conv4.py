@@ -33,6 +33,9 @@ class Conv4(nn.Module):
         blocks: Number of blocks.
         image_size: Side of an image in pixels.
         keep_edge: Round up in max-pooling too, so that the last row and column of an odd size count.
+
+    Raises:
+        ValueError: if there is no such way of downsampling, or so many halvings leave nothing of the image.
     """
 
     def __init__(
@@ -72,6 +75,9 @@ class Conv4(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (..., D) of images (..., C, H, W).
+
+        Args:
+            images: Images (..., C, H, W).
 
         Raises:
             ValueError: if the images are of another size than it was built for.

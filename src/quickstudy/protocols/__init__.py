@@ -3,6 +3,7 @@
 Every result has a `record()` for JSON. `quickstudy evaluate` and the benchmarks call the same functions.
 """
 
+from quickstudy.protocols.calibrating import CalibrationOptions, CalibrationResult, calibrate
 from quickstudy.protocols.completion_errors import CompletionOptions, CompletionResult, measure_completion
 from quickstudy.protocols.few_shot import FewShotOptions, FewShotResult, measure_few_shot
 from quickstudy.protocols.final_test import FinalResult, FinalTest
@@ -13,6 +14,8 @@ from quickstudy.protocols.trial_rewards import TrialOptions, TrialResult, TrialT
 from quickstudy.protocols.weights import Weights, open_weights
 
 __all__ = [
+    "CalibrationOptions",
+    "CalibrationResult",
     "CompletionOptions",
     "CompletionResult",
     "FewShotOptions",
@@ -29,6 +32,7 @@ __all__ = [
     "TrialResult",
     "TrialTable",
     "Weights",
+    "calibrate",
     "measure_completion",
     "measure_few_shot",
     "measure_regression",

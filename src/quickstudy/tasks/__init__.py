@@ -2,6 +2,8 @@
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
 from quickstudy.tasks.bandits import Bandit, Bandits
+from quickstudy.tasks.boolean import BooleanPlane
+from quickstudy.tasks.clusters import ClassClusters, ClusterLayout
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
@@ -11,6 +13,7 @@ from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mazes import Maze, Mazes
 from quickstudy.tasks.mdps import MDP, PUBLISHED_NORMALISER, MDPs
 from quickstudy.tasks.mixture import Mixture
+from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
@@ -24,6 +27,9 @@ __all__ = [
     "Augmentation",
     "Bandit",
     "Bandits",
+    "BooleanPlane",
+    "ClassClusters",
+    "ClusterLayout",
     "Completion",
     "CompletionLayout",
     "ContrastivePairs",
@@ -42,6 +48,8 @@ __all__ = [
     "Mazes",
     "Mixture",
     "PointLayout",
+    "PrototypeLayout",
+    "Prototypes",
     "SequenceLayout",
     "SharedEpisodes",
     "Shots",

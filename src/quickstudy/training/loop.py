@@ -26,6 +26,7 @@ from quickstudy.core import (
     unfinished_checkpoints,
 )
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog, refuse_missing_tensorboard
+from quickstudy.training.process_steps import share_of_step, step_generator
 from quickstudy.training.rollouts import Rollouts
 from quickstudy.training.run import (
     BEST,
@@ -40,7 +41,6 @@ from quickstudy.training.run import (
     save_last,
 )
 from quickstudy.training.schedule import freeze, learning_rate, make_optimiser, refuse_partly_frozen
-from quickstudy.training.steps import share_of_step, step_generator
 from quickstudy.training.validation import COLUMNS, Validation, validate
 
 _SECONDS_BETWEEN_SAVES = 30.0

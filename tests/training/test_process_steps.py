@@ -3,7 +3,7 @@ import pytest
 from quickstudy.core import UserError
 from quickstudy.datasets import glyphs
 from quickstudy.tasks import GeneratedEpisodes
-from quickstudy.training.steps import share_of_step, step_generator
+from quickstudy.training.process_steps import share_of_step, step_generator
 
 
 def test_tasks_that_cannot_be_shared_evenly_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""What belongs to one step of a training: how many tasks each process draws, and from which random numbers."""
+"""The part of a training step that each process does: how many tasks it draws, and which."""
 
 import numpy as np
 import torch
@@ -8,6 +8,10 @@ from quickstudy.core import TrainingDistribution, UserError
 
 def share_of_step(tasks_per_step: int, processes: int) -> int:
     """How many of a step's tasks each process draws.
+
+    Args:
+        tasks_per_step: Tasks of a step.
+        processes: Number of processes.
 
     Raises:
         UserError: if they cannot be shared evenly.
@@ -21,7 +25,14 @@ def share_of_step(tasks_per_step: int, processes: int) -> int:
 
 
 def step_generator(tasks: TrainingDistribution, seed: int, process: int, step: int) -> torch.Generator:
-    """The generator of one step's tasks, on the tasks' own device."""
+    """The generator for the tasks of one step, on the tasks' own device.
+
+    Args:
+        tasks: Distribution of the tasks.
+        seed: Seed of the training.
+        process: Index of the process.
+        step: Index of the step.
+    """
     # Hashed into 32 bits, as torch's CPU generator reads no more of a seed.
     hashed = int(np.random.SeedSequence([seed, process, step]).generate_state(1)[0])
     return torch.Generator(tasks.device).manual_seed(hashed)
