@@ -12,7 +12,13 @@ from torch import Tensor
 
 
 class Sizes(NamedTuple):
-    """Of a process."""
+    """Of a process.
+
+    Args:
+        num_states: S.
+        num_actions: A.
+        episode_length: H.
+    """
 
     num_states: int
     num_actions: int

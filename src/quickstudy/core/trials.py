@@ -13,6 +13,7 @@ class Trials(NamedTuple):
     """What happened in T trials of L steps."""
 
     experience: Experience
+    """What was seen, done and got."""
     is_real: Tensor
     """(T, L) booleans: the trial was not over yet."""
     log_probability: Tensor

@@ -56,7 +56,9 @@ class TrialTable:
     trials: Trials
     """A batch of the learner's trials."""
     environment: Environment
+    """Where the trials were."""
     tasks: int
+    """Trials of each row."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class TrialResult:
     """What was measured."""
 
     weights: Weights
+    """What was evaluated."""
     options: TrialOptions
+    """In which trials."""
     tables: Mapping[str, TrialTable]
     """By title of the test."""
 
