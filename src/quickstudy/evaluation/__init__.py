@@ -6,6 +6,7 @@ from quickstudy.evaluation.function_values import LEVELS, FunctionEvaluation, ev
 from quickstudy.evaluation.instance_table import InstanceTable, evaluate_instances, first_instance_ceiling
 from quickstudy.evaluation.intervals import Interval
 from quickstudy.evaluation.machine import provenance
+from quickstudy.evaluation.trial_totals import evaluate_trials, total_reward
 
 __all__ = [
     "LEVELS",
@@ -16,7 +17,9 @@ __all__ = [
     "evaluate",
     "evaluate_functions",
     "evaluate_instances",
+    "evaluate_trials",
     "expected_calibration_error",
     "first_instance_ceiling",
     "provenance",
+    "total_reward",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from quickstudy.core import Experiment, UserError
 from quickstudy.core.recipe_options import check_arguments, grouped, options
+from quickstudy.recipes.acting import bandit_distillation, bandit_dpt, bandit_rl2, bandit_snail, maze_snail, mdp_snail
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.bidirectional import boolean_blur
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
@@ -48,6 +49,10 @@ from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        bandit_distillation,
+        bandit_dpt,
+        bandit_rl2,
+        bandit_snail,
         boolean_blur,
         feature_means,
         folder_completion_conv_cnp,
@@ -61,6 +66,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         gp_general_tnp,
         gp_neural_process,
         gp_tnp,
+        maze_snail,
+        mdp_snail,
         omniglot_anil,
         omniglot_anil_dense,
         omniglot_autoencoder,

@@ -1,6 +1,7 @@
 """Distributions over tasks. They take arrays and give `Tasks`."""
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
+from quickstudy.tasks.bandits import Bandit, Bandits
 from quickstudy.tasks.boolean import BooleanPlane
 from quickstudy.tasks.clusters import ClassClusters, ClusterLayout
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
@@ -9,15 +10,23 @@ from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_clas
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.mazes import Maze, Mazes
+from quickstudy.tasks.mdps import MDP, PUBLISHED_NORMALISER, MDPs
 from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
+from quickstudy.tasks.shown_trials import Anything, ShownTrials
 from quickstudy.tasks.stages import Stages
 
 __all__ = [
+    "MDP",
+    "PUBLISHED_NORMALISER",
+    "Anything",
     "Augmentation",
+    "Bandit",
+    "Bandits",
     "BooleanPlane",
     "ClassClusters",
     "ClusterLayout",
@@ -34,6 +43,9 @@ __all__ = [
     "InstanceSequences",
     "Jitter",
     "Layout",
+    "MDPs",
+    "Maze",
+    "Mazes",
     "Mixture",
     "PointLayout",
     "PrototypeLayout",
@@ -42,6 +54,7 @@ __all__ = [
     "SharedEpisodes",
     "Shots",
     "ShotsOfEach",
+    "ShownTrials",
     "Sinusoids",
     "Stages",
     "UnevenShots",
