@@ -23,6 +23,7 @@ from quickstudy.learners import (
     AmortisedGP,
     AttentiveCNP,
     AutoencoderNearest,
+    AveragedGP,
     CNPClassifier,
     ContrastiveEncoder,
     ConvCNP,
@@ -36,6 +37,7 @@ from quickstudy.learners import (
     Plastic,
     ProtoNet,
     Reptile,
+    StandardisedMeans,
 )
 from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
@@ -133,6 +135,8 @@ def _reptile(network: FunctionalNetwork, **options) -> Reptile:
 LEARNERS = {
     "nearest": Nearest,
     "nearest by code": lambda: AutoencoderNearest(PIXELS, hidden=64),
+    "standardised means": StandardisedMeans,
+    "means of directions": lambda: StandardisedMeans(by_direction=True),
     "protonet": lambda: ProtoNet(_encoder()),
     "protonet with max-pooling": lambda: ProtoNet(_encoder(downsampling="pool", blocks=3)),
     "protonet with group normalisation": lambda: ProtoNet(_encoder(normalisation="group", blocks=3)),
@@ -177,6 +181,7 @@ LEARNERS = {
 
 LEARNERS_OF_FUNCTIONS = {
     "amortised gaussian processes": lambda: AmortisedGP(hidden=32),
+    "averaged gaussian processes": AveragedGP,
     "cnp": lambda: CNP(hidden=32),
     "maml": lambda: MAML(FunctionalPerceptron(1, (16, 16), 1, normalises=False), answers="values", inner_rate=0.01),
     "attentive cnp": lambda: AttentiveCNP(channels=32, num_heads=4),
@@ -289,7 +294,7 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
     larger = [torch.cat([x, x[..., -1:]], dim=-1) for x in (tasks.support_x, tasks.query_x)]
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.predict(state, larger[1])
-    if isinstance(learner, Nearest):  # It reads anything; then queries must be alike.
+    if isinstance(learner, AveragedGP | Nearest | StandardisedMeans):  # It reads anything; then queries must be alike.
         return
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.adapt(larger[0], tasks.support_y)

@@ -78,10 +78,11 @@ def prepare_drawing(
         ValueError: the size is not positive, or an option is none of its three.
         DataError: the image cannot be read.
     """
+    from quickstudy.datasets.frames import common_frame  # Which imports this module.
+
     refuse_options(size, invert, reframe)
     ink = find_ink(read_any(image), invert)
-    edge_to_edge = invert == "auto" and ink.longer_side > LARGEST_SIDE
-    return framed(ink, size, reframe=reframe if isinstance(reframe, bool) else ink.is_photo or edge_to_edge)
+    return common_frame([ink], invert, reframe).apply(ink, size)
 
 
 def refuse_options(size: int, invert: object, reframe: object) -> None:
@@ -129,7 +130,7 @@ def find_ink(grey: np.ndarray, invert: Invert = "auto") -> Ink:
     return Ink(contrast / strongest if strongest >= _BLANK else np.zeros_like(grey))
 
 
-def framed(ink: Ink, size: int, *, reframe: bool) -> np.ndarray:
+def framed(ink: Ink, size: int, *, reframe: bool, side: float = USUAL_SIDE) -> np.ndarray:
     """The ink on a square, (size, size) float32 from 0 to 1.
 
     Args:
@@ -137,15 +138,16 @@ def framed(ink: Ink, size: int, *, reframe: bool) -> np.ndarray:
         size: Pixels on a side.
         reframe: Put the ink into the middle at the size of the training data. Switched off, it keeps its place in the
             picture.
+        side: Longer side of ink that is put into the middle, as a share of the square's.
     """
     height, width = ink.shades.shape
-    side: float = max(height, width)
-    top, left = -((side - height) // 2), -((side - width) // 2)
+    window: float = max(height, width)
+    top, left = -((window - height) // 2), -((window - width) // 2)
     if reframe and ink.box is not None:
         first, start, last, end = ink.box
-        side = max(last - first, end - start) / USUAL_SIDE
-        top, left = (first + last - side) / 2, (start + end - side) / 2
-    return np.clip(resample(ink.shades, size, top, left, side) + np.float32(ink.ground), 0, 1)
+        window = max(last - first, end - start) / side
+        top, left = (first + last - window) / 2, (start + end - window) / 2
+    return np.clip(resample(ink.shades, size, top, left, window) + np.float32(ink.ground), 0, 1)
 
 
 def _ink_on_paper(grey: np.ndarray, paper: Paper) -> np.ndarray:

@@ -3,6 +3,7 @@
 from quickstudy.core import register_state
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
+from quickstudy.learners.averaged_gp import AveragedGP, AveragedGPState
 from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
@@ -20,6 +21,7 @@ from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
 from quickstudy.learners.srwm import SRWM
+from quickstudy.learners.standardised_means import StandardisedMeans, StandardisedMeansState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.learners.vsml import VSML, VSMLState
@@ -47,6 +49,8 @@ __all__ = [
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
+    "AveragedGP",
+    "AveragedGPState",
     "BLURState",
     "CNPClassifier",
     "CNPClassifierState",
@@ -77,6 +81,8 @@ __all__ = [
     "Reptile",
     "ReptileState",
     "SNAILState",
+    "StandardisedMeans",
+    "StandardisedMeansState",
     "TNPState",
     "VSMLState",
 ]
@@ -85,6 +91,7 @@ for _state in (
     AmortisedGPState,
     AttentiveCNPState,
     BLURState,
+    AveragedGPState,
     CNPClassifierState,
     CNPState,
     CellState,
@@ -110,6 +117,7 @@ for _state in (
     ReptileState,
     SNAILState,
     Synapses,
+    StandardisedMeansState,
     TNPState,
     Units,
     VSMLState,

@@ -152,7 +152,10 @@ class LabelSequenceLearner(OnlineLearner):
 
     def _ask(self, state: LabelSequenceState, z_TQD: Tensor) -> Tensor:
         num_queries = z_TQD.shape[1]
-        branches = map_state(lambda leaf: leaf.repeat_interleave(num_queries, dim=0), state)
+        num_tasks = z_TQD.shape[0]
+        branches = map_state(
+            lambda leaf: leaf[:, None].expand(num_tasks, num_queries, *leaf.shape[1:]).flatten(0, 1), state
+        )
         return self.network.ahead(branches, z_TQD.flatten(0, 1)).unflatten(0, z_TQD.shape[:2])
 
     def _read(

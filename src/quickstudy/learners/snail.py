@@ -27,6 +27,7 @@ from quickstudy.core import (
     categorical,
     check_tasks,
     in_random_slots,
+    is_traced,
     num_real,
     read_query,
     read_support,
@@ -218,6 +219,8 @@ class SNAIL(OnlineLearner):
         return self.label_scale * F.one_hot(support_y.long(), self.max_ways).to(like.dtype)
 
     def _refuse_too_many(self, num_examples: Tensor | int) -> None:
+        if is_traced():
+            return
         num_examples = int(num_examples if isinstance(num_examples, int) else num_examples.max())
         if num_examples > self.max_examples:
             raise UserError(

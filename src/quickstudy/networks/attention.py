@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.temporal import CausalBlock
 
 
@@ -185,7 +186,13 @@ def read(queries: Tensor, keys: Tensor, values: Tensor, may_read: Tensor | None 
         values: Values (…, L, V).
         may_read: Which query may read which item, booleans that broadcast to (…, Q, L); None lets each read all.
     """
-    return F.scaled_dot_product_attention(queries, keys, values, may_read)
+    if not is_traced():
+        return F.scaled_dot_product_attention(queries, keys, values, may_read)
+    # The fused operation has no counterpart in ONNX at sizes that are not known.
+    logits = queries @ keys.transpose(-1, -2) / math.sqrt(keys.shape[-1])
+    if may_read is not None:
+        logits = logits.masked_fill(~may_read, -torch.inf)
+    return logits.softmax(dim=-1) @ values
 
 
 def readable(seen: KeysValues, may_read_QL: Tensor | None = None) -> Tensor | None:

@@ -1,8 +1,9 @@
 """Means over the examples of each class: how metric learners and classifying CNPs aggregate."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from quickstudy.core.tracing import is_traced
 
 
 def class_means(
@@ -30,7 +31,7 @@ def members(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None) -> 
         num_ways: Classes N.
         mask_TS: Where it is False, an example belongs to no class; None counts all.
     """
-    members_TSN = F.one_hot(labels_TS.long(), num_ways).bool()
+    members_TSN = labels_TS[..., None] == torch.arange(num_ways, device=labels_TS.device)
     return members_TSN if mask_TS is None else members_TSN & mask_TS[..., None]
 
 
@@ -61,6 +62,8 @@ def balanced_index(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = No
         The index (T, L) of the examples, and which places of it count, (T, L) booleans. None if in every task all
         classes are equally large.
     """
+    if is_traced():
+        return None  # A graph cannot choose by numbers: it is for classes of equal size.
     counts_TN = members(labels_TS, num_ways, mask_TS).sum(dim=1)
     largest_T1 = counts_TN.amax(dim=1, keepdim=True)
     is_uneven_T = ((counts_TN > 0) & (counts_TN < largest_T1)).any(dim=1)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.attention import full_precision
 
 Time = Literal["before", "after"]
@@ -60,6 +61,12 @@ def least_used(usage_TM: Tensor, count: int) -> Tensor:
     """
     if count == 1:
         return usage_TM.argmin(dim=1, keepdim=True)  # Far cheaper than a sort, and of equals the first as well.
+    if is_traced():  # ONNX has no stable sort.
+        found = []
+        for _ in range(count):
+            found.append(usage_TM.argmin(dim=1, keepdim=True))
+            usage_TM = usage_TM.scatter(1, found[-1], torch.inf)
+        return torch.cat(found, dim=1)
     return usage_TM.argsort(dim=1, stable=True)[:, :count]
 
 

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from quickstudy.core.tracing import is_traced
+
 
 class CausalBlock(nn.Module, ABC):
     """A sequence (T, L, C) in, a sequence (T, L, `out_channels`) out, in which nothing depends on what comes later.
@@ -95,8 +97,8 @@ class CausalConvolution(CausalBlock):
         self.taps = nn.Linear(2 * in_channels, out_channels)  # A and B side by side: initialised as a convolution is.
 
     def empty(self, num_tasks: int) -> Tensor:
-        """The cache of no inputs."""
-        return self.taps.weight.new_empty(num_tasks, 0, self.out_channels)
+        """The cache of no inputs. In a graph, whose sizes are fixed, it has as many zeros as it can hold."""
+        return self.taps.weight.new_zeros(num_tasks, self.dilation if is_traced() else 0, self.out_channels)
 
     def extend(self, cache: Tensor, x_TLC: Tensor, crowding: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The convolution at the next L positions, and the A x of the last d inputs."""
@@ -105,7 +107,7 @@ class CausalConvolution(CausalBlock):
         ahead_TLF = torch.cat([cache.to(later_TLF.dtype), later_TLF], dim=1)
         convolved_TLF = now_TLF + self.taps.bias + self._padded(ahead_TLF, cache.shape[1])[:, : x_TLC.shape[1]]
         # A copy where inputs drop out: a view would keep them in memory.
-        return convolved_TLF, ahead_TLF[:, -self.dilation :].contiguous()
+        return convolved_TLF, ahead_TLF[:, max(0, ahead_TLF.shape[1] - self.dilation) :].contiguous()
 
     def query(self, cache: Tensor, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """The convolution of each item with the one input it reaches, which is the same for all of them."""

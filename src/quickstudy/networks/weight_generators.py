@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.memory import lstm_inputs, lstm_step
 
 _P = 7.0  # Gradients below e^-p are read as they are, the others by their logarithm.
@@ -106,7 +107,7 @@ class CoordinateLSTM(nn.Module):
             gradients: Gradients (T, G, …) of each coordinate.
         """
         places_GB = place(gradients.movedim(1, 0)).flatten(1)
-        if gradients.device.type != "cpu":
+        if gradients.device.type != "cpu" or is_traced():
             return self._weights(places_GB).view(gradients[:, 0].shape)
         # Behind a ReLU that was shut, all gradients are zero: about half of the coordinates, which get the same weight.
         moves_B = (places_GB != 0).any(dim=0)
@@ -183,4 +184,4 @@ def _cell(gradients_B: Tensor, cells: int, count: int) -> tuple[Tensor, Tensor]:
     """Which cell of the table each gradient lies in, and how far into it; beyond the table the last line goes on."""
     offset_B = (place(gradients_B) + _FARTHEST) * cells
     cell_B = offset_B.floor().clamp(0, count - 1)
-    return cell_B.int(), offset_B - cell_B
+    return cell_B.long() if is_traced() else cell_B.int(), offset_B - cell_B  # ONNX has no other indices.

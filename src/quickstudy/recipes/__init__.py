@@ -40,6 +40,7 @@ from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
 from quickstudy.recipes.srwm import omniglot_srwm
+from quickstudy.recipes.tables import feature_means, table_gp, table_means
 from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
 from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
@@ -48,6 +49,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         boolean_blur,
+        feature_means,
         folder_completion_conv_cnp,
         glyphs_completion_conv_cnp,
         glyphs_nearest,
@@ -90,6 +92,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_vsml,
         prototypes_vsml,
         sinusoid_maml,
+        table_gp,
+        table_means,
     )
 }
 
