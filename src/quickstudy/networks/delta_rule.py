@@ -140,7 +140,11 @@ class DeltaRuleLayer(nn.Module):
         self.out = nn.Linear(inner, channels, bias=False)
 
     def prior(self, num_tasks: int) -> Tensor:
-        """Fast weights (T, H, K, V) of zeros."""
+        """Fast weights (T, H, K, V) of zeros.
+
+        Args:
+            num_tasks: Tasks T.
+        """
         num_keys = self.width if self.features == "elu" else 2 * self.width * self.degree
         num_values = self.width + (self.rule == "sum")
         return self.out.weight.new_zeros(num_tasks, self.num_heads, num_keys, num_values)
