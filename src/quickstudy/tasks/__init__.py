@@ -8,6 +8,7 @@ from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
 from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mixture import Mixture
+from quickstudy.tasks.projections import ProjectedPrototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
@@ -30,6 +31,7 @@ __all__ = [
     "Layout",
     "Mixture",
     "PointLayout",
+    "ProjectedPrototypes",
     "SequenceLayout",
     "SharedEpisodes",
     "Shots",
