@@ -20,6 +20,7 @@ ALLOWED = {
     "evaluation": {"core"},
     "tasks": {"core"},
     "testing": {"core"},
+    "experiments": {"core"},
     "learners": {"core", "networks"},
     "training": {"core", "evaluation"},
     "recipes": {"core", "networks", "learners", "datasets", "tasks"},
