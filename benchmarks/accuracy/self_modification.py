@@ -32,9 +32,11 @@ class Options:
     """Evolutions of each setting."""
     iterations: int = 300
     """Rounds of 32 executions on bandits whose arm is fixed."""
-    long_iterations: int = 1_000
-    """The same on bandits whose arm is redrawn or swaps."""
-    cart_pole_iterations: int = 200
+    redrawn_iterations: int = 1_500
+    """The same on bandits whose arm is redrawn for each execution."""
+    swapping_iterations: int = 500
+    """The same on bandits whose arm swaps."""
+    cart_pole_iterations: int = 100
     """The same on cart-pole."""
     skip_cart_pole: bool = False
     """Leave cart-pole out, which needs Gymnasium and takes most of the time."""
@@ -63,12 +65,16 @@ def settings(options: Options) -> Iterator[Setting]:
         yield Setting("fixed arm", title, SelfModifyingMatrix(2), Bandit(2), replace(fixed, base=base))
     without = SelfModifyingMatrix(2, rule="none")
     yield Setting("fixed arm", "base 10, no self-modification", without, Bandit(2), replace(fixed, base=10.0))
-    for group, correct, length in (("arm redrawn", "redrawn", 40), ("arm swaps", "swapping", 20)):
+    kinds = {
+        "arm redrawn": (Bandit(2, "redrawn"), options.redrawn_iterations),
+        "arm swaps": (Bandit(2, "swapping"), options.swapping_iterations),
+    }
+    for group, (bandit, iterations) in kinds.items():
         for feeds in (True, False):
             title = "reward is an input" if feeds else "reward is no input"
             matrix = SelfModifyingMatrix(2, feeds_reward=feeds)
-            evolution = Evolution(base=10.0, iterations=options.long_iterations)
-            yield Setting(group, title, matrix, Bandit(2, correct, length), evolution)  # type: ignore[arg-type]
+            evolution = Evolution(base=4.0, iterations=iterations)
+            yield Setting(group, title, matrix, bandit, evolution)
     if not options.skip_cart_pole:
         evolution = Evolution(iterations=options.cart_pole_iterations, log_spaced=True)
         matrix = SelfModifyingMatrix(2, num_observed=4)
@@ -77,30 +83,22 @@ def settings(options: Options) -> Iterator[Setting]:
             yield Setting("cart-pole", title, matrix, CartPole(), replace(evolution, base=base))
 
 
-def measure(options: Options) -> list[dict[str, Any]]:
-    """For each setting the mean reward over the last fifth, its curve, and how often each bucket was executed."""
-    records = []
-    for setting in settings(options):
-        print(f"{setting.group}, {setting.title}", file=sys.stderr, flush=True)
-        runs = [
-            evolve(setting.matrix, setting.environment, replace(setting.evolution, seed=seed))
-            for seed in range(options.seeds)
-        ]
-        rewards = torch.tensor([run.rewards for run in runs])
-        late = rewards[:, -max(1, rewards.shape[1] // 5) :].mean(dim=1)
-        records.append(
-            {
-                "group": setting.group,
-                "title": setting.title,
-                "base": setting.evolution.base,
-                "reward": Interval.over(late).record(),
-                "reward_by_seed": late.tolist(),
-                "curve": [float(part.mean()) for part in rewards.mean(dim=0).tensor_split(_CURVE_POINTS)],
-                "iterations": setting.evolution.iterations,
-                "executions_by_bucket": [run.executions for run in runs],
-            }
-        )
-    return records
+def measured(setting: Setting, seeds: int) -> dict[str, Any]:
+    """The mean reward over the last fifth, its curve, and how often each bucket was executed."""
+    runs = [evolve(setting.matrix, setting.environment, replace(setting.evolution, seed=seed)) for seed in range(seeds)]
+    rewards = torch.tensor([run.rewards for run in runs])
+    late = rewards[:, -max(1, rewards.shape[1] // 5) :].mean(dim=1)
+    return {
+        "group": setting.group,
+        "title": setting.title,
+        "base": setting.evolution.base,
+        "reward": Interval.over(late).record(),
+        "reward_by_seed": late.tolist(),
+        "curve": [float(part.mean()) for part in rewards.mean(dim=0).tensor_split(_CURVE_POINTS)],
+        "iterations": setting.evolution.iterations,
+        "executions_by_bucket": [run.executions for run in runs],
+        "stored_by_bucket": [run.archive.sizes for run in runs],
+    }
 
 
 def draw(path: Path, records: Sequence[dict[str, Any]]) -> None:
@@ -130,13 +128,7 @@ def draw(path: Path, records: Sequence[dict[str, Any]]) -> None:
 
 
 def main(options: Options = Options()) -> int:
-    """Evolve, write the figures and draw them."""
-    try:
-        records = measure(options)
-        draw(options.picture, records)
-    except UserError as error:
-        print(f"self_modification: {error}", file=sys.stderr)
-        return 2
+    """Evolve, write the figures after each setting, and draw them."""
     protocol = {
         "seeds": options.seeds,
         "parallel_executions": 32,
@@ -144,7 +136,17 @@ def main(options: Options = Options()) -> int:
         "chance": 0.5,
     }
     about = {"benchmark": "self_modification", "protocol": protocol, "provenance": provenance()}
-    write_json(options.out, {**about, "records": records})
+    records = []
+    try:
+        for setting in settings(options):
+            records.append(measured(setting, options.seeds))
+            reward = records[-1]["reward"]["mean"]
+            print(f"{setting.group}, {setting.title}: {reward:.3f}", file=sys.stderr, flush=True)
+            write_json(options.out, {**about, "records": records})
+        draw(options.picture, records)
+    except UserError as error:
+        print(f"self_modification: {error}", file=sys.stderr)
+        return 2
     print(f"written  {options.out} and {options.picture}")
     return 0
 
