@@ -21,7 +21,7 @@ def projections_transformer(
     blocks: int = 2,
     hidden: int = 128,
     optimisation: Optimisation = Optimisation(
-        steps=1_500, tasks_per_step=64, learning_rate=1e-3, warmup_steps=100, gradient_clip=1.0
+        steps=600, tasks_per_step=64, learning_rate=1e-3, warmup_steps=100, gradient_clip=1.0
     ),
 ) -> Experiment:
     """In-context transformer on projected classes with permuted labels, as in the paper on general-purpose learning.
@@ -62,6 +62,6 @@ def projections_transformer(
             "new tasks": tasks(most),
         },
         optimisation=optimisation,
-        validate_every=500,
+        validate_every=300,
         validation_tasks=200,
     )
