@@ -56,8 +56,9 @@ def test_so_many_tasks_are_drawn_as_there_are() -> None:
 def test_tasks_differ_by_a_linear_map_and_the_order_of_labels() -> None:
     projected = ProjectedPrototypes(Layout(5, 400, 1), noise=0.1, distinct=1)
     found = means(projected.sample(1, seeded()))[0]
-    expected = projected._prototypes_ND @ projected._maps_PDD[0].T / math.sqrt(1.01)
-    assert torch.allclose(found[projected._labels_PN[0]], expected, atol=0.05)
+    maps_PDD, labels_PN = projected._kept
+    expected = projected._prototypes_ND @ maps_PDD[0].T / math.sqrt(1.01)
+    assert torch.allclose(found[labels_PN[0]], expected, atol=0.05)
 
 
 def test_without_the_support_labels_are_at_chance_and_with_it_they_are_known() -> None:
@@ -85,6 +86,10 @@ def test_another_device_makes_the_same_tasks() -> None:
         (Layout(2, ShotsOfEach((1, 2))), {}, "shots"),
         (Layout(2, UnevenShots(1, 2)), {}, "shots"),
         (Layout(shuffled_labels=True), {}, "shuffled"),
+        (Layout(2, 0), {}, "shots = 0"),
+        (Layout(2, (3, 1)), {}, "shots"),
+        (Layout(), {"side": 0}, "side = 0"),
+        (Layout(), {"noise": math.nan}, "noise = nan"),
         (Layout(), {"distinct": 0}, "distinct = 0"),
         (Layout(), {"distinct": MOST_DISTINCT + 1}, "distinct"),
     ],

@@ -8,13 +8,14 @@ Letters: T tasks, N ways, E examples of a task, D numbers of an input (D = H · 
 """
 
 import math
+from functools import cached_property
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
-from quickstudy.tasks.sampling import Layout, ShotsOfEach, UnevenShots, draw_shots, is_drawn
+from quickstudy.tasks.sampling import Layout, ShotsOfEach, UnevenShots, draw_shots, highest, is_drawn, lowest
 
 MOST_DISTINCT = 2**16
 """The largest number of different tasks whose maps are kept."""
@@ -55,13 +56,25 @@ class ProjectedPrototypes:
                 f"distinct = {distinct} tasks were given, but 1 to {MOST_DISTINCT} were expected. "
                 "Give None for a new task each time."
             )
+        if side < 1 or not 0 <= noise < math.inf:
+            raise UserError(
+                f"side = {side} and noise = {noise} were given, "
+                "but a side from 1 and a finite noise from 0 were expected."
+            )
         self.distinct, self.side, self.noise, self.seed = distinct, side, noise, seed
         self._device = torch.device(device)
         own = torch.Generator().manual_seed(seed)
         self._prototypes_ND = torch.randn(self.ways, side**2, generator=own).to(device)
-        if distinct is not None:
-            self._maps_PDD = _random_maps(distinct, side**2, own).to(device)
-            self._labels_PN = torch.rand(distinct, self.ways, generator=own).argsort(dim=1).to(device)
+        self._after_prototypes = own.get_state()
+
+    @cached_property
+    def _kept(self) -> tuple[Tensor, Tensor]:
+        """Maps (P, D, D) and labels (P, N) of the different tasks."""
+        count = self.distinct or 0
+        own = torch.Generator()
+        own.set_state(self._after_prototypes)
+        maps_PDD = _random_maps(count, self.side**2, own)
+        return maps_PDD.to(self.device), torch.rand(count, self.ways, generator=own).argsort(dim=1).to(self.device)
 
     @property
     def device(self) -> torch.device:
@@ -100,7 +113,8 @@ class ProjectedPrototypes:
             labels_TN = torch.rand(num_tasks, self.ways, generator=generator, device=generator.device).argsort(dim=1)
             return _random_maps(num_tasks, self.side**2, generator), labels_TN
         which_T = torch.randint(self.distinct, (num_tasks,), generator=generator, device=generator.device)
-        return self._maps_PDD[which_T], self._labels_PN[which_T]
+        maps_PDD, labels_PN = self._kept
+        return maps_PDD[which_T], labels_PN[which_T]
 
     def _examples(
         self, map_TDD: Tensor, label_TN: Tensor, count: int, generator: torch.Generator
@@ -125,6 +139,10 @@ def _fixed_ways(layout: Layout) -> int:
         raise UserError(f"ways = {layout.ways} was given, but a fixed number from 2 was expected.")
     if isinstance(layout.shots, UnevenShots | ShotsOfEach):
         raise UserError(f"shots = {layout.shots} was given, but one number or a range for all classes was expected.")
+    if not 1 <= lowest(layout.shots) <= highest(layout.shots) or layout.queries < 1:
+        raise UserError(
+            f"shots = {layout.shots} and queries = {layout.queries} were given, but numbers from 1 were expected."
+        )
     if layout.jitter is not None or layout.shuffled_labels:
         raise UserError("These tasks have neither jitter nor shuffled labels. Leave both out of the layout.")
     return layout.ways
