@@ -1,11 +1,13 @@
 import random
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -160,3 +162,23 @@ def few_characters(monkeypatch: pytest.MonkeyPatch) -> FewCharacters:
     # The real one remembers its glyphs for as long as the process lives.
     monkeypatch.setattr(sources, "_fixed_glyphs", sources._fixed_glyphs.__wrapped__)
     return characters
+
+
+@pytest.fixture
+def official_runs(tmp_path: Path) -> Path:
+    """A folder of two runs of four characters, whose test drawings are in another order than the training drawings."""
+    folder, runs, characters = tmp_path / "all_runs", 2, 4
+    for run in range(1, runs + 1):
+        name = f"run{run:02}"
+        (folder / name / "training").mkdir(parents=True)
+        (folder / name / "test").mkdir()
+        lines = []
+        for item in range(characters):
+            of_class = (item + run) % characters
+            for part, place, row in (("training", "class", item), ("test", "item", of_class)):
+                paper = np.full((105, 105), 255, dtype=np.uint8)
+                paper[20 * row + 5 : 20 * row + 15] = 0
+                Image.fromarray(paper).convert("1").save(folder / name / part / f"{place}{item + 1:02}.png")
+            lines.append(f"{name}/test/item{item + 1:02}.png {name}/training/class{of_class + 1:02}.png")
+        (folder / name / "class_labels.txt").write_text("\n".join(lines) + "\n")
+    return folder

@@ -5,6 +5,7 @@ python tools/ship.py RUN [--name NAME] [--half]
 Half precision halves a large file; `load` gives full precision again. Measure what was shipped, not the run.
 """
 
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import tyro
 import quickstudy.pretrained
 from quickstudy.core import Header, Parent, UserError, load_trained, save_trained
 from quickstudy.core.first_format import UNKNOWN
+from quickstudy.training.run import METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class Options:
     """Store numbers in half precision."""
     folder: Path = Path(quickstudy.pretrained.__file__).parent
     """Where to put them."""
+    curves: Path = Path(__file__).parent.parent / "benchmarks/results/training"
+    """Where to put the losses of the training, for `benchmarks/report/pictures.py`."""
 
 
 def ship(run: Path, options: Options) -> Path:
@@ -51,6 +55,9 @@ def ship(run: Path, options: Options) -> Path:
         header = replace(header, stored="half precision")
     path = options.folder / f"{options.name or header.recipe}.safetensors"
     save_trained(path, tensors, _without_folders(header))
+    if (run / METRICS).exists():
+        options.curves.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run / METRICS, options.curves / f"{path.stem}.csv")
     return path
 
 

@@ -96,7 +96,8 @@ def test_a_run_that_is_refused_leaves_no_folder(
 def test_a_test_that_could_not_be_held_is_refused_before_the_training(
     quickstudy, tmp_path: Path, made_up_omniglot: None
 ) -> None:
-    err = _refusal(quickstudy, "train", "omniglot-maml", "--split", "vinyals", "--ways", 500, "--out", tmp_path / "run")
+    command = ("omniglot-maml", "--start-from", "none", "--split", "vinyals", "--ways", 500)
+    err = _refusal(quickstudy, "train", *command, "--out", tmp_path / "run")
     assert "500 ways" in err
     assert list(tmp_path.iterdir()) == []
 

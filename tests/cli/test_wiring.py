@@ -255,6 +255,7 @@ def test_a_frozen_encoder_stays_as_it_started(quickstudy, few_characters, tmp_pa
     shared = [name for name in began if f"learner.{name}" in ended]
     assert shared
     assert all(torch.equal(began[name], ended[f"learner.{name}"]) for name in shared)
-    code, _, err = quickstudy(*command, "--frozen-encoder", 1, "--out", tmp_path / "other")
+    nothing = ("--start-from", "none")
+    code, _, err = quickstudy(*command, "--frozen-encoder", 1, *nothing, "--out", tmp_path / "other")
     assert code == 2
     assert "would stay as it was drawn" in err

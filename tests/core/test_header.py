@@ -120,7 +120,15 @@ def test_a_header_of_an_older_version_is_read() -> None:
     parent = Header(recipe="unknown", arguments={"split": "lake", "copies": 1}, parents=grandparents)
     assert Header.from_json(FORMER, PATH) == Header(
         recipe="omniglot-snail",
-        arguments={"split": "lake", "copies": 3, "shots": (1, 3), "precision": "32-true"},
+        arguments={
+            "split": "lake",
+            "copies": 3,
+            "shots": (1, 3),
+            "precision": "32-true",
+            "views": 1,
+            "filters": 128,
+            "keys": (64, 256, 512),
+        },
         seed=0,
         step=2250,
         parents=(Parent("omniglot-protonet", parent),),

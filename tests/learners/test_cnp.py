@@ -6,8 +6,9 @@ from quickstudy.core import Tasks, UserError
 from quickstudy.learners import CNP, CNPClassifier
 from quickstudy.networks import Conv4
 from quickstudy.tasks import GaussianProcesses, PointLayout
+from quickstudy.testing.laws import LAWS
 
-both_decoders = pytest.mark.parametrize("decoder", ["concatenated", "shared"])
+all_decoders = pytest.mark.parametrize("decoder", ["concatenated", "one mean", "shared"])
 
 
 def build(decoder, num_ways=3, inputs=5) -> CNPClassifier:
@@ -35,7 +36,7 @@ def predicted(learner, tasks):
     return learner.predict(learner.adapt(tasks.support_x, tasks.support_y), tasks.query_x)
 
 
-@both_decoders
+@pytest.mark.parametrize("decoder", ["concatenated", "shared"])
 def test_representations_are_class_means_of_the_encodings(decoder, vectors):
     learner = build(decoder)
     state = learner.adapt(vectors.support_x, vectors.support_y)
@@ -68,42 +69,42 @@ def test_the_shared_decoder_reads_each_class_with_the_mean_of_all(vectors):
             assert torch.allclose(found[task, query], logits.softmax(dim=0), atol=1e-12)
 
 
-@both_decoders
+@all_decoders
 def test_permuting_the_support_changes_nothing(decoder, vectors):
     learner, order = build(decoder), torch.tensor([3, 5, 0, 4, 1, 2])
     permuted = vectors._replace(support_x=vectors.support_x[:, order], support_y=vectors.support_y[:, order])
     assert torch.allclose(predicted(learner, permuted).logits, predicted(learner, vectors).logits, atol=1e-12)
 
 
-@both_decoders
+@all_decoders
 def test_doubling_the_support_changes_nothing(decoder, vectors):
     learner = build(decoder)
     doubled = vectors._replace(support_x=vectors.support_x.repeat(1, 2, 1), support_y=vectors.support_y.repeat(1, 2))
     assert torch.allclose(predicted(learner, doubled).logits, predicted(learner, vectors).logits, atol=1e-12)
 
 
-@both_decoders
+@all_decoders
 def test_another_query_changes_no_answer(decoder, vectors):
     learner = build(decoder)
     fewer = predicted(learner, vectors._replace(query_x=vectors.query_x[:, :1])).logits
     assert torch.allclose(fewer, predicted(learner, vectors).logits[:, :1], atol=1e-12)
 
 
-@both_decoders
+@all_decoders
 def test_tasks_of_a_batch_do_not_see_each_other(decoder, vectors):
     learner = build(decoder)
     alone = predicted(learner, Tasks(*(field[1:] for field in vectors))).logits
     assert torch.allclose(alone, predicted(learner, vectors).logits[1:], atol=1e-12)
 
 
-@both_decoders
+@all_decoders
 def test_the_support_matters(decoder, vectors):
     learner = build(decoder)
     other = vectors._replace(support_x=vectors.support_x.flip(0))
     assert not torch.allclose(predicted(learner, other).logits, predicted(learner, vectors).logits, atol=1e-3)
 
 
-@both_decoders
+@all_decoders
 def test_every_example_is_encoded_once(decoder, vectors):
     learner, counted = build(decoder), []
     learner.encoder.register_forward_hook(lambda module, given, r: counted.append(r[..., 0].numel()))
@@ -113,7 +114,7 @@ def test_every_example_is_encoded_once(decoder, vectors):
     assert counted == [2 * 6, 2 * 4, 2 * 1]
 
 
-@both_decoders
+@all_decoders
 def test_in_training_support_and_queries_are_encoded_together(decoder, vectors):
     learner, counted = build(decoder), []
     learner.encoder.register_forward_hook(lambda module, given, r: counted.append(r[..., 0].numel()))
@@ -121,14 +122,14 @@ def test_in_training_support_and_queries_are_encoded_together(decoder, vectors):
     assert counted == [2 * (6 + 4)]
 
 
-@both_decoders
+@all_decoders
 def test_the_meta_loss_is_the_mean_nll(decoder, vectors):
     learner = build(decoder)
     expected = -predicted(learner, vectors).log_prob(vectors.query_y).mean()
     assert torch.allclose(learner(vectors), expected, atol=1e-12)
 
 
-@both_decoders
+@all_decoders
 def test_a_gradient_reaches_every_layer_and_every_example(decoder, vectors):
     learner, x = build(decoder), vectors.support_x.requires_grad_()
     learner(vectors).backward()
@@ -137,7 +138,7 @@ def test_a_gradient_reaches_every_layer_and_every_example(decoder, vectors):
     assert (x.grad.abs().sum(dim=-1) > 0).all()
 
 
-@both_decoders
+@all_decoders
 def test_the_query_labels_change_no_answer(decoder, vectors):
     learner = build(decoder)
     wrong = vectors._replace(query_y=(vectors.query_y + 1) % 3)
@@ -158,7 +159,7 @@ def test_the_shared_decoder_tells_wiped_classes_apart_by_nothing(vectors):
     assert torch.allclose(found, torch.full((), 1 / 3, dtype=torch.float64))
 
 
-@both_decoders
+@all_decoders
 def test_it_says_truly_whether_labels_are_slots(decoder, vectors):
     learner, order = build(decoder), torch.tensor([2, 0, 1])
     relabelled = predicted(learner, vectors._replace(support_y=order[vectors.support_y])).probs[..., order]
@@ -175,7 +176,7 @@ def test_the_shared_decoder_reads_any_ways_and_shots(ways, shots):
     assert learner.predict(learner.adapt(x, labels), x).probs.shape == (2, ways * shots, ways)
 
 
-@both_decoders
+@all_decoders
 def test_a_class_without_examples_is_impossible(decoder, vectors):
     fewer = vectors._replace(support_y=torch.stack([vectors.support_y[0], 2 * (vectors.support_y[1] // 2)]))
     found = predicted(build(decoder), fewer).probs
@@ -192,6 +193,20 @@ def test_an_absent_class_has_no_part_in_the_mean_of_all(vectors):
     assert torch.allclose(with_gap[..., [0, 2]], expected, atol=1e-12)
 
 
+def test_one_mean_is_over_the_whole_support_encoded_with_its_labels(vectors):
+    learner = build("one mean")
+    state = learner.adapt(vectors.support_x, vectors.support_y)
+    labels = torch.nn.functional.one_hot(vectors.support_y, 3).double()
+    encoded = learner.with_label(torch.cat([learner.encoder(vectors.support_x), labels], dim=-1))
+    assert torch.allclose(state.representations, encoded.mean(dim=1, keepdim=True), atol=1e-12)
+
+
+def test_one_mean_obeys_all_laws_but_that_it_learns_in_a_moment(vectors):
+    # Examples and their labels are bound only in the mean, which takes far more steps than the law allows.
+    for law in LAWS:
+        law(build("one mean"), vectors)
+
+
 def test_fewer_classes_leave_places_of_the_concatenated_decoder_empty(vectors):
     learner = build("concatenated", num_ways=5)
     state = learner.adapt(vectors.support_x, vectors.support_y)
@@ -202,7 +217,7 @@ def test_fewer_classes_leave_places_of_the_concatenated_decoder_empty(vectors):
     assert (found[..., 3:] == 0).all()
 
 
-@both_decoders
+@all_decoders
 def test_it_learns_a_fixed_batch_by_heart(decoder, tasks):
     learner = build_for_images(decoder, normalisation="group")
     optimiser = torch.optim.Adam(learner.parameters(), lr=5e-3)
@@ -214,7 +229,7 @@ def test_it_learns_a_fixed_batch_by_heart(decoder, tasks):
     assert (answers == tasks.query_y).double().mean() > 0.95
 
 
-@both_decoders
+@all_decoders
 def test_images_are_read_through_a_convolutional_encoder(decoder, tasks):
     learner = build_for_images(decoder).eval()
     assert predicted(learner, tasks).probs.shape == (4, 9, 3)
@@ -227,13 +242,13 @@ def test_labels_beyond_the_places_are_refused(vectors):
             call()
 
 
-@both_decoders
+@all_decoders
 def test_an_empty_support_is_refused(decoder, vectors):
     with pytest.raises(UserError, match="support is empty"):
         build(decoder).adapt(vectors.support_x[:, :0], vectors.support_y[:, :0])
 
 
-@both_decoders
+@all_decoders
 def test_queries_of_another_number_of_tasks_are_refused(decoder, vectors):
     learner = build(decoder)
     state = learner.adapt(vectors.support_x, vectors.support_y)

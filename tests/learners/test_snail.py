@@ -1,11 +1,12 @@
 import itertools
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
 from quickstudy.core import Tasks, UserError, in_random_slots, leaves
-from quickstudy.learners.snail import SNAIL, in_random_channels
+from quickstudy.learners.snail import SNAIL, First, in_random_channels
 from quickstudy.networks import Conv4
 
 SMALL = {"filters": 6, "attention": ((4, 3), (5, 4), (6, 7))}
@@ -388,3 +389,26 @@ def test_queries_of_another_number_of_tasks_are_refused(vectors):
     state = learner.adapt(vectors.support_x, vectors.support_y)
     with pytest.raises(UserError, match="state holds 2 tasks"):
         learner.predict(state, vectors.query_x[:1])
+
+
+def test_blocks_alternate_and_end_with_an_attention_whichever_is_first():
+    names = {first: [type(block).__name__ for block in build(first=first).blocks.blocks] for first in get_args(First)}
+    attention, convolutions = "CausalAttention", "TCBlock"
+    assert names["attention"] == [attention, convolutions, attention, convolutions, attention]
+    assert names["convolutions"] == [convolutions, attention, convolutions, attention, convolutions, attention]
+    with pytest.raises(ValueError, match="first is 'both'"):
+        build(first="both")
+
+
+def test_with_convolutions_first_cached_queries_equal_whole_sequences(vectors):
+    learner = build(first="convolutions")
+    naive = learner.predict_naively(vectors.support_x, vectors.support_y, vectors.query_x)
+    assert torch.allclose(predicted(learner, vectors).logits, naive.logits, atol=1e-10)
+    state = learner.adapt(vectors.support_x, vectors.support_y)
+    assert state.num_examples == 6
+
+
+def test_queries_of_attention_start_as_keys_unless_switched_off():
+    for starts in (True, False):
+        first = build(queries_start_as_keys=starts).blocks.blocks[0]
+        assert torch.equal(first.queries.weight, first.keys.weight) == starts

@@ -36,11 +36,15 @@ def test_features_are_those_of_the_papers():
     assert Conv4(downsampling="stride").num_features == 64 * 2 * 2
 
 
-def test_it_has_the_parameters_of_the_paper_without_redundant_biases():
+def test_it_has_the_parameters_of_the_paper_without_biases_that_a_normalisation_has():
     assert count(Conv4(downsampling="pool")) == 111_936 - 4 * 64
     assert count(Conv4(downsampling="stride")) == 111_936 - 4 * 64
     assert count(Conv4(normalisation="group")) == 111_936 - 4 * 64
-    assert count(Conv4(normalisation="none")) == 111_936 - 4 * 64 - 8 * 64
+    assert count(Conv4(normalisation="none")) == 111_936 - 8 * 64
+
+
+def test_without_normalisation_a_blank_image_has_features_of_its_own():
+    assert Conv4(normalisation="none")(torch.zeros(1, 1, 28, 28)).any()
 
 
 def test_features_are_those_of_a_loop_over_blocks(generator):

@@ -8,16 +8,10 @@ from quickstudy.recipes import RECIPES, build, default_arguments
 
 FROM_BEFORE = {
     "glyphs-protonet",
-    "gp-cnp",
-    "gp-general",
-    "gp-tnp",
-    "omniglot-autoencoder",
     "omniglot-cnp",
     "omniglot-completion-cnp",
-    "omniglot-completion-conv-cnp",
     "omniglot-contrastive",
     "omniglot-feed-forward",
-    "omniglot-lstm",
     "omniglot-maml",
     "omniglot-maml-dense",
     "omniglot-maml-first-order",

@@ -8,8 +8,8 @@ from PIL import Image
 from quickstudy.cli import main
 from quickstudy.core import Experiment, Header, Parent, UserError
 from quickstudy.datasets import omniglot
+from quickstudy.protocols.lineage import refuse_seen, training_pictures
 from quickstudy.recipes import RECIPES
-from quickstudy.recipes.lineage import refuse_seen, training_pictures
 
 
 def sample(source, data_root=None, count=4, seed=0):

@@ -274,7 +274,7 @@ def test_options_of_the_optimiser_reach_the_experiment(name: str) -> None:
 
 def test_reptiles_learning_rate_is_its_epsilon_of_plain_descent() -> None:
     chosen = build("omniglot-reptile", {}).optimisation
-    assert (chosen.learning_rate, chosen.optimiser, chosen.weight_decay) == (1.0, "sgd", 0.0)
+    assert (chosen.learning_rate, chosen.optimiser, chosen.weight_decay) == (0.05, "sgd", 0.0)
 
 
 @pytest.mark.parametrize("name", having("frozen_encoder"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from quickstudy.core import header_of
 from quickstudy.recipes import RECIPES
 from quickstudy.reproduction import Figure, Job, LocalEngine, Progress, evaluations, jobs, run_all, training
 from quickstudy.reproduction.jobs import evaluation_file, read_output, seconds_of, steps_of
@@ -116,6 +117,13 @@ def test_a_training_that_was_cut_off_goes_on(tiny: str, tmp_path: Path, monkeypa
     assert "--resume" in training(tiny, tmp_path).command()
     assert run_all([training(tiny, tmp_path)], LocalEngine(1), 1, lambda each: None) == []
     assert steps_of(tmp_path / tiny) == 12
+
+
+def test_two_processes_share_a_training(tiny: str, tmp_path: Path) -> None:
+    job = training(tiny, tmp_path, devices=2)
+    assert run_all([job], LocalEngine(1), 1, lambda each: None) == [], (tmp_path / "tiny.log").read_text()
+    assert steps_of(tmp_path / tiny) == 12
+    assert header_of(tmp_path / tiny / "best.safetensors").recipe == tiny
 
 
 def test_a_training_starts_from_the_run_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

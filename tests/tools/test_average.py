@@ -11,8 +11,8 @@ import average
 import quickstudy
 from average import Options, header_of_mean
 from quickstudy.core import Header, Parent, UserError, header_of, load_trained, save_trained
+from quickstudy.protocols.lineage import refuse_leak
 from quickstudy.recipes import build
-from quickstudy.recipes.lineage import refuse_leak
 
 RECIPE = "glyphs-protonet"
 

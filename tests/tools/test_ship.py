@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+import pictures
 import quickstudy
 import ship
 from quickstudy.core import Header, Parent, UserError, header_of, load_trained, save_trained
@@ -39,6 +40,13 @@ def test_half_precision_halves_the_file_and_is_loaded_in_full(tmp_path: Path) ->
     for key, value in one.items():
         assert other[key].dtype == value.dtype
         assert torch.allclose(other[key].double(), value.double(), rtol=1e-3, atol=1e-6)
+
+
+def test_the_losses_of_the_training_are_kept_for_pictures(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    (run / "metrics.csv").write_text("step,seconds,loss\n1,60,0.5\n")
+    ship.ship(run, ship.Options(folder=tmp_path, curves=tmp_path / "curves"))
+    assert pictures.read_losses(tmp_path / "curves") == {"glyphs-protonet": ([1.0], [0.5])}
 
 
 @pytest.mark.parametrize("commit", ["unknown", "0123abc-dirty"])

@@ -26,6 +26,7 @@ from quickstudy.protocols import (
     open_weights,
 )
 from quickstudy.protocols.image_tasks import data_of
+from quickstudy.protocols.one_shot_runs import PEOPLE, measure_official_runs
 from quickstudy.protocols.regression_pictures import pictures
 
 _NAME_HELP = "Name of trained weights (see quickstudy list), or a run folder."
@@ -38,6 +39,9 @@ class EvaluateOptions(FewShotOptions):
     instances: bool = False
     """Read sequences of as many classes as there are ways, ten drawings of each, and classify at every step: the
     accuracy at the 1st, 2nd, … 10th drawing of a class. For learners that read sequences."""
+    official_runs: Path | None = None
+    """all_runs.zip of the Omniglot repository, or its folder: the twenty official runs of Lake et al. (2015), 20-way
+    1-shot within one alphabet. The result is the error, which is 4.5 % for people."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
@@ -63,7 +67,9 @@ def run(arguments: list[str]) -> int:
         raise UserError(
             f"{', '.join(given(points))}: '{name}' predicts classes, not values of functions. Leave that out."
         )
-    if options.instances:
+    if options.official_runs is not None:
+        _evaluate_official_runs(weights, options)
+    elif options.instances:
         _evaluate_sequences(weights, options)
     else:
         _evaluate_classes(weights, options)
@@ -91,6 +97,21 @@ def _evaluate_classes(weights: Weights, options: EvaluateOptions) -> None:
         print_json(found.record())
     else:
         print_evaluations(found.title, {found.setting: found.evaluation})
+
+
+def _evaluate_official_runs(weights: Weights, options: EvaluateOptions) -> None:
+    allowed = ("--official-runs", "--json", "--device", "--inductive")
+    if other := [option for option in given(options) if option not in allowed]:
+        raise UserError(
+            f"{', '.join(other)} and --official-runs were given, but the official runs have their own tasks. Leave "
+            "one out."
+        )
+    assert options.official_runs is not None
+    found = measure_official_runs(weights, options.official_runs, inductive=options.inductive, device=options.device)
+    if options.json:
+        print_json(found.record())
+    else:
+        print(f"{weights.name} on {len(found.names)} official runs: error {found.interval}, people {PEOPLE} %")
 
 
 def _evaluate_sequences(weights: Weights, options: EvaluateOptions) -> None:

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from quickstudy.core import UserError
+from quickstudy.core.recipe_options import flattened
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
 from quickstudy.protocols import FinalResult
 from quickstudy.protocols.records import json_text
-from quickstudy.recipes.arguments import flattened
 
 
 def parse(function: Callable[..., Any], program: str, arguments: list[str], *, both_flags: bool = False) -> Any:

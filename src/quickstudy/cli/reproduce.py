@@ -42,6 +42,8 @@ class ReproduceOptions:
     """Show what each recipe starts from, how long it is and its figures; train nothing."""
     jobs: int = 1
     """Trainings at the same time. The processor's threads are divided among them."""
+    devices: int = 1
+    """Devices, or processes on the CPU, that share a training."""
     out: Path = Path("reproduced")
     """Folder of the runs. What is there already is not done again, and what was cut off goes on."""
     cluster: Literal["none", "slurm", "local"] = "none"
@@ -68,6 +70,7 @@ def run(arguments: list[str]) -> int:
 
     names, options = parse(command, "reproduce", arguments)
     check_count("--jobs", options.jobs, 1)
+    check_count("--devices", options.devices, 1)
     for name in names:
         find_recipe(name)
         if name not in weights():
@@ -104,7 +107,7 @@ def _list(names: Sequence[str], options: ReproduceOptions) -> int:
 
 
 def _reproduce(names: Sequence[str], options: ReproduceOptions) -> int:
-    jobs = [training(name, options.out, options.data_root) for name in names]
+    jobs = [training(name, options.out, options.data_root, devices=options.devices) for name in names]
     jobs += [job for name in names for job in evaluations(name, options.out, options.data_root)]
     failed = run_all(jobs, _engine(options), options.jobs, _show)
     trained = [name for name in names if f"train {name}" not in failed]

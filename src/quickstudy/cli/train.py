@@ -21,8 +21,8 @@ from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, available
 from quickstudy.protocols import FinalTest
+from quickstudy.protocols.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
-from quickstudy.recipes.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.training import NonFiniteLossError, Run, train
 from quickstudy.training.loop import share_of_step
 from quickstudy.training.run import LAST, METRICS

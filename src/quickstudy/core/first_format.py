@@ -19,13 +19,20 @@ _RENAMED = {
 """Arguments of the first format, and their names now."""
 _SHARES = ("frozen_encoder",)
 """Arguments that were true or false in the first format, and are shares now."""
+_ONE_VIEW = {"views": 1}
 _UNSAID: dict[str, Mapping[str, Any]] = {
+    "omniglot-cnp$": {"views": 1, "blocks": 3, "downsampling": "stride"},
+    "omniglot-mann$": _ONE_VIEW,
+    "omniglot-metanet$": _ONE_VIEW,
+    "omniglot-snail$": {"views": 1, "filters": 128, "keys": (64, 256, 512)},
+    "omniglot-transformer": _ONE_VIEW,
     "omniglot-mann": {"addresses": "after", "reads": "after", "erase": "first", "least_used": None},
     "omniglot-mann-s": {"short": 0.0},
     "omniglot-lstm": {"short": 0.0},
     "omniglot-protonet": {"views": 1},
 }
-"""By the beginning of a recipe's name: arguments that came after the first format, and what stood for them before."""
+"""By the beginning of a recipe's name, whose end is "$": arguments that came after the first format, and their value
+before."""
 _PROVENANCE = ("quickstudy", "commit", "torch", "python", "machine", "accelerator", "threads")
 
 
@@ -94,7 +101,7 @@ def _with_todays_names(recipe: Any, arguments: Any) -> Any:
         return arguments
     found: dict[str, Any] = {}
     for beginning, unsaid in _UNSAID.items():
-        if isinstance(recipe, str) and recipe.startswith(beginning):
+        if isinstance(recipe, str) and f"{recipe}$".startswith(beginning):
             found |= unsaid
     for key, value in arguments.items():
         name = str(_RENAMED.get(key, key))

@@ -8,13 +8,16 @@ bottleneck: the prediction does not pass through the support's points, and is no
 
 Classes: the paper gives all class representations, side by side, to one decoder: `decoder="concatenated"`.
 Its decoder has a place for each class, so the number of ways is fixed and labels are slots.
+`decoder="one mean"` is section 2 to the letter: h reads an example's features and its one-hot label, and r is one mean
+over the whole support.
 `decoder="shared"` applies one decoder g to each class in turn, which sees that class's representation,
 the mean of all of them, and the query: any number of ways, and exactly equivariant to relabelling.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
 
@@ -32,9 +35,10 @@ from quickstudy.core import (
     without_padding,
 )
 from quickstudy.networks import class_means, mask_absent
+from quickstudy.networks.class_means import members
 from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
-Decoder = Literal["concatenated", "shared"]
+Decoder = Literal["concatenated", "one mean", "shared"]
 
 
 class CNPState(NamedTuple):
@@ -107,7 +111,7 @@ class CNPClassifierState(NamedTuple):
     """The paper's r, one part for each class."""
 
     representations: Tensor
-    """(T, N, D): r_c, zero for a class without examples."""
+    """(T, N, D): r_c, zero for a class without examples; or (T, 1, D), the one mean r."""
     is_present: Tensor
     """(T, N) booleans: the task has examples of the class."""
 
@@ -120,8 +124,9 @@ class CNPClassifier(Learner):
     Args:
         encoder: Maps inputs (..., *input) to features.
         num_features: Numbers that the encoder gives.
-        decoder: One decoder that scores each class, or the paper's decoder over all class representations.
-        num_ways: Classes that the concatenated decoder reads; a task with fewer leaves places empty.
+        decoder: One decoder that scores each class, the paper's decoder over all class representations, or a decoder
+            over one mean of examples that were encoded with their labels.
+        num_ways: Classes that the decoders with label slots read; a task with fewer leaves places empty.
         representation: Numbers of a class representation.
         hidden: Width of the decoder.
     """
@@ -137,19 +142,16 @@ class CNPClassifier(Learner):
         hidden: int = 256,
     ) -> None:
         super().__init__()
-        if decoder not in ("concatenated", "shared"):
-            raise ValueError(f"decoder is {decoder!r}, but concatenated or shared was expected.")
-        self.num_ways = num_ways if decoder == "concatenated" else None
-        self.labels_are_slots = decoder == "concatenated"  # type: ignore[misc]
+        if decoder not in get_args(Decoder):
+            raise ValueError(f"decoder is {decoder!r}, but one of {get_args(Decoder)} was expected.")
+        has_slots = decoder != "shared"
+        self.num_ways = num_ways if has_slots else None
+        self.labels_are_slots = has_slots  # type: ignore[misc]
         self.encoder = nn.Sequential(encoder, nn.Linear(num_features, representation))  # h
-        parts = num_ways + 1 if decoder == "concatenated" else 3
-        self.decoder = nn.Sequential(  # g
-            nn.Linear(parts * representation, hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, num_ways if decoder == "concatenated" else 1),
-        )
+        labelled = representation + num_ways
+        self.with_label = perceptron(labelled, hidden, representation) if decoder == "one mean" else None
+        parts = {"concatenated": num_ways + 1, "one mean": 2, "shared": 3}[decoder]
+        self.decoder = perceptron(parts * representation, hidden, hidden, num_ways if has_slots else 1)  # g
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> CNPClassifierState:
         """Aggregate the examples (T, S, *input) with class indices (T, S)."""
@@ -173,6 +175,11 @@ class CNPClassifier(Learner):
 
     def _aggregate(self, r_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> CNPClassifierState:
         num_ways = self.num_ways or count_ways(support_y)
+        if self.with_label is not None:
+            labels_TSN = F.one_hot(support_y.long(), num_ways).to(r_TSD.dtype)
+            r_TSD = self.with_label(torch.cat([r_TSD, labels_TSN], dim=-1))
+            r_T1D, _ = class_means(r_TSD, torch.zeros_like(support_y), 1, mask_TS)  # r = mean of h over the support
+            return CNPClassifierState(r_T1D, members(support_y, num_ways, mask_TS).any(dim=1))
         return CNPClassifierState(*class_means(r_TSD, support_y, num_ways, mask_TS))  # r_c = mean of h over the class
 
     def _decode(self, state: CNPClassifierState, z_TQD: Tensor) -> Categorical:

@@ -83,6 +83,8 @@ class MetaNet(Learner):
         generator_for: One generator of fast weights for all layers, or one for each layer.
         second_order: Differentiate the gradients that the generators read, too.
         cells: Resolution of `CoordinateMLP`.
+        code_range: Bound of the first codes of the classes, which are then uniform as in the paper; None draws them
+            from a normal distribution, which keeps them further apart.
     """
 
     order_matters = True
@@ -102,6 +104,7 @@ class MetaNet(Learner):
         generator_for: Literal["all layers", "each layer"] = "all layers",
         second_order: bool = False,
         cells: int | None = 256,
+        code_range: float | None = None,
     ) -> None:
         super().__init__()
         if variant not in ("metanet", "metanet-", "metanet+"):
@@ -116,6 +119,8 @@ class MetaNet(Learner):
         # Only the gradients of the embedding's loss pass through its own softmax layer, so nothing of first order
         # would train it.
         self.codes = nn.Parameter(torch.randn(max_ways, num_features), requires_grad=second_order)
+        if code_range is not None:
+            nn.init.uniform_(self.codes, -code_range, code_range)
         self.make_examples = _Generators(lambda: CoordinateMLP(cells), 3, generator_for)  # m, Z
         self.make_embedding = _Generators(CoordinateLSTM, 2, generator_for) if variant != "metanet-" else None  # d, G
         self.make_base = _Generators(CoordinateLSTM, 3, generator_for) if variant == "metanet+" else None

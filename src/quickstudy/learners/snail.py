@@ -11,7 +11,8 @@ Letters: T tasks, S support examples, Q queries, L positions, N label slots, C c
 sizes of an attention's keys and values.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +36,8 @@ from quickstudy.networks.attention import CausalAttention, KeysValues, full_prec
 from quickstudy.networks.class_means import crowding, mask_absent
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
 
-KeyValueSizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+KeyValueSizes = Sequence[tuple[int, int]]
+First = Literal["attention", "convolutions"]
 
 
 class SNAILState(NamedTuple):
@@ -56,7 +58,7 @@ class SNAILState(NamedTuple):
     @property
     def num_examples(self) -> Tensor | int:
         """How many examples of each task were read, (T,), or of all of them."""
-        seen: KeysValues = self.caches[0]  # The first block is an attention.
+        seen = next(cache for cache in self.caches if isinstance(cache, KeysValues))
         return seen.is_real[0].sum(dim=1) if seen.is_real else seen.keys.shape[1]
 
 
@@ -71,13 +73,16 @@ class SNAIL(OnlineLearner):
         max_ways: Label slots.
         max_examples: Support examples of a task, ways times shots; decides how far back the convolutions read.
         filters: The paper's D of each TCBlock.
-        attention: The paper's K and V of the three attention blocks.
+        attention: The paper's K and V of each attention block.
         label_scale: Factor of a label's input.
         equal_lengths: Scale embeddings to a mean square of one. Attention compares by products, which favour long
             embeddings over similar ones.
         shuffled_channels: Share of training tasks whose embeddings have their channels in random order. Then the head
             can only compare embeddings, and cannot memorise the training classes.
         literal_dilations: Start dilations at two, as the paper's pseudo-code does, instead of one.
+        queries_start_as_keys: Start the queries of attention with the weights of its keys.
+        first: First block: attention, as in the paper's section 5.1, or convolutions, as in its figure 1. The blocks
+            alternate, and the last one is an attention.
     """
 
     order_matters = True
@@ -96,8 +101,12 @@ class SNAIL(OnlineLearner):
         equal_lengths: bool = False,
         shuffled_channels: float = 0.0,
         literal_dilations: bool = False,
+        queries_start_as_keys: bool = True,
+        first: First = "attention",
     ) -> None:
         super().__init__()
+        if first not in get_args(First):
+            raise ValueError(f"first is {first!r}, but one of {get_args(First)} was expected.")
         if not 0 <= shuffled_channels <= 1:
             raise ValueError(f"shuffled_channels is {shuffled_channels}, but a share from 0 to 1 was expected.")
         self.max_ways, self.max_examples, self.label_scale = max_ways, max_examples, label_scale
@@ -106,11 +115,11 @@ class SNAIL(OnlineLearner):
         in_channels = channels = num_features + max_ways
         blocks: list[CausalBlock] = []
         for index, (key_size, value_size) in enumerate(attention):
-            blocks.append(CausalAttention(channels, key_size, value_size))
-            channels = blocks[-1].out_channels
-            if index + 1 < len(attention):
+            if index or first == "convolutions":
                 blocks.append(TCBlock(channels, max_examples + 1, filters, literal_dilations=literal_dilations))
                 channels = blocks[-1].out_channels
+            blocks.append(CausalAttention(channels, key_size, value_size, queries_start_as_keys=queries_start_as_keys))
+            channels = blocks[-1].out_channels
         self.blocks = CausalChain(blocks, in_channels)
         self.classify = nn.Linear(channels, max_ways)  # The paper's 1×1 convolution.
 

@@ -32,21 +32,23 @@ class KeysValues(NamedTuple):
 class CausalAttention(CausalBlock):
     """AttentionBlock(K, V) of the paper: each position reads itself and earlier ones; what it reads joins the input.
 
-    One head, no residual, no normalisation. Queries start with the weights of the keys, so similar items are read from
-    the first step on.
+    One head, no residual, no normalisation.
 
     Args:
         in_channels: Channels C of the input; the output has C + V.
         key_size: The paper's K.
         value_size: The paper's V.
+        queries_start_as_keys: Start queries with the weights of the keys, so that similar items are read from the
+            first step on.
     """
 
-    def __init__(self, in_channels: int, key_size: int, value_size: int) -> None:
+    def __init__(self, in_channels: int, key_size: int, value_size: int, *, queries_start_as_keys: bool = True) -> None:
         super().__init__()
         self.queries = nn.Linear(in_channels, key_size)
         self.keys = nn.Linear(in_channels, key_size)
         self.values = nn.Linear(in_channels, value_size)
-        self.queries.load_state_dict(self.keys.state_dict())
+        if queries_start_as_keys:
+            self.queries.load_state_dict(self.keys.state_dict())
         self.out_channels = in_channels + value_size
 
     def empty(self, num_tasks: int) -> KeysValues:

@@ -54,8 +54,8 @@ class Conv4(nn.Module):
         for block in range(blocks):
             source = in_channels if block == 0 else channels
             stride = 2 if downsampling == "stride" else 1
-            # No bias: the normalisation that follows has one.
-            layers += [nn.Conv2d(source, channels, 3, stride=stride, padding=1, bias=False)]
+            has_bias = normalisation == "none"  # A normalisation has its own.
+            layers += [nn.Conv2d(source, channels, 3, stride=stride, padding=1, bias=has_bias)]
             layers += [normalisation_2d(normalisation, channels)]
             if downsampling == "pool":  # Before the ReLU, which keeps their order: the same, of a quarter as many.
                 layers += [nn.MaxPool2d(2, ceil_mode=keep_edge)]

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 NumViews = Literal[1, 5]
 """The image alone, or the image and its shifts by one pixel up, down, left and right."""
 
+_SHAPES = ("image_shape", "map_shape", "num_features")
+"""Attributes of an encoder that those who build on it read."""
+
 _SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 """(down, right) in pixels, for each view."""
 
@@ -20,6 +23,10 @@ class Views(nn.Module):
     encoder's, so that they load with it or without it. An encoder that is frozen during training is in eval mode, so
     what is trained behind it reads the mean too.
     """
+
+    image_shape: tuple[int, ...]
+    map_shape: tuple[int, int, int]
+    num_features: int
 
     def __init__(self, encoder: nn.Module, views: NumViews = 5) -> None:
         """Wrap an encoder.
@@ -36,6 +43,9 @@ class Views(nn.Module):
             raise ValueError(f"views is {views!r}, but one of {get_args(NumViews)} was expected.")
         self.encoder = encoder
         self.views = views
+        for name in _SHAPES:
+            if hasattr(encoder, name):
+                setattr(self, name, getattr(encoder, name))
         self.register_state_dict_post_hook(_leave_out_wrapper)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_put_in_wrapper)  # type: ignore[no-untyped-call]
 

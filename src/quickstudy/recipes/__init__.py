@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
-from quickstudy.recipes.arguments import check_arguments, grouped, options
+from quickstudy.core.recipe_options import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
@@ -19,8 +19,15 @@ from quickstudy.recipes.conv_cnp import (
     omniglot_completion_conv_cnp,
 )
 from quickstudy.recipes.general import gp_general, gp_general_tnp
-from quickstudy.recipes.lstm import omniglot_lstm
-from quickstudy.recipes.maml import omniglot_maml, omniglot_maml_dense, sinusoid_maml
+from quickstudy.recipes.lstm import omniglot_feed_forward, omniglot_lstm
+from quickstudy.recipes.maml import (
+    omniglot_anil,
+    omniglot_anil_dense,
+    omniglot_maml,
+    omniglot_maml_dense,
+    omniglot_maml_first_order,
+    sinusoid_maml,
+)
 from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omniglot_mann_strings
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
@@ -46,15 +53,19 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         gp_general_tnp,
         gp_neural_process,
         gp_tnp,
+        omniglot_anil,
+        omniglot_anil_dense,
         omniglot_autoencoder,
         omniglot_cnp,
         omniglot_cnp_paper,
         omniglot_completion_cnp,
         omniglot_completion_conv_cnp,
         omniglot_contrastive,
+        omniglot_feed_forward,
         omniglot_lstm,
         omniglot_maml,
         omniglot_maml_dense,
+        omniglot_maml_first_order,
         omniglot_mann,
         omniglot_mann_sequences,
         omniglot_mann_strings,

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.core import TaskSource, TrainingSource, UserError
+from quickstudy.core import Experiment, Learner, Optimisation, TaskSource, TrainingSource, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.recipes.sources import (
+    INK,
     TEST_LAYOUTS,
     Parts,
     Pool,
@@ -154,6 +155,33 @@ class SequenceCharacters(Characters):
     def test(self, layout: SequenceLayout) -> TaskSource:
         """Sequences of the test characters."""
         return omniglot_sequences(self.split, "test", layout, size=self.size)
+
+
+def episodes_experiment(
+    learner: Learner,
+    layout: Layout,
+    characters: EpisodeCharacters,
+    optimisation: Optimisation,
+    *,
+    tests: Mapping[str, Layout] = TEST_LAYOUTS,
+    validation_ways: int = 20,
+    **settings: Any,
+) -> Experiment:
+    """Train on episodes of this layout; validation has one shot and five queries.
+
+    A final training keeps its last weights: generated characters do not rank weights as real ones do.
+    """
+    return Experiment(
+        learner=learner,
+        train=characters.training(layout),
+        validation=characters.validation(Layout(validation_ways, 1, 5)),
+        test=characters.tests(tests),
+        optimisation=optimisation,
+        validate_every=max(optimisation.steps, 1) if characters.final else 500,
+        input_range=INK,
+        data="omniglot",
+        **settings,
+    )
 
 
 def generated_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:

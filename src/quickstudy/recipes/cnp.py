@@ -1,17 +1,16 @@
 """Conditional Neural Processes: Garnelo et al. (2018), curves as in section 4.1, images completed as in section 4.2,
 characters classified as in section 4.3."""
 
-from dataclasses import replace
-
 from quickstudy.core import Experiment, Optimisation
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import CNP, CNPClassifier
 from quickstudy.learners.cnp import Decoder
-from quickstudy.networks import Conv4
+from quickstudy.networks import Conv4, Downsampling, NumViews, Views
 from quickstudy.networks.value_head import Likelihood
 from quickstudy.recipes._completion import completion_experiment, drawings
 from quickstudy.recipes._functions import curves_experiment, function_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters
-from quickstudy.recipes.sources import INK, TEST_LAYOUTS, Split
+from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
+from quickstudy.recipes.sources import TEST_LAYOUTS, Split
 from quickstudy.tasks import Count, Layout
 
 
@@ -64,67 +63,63 @@ def omniglot_completion_cnp(
     )
 
 
-_CLASSIFIER = Optimisation(
-    steps=6_000, tasks_per_step=2, learning_rate=1e-3, warmup_steps=500, gradient_clip=10.0, average_decay=0.999
-)
-
-
 def omniglot_cnp(
     *,
     ways: int = 20,
     shots: Count = (1, 3),
     queries: int = 5,
     decoder: Decoder = "shared",
-    characters: EpisodeCharacters = EpisodeCharacters(),
-    optimisation: Optimisation = _CLASSIFIER,
+    downsampling: Downsampling = "pool",
+    blocks: int = 4,
+    views: NumViews = 5,
+    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, mirrored=True, pool=(60, 6)),
+    optimisation: Optimisation = Optimisation(
+        steps=6_000,
+        tasks_per_step=12,
+        learning_rate=1e-3,
+        warmup_steps=500,
+        gradient_clip=10.0,
+        average_decay=0.999,
+        precision="bf16-mixed",
+    ),
 ) -> Experiment:
     """CNP on Omniglot, one decoder shared by all classes: any number of ways and shots.
 
     Args:
-        ways: Classes in a training episode, and the only number that the concatenated decoder can read.
+        ways: Classes in a training episode, and the only number that decoders with label slots can read.
         shots: Support drawings of each class in training: one number, or a range to draw from in each step.
         queries: Queries of each class in training.
-        decoder: One decoder that scores each class, or the paper's decoder over all class representations.
+        decoder: One decoder that scores each class, the paper's decoder over all class representations, or a decoder
+            over one mean of drawings that were encoded with their labels.
+        downsampling: Max-pooling, or strides at a third of the cost.
+        blocks: Convolutions of the encoder; the paper has three.
+        views: Shifts of an image by one pixel over which its encoding is averaged at prediction; training uses one.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(blocks=3)  # 28 → 14 → 7 → 4, as the paper's three convolutions
+    encoder = Views(Conv4(downsampling=downsampling, blocks=blocks), views)
     readable = {title: test for title, test in TEST_LAYOUTS.items() if decoder == "shared" or test.ways == ways} or {
         f"{ways}-way {k}-shot": Layout(ways, k) for k in (1, 5)
     }
-    return Experiment(
-        learner=CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=ways),
-        train=characters.training(Layout(ways, shots, queries)),
-        validation=characters.validation(Layout(min(ways, 20), 1, 5)),
-        test=characters.tests(readable),
-        optimisation=optimisation,
-        input_range=INK,
-        data="omniglot",
-    )
+    learner = CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=ways)
+    layout = Layout(ways, shots, queries)
+    return episodes_experiment(learner, layout, characters, optimisation, tests=readable, validation_ways=min(ways, 20))
 
 
-def omniglot_cnp_paper(
-    *,
-    ways: int = 5,
-    shots: int = 1,
-    queries: int = 5,
-    characters: EpisodeCharacters = EpisodeCharacters(),
-    optimisation: Optimisation = replace(_CLASSIFIER, steps=60_000, tasks_per_step=16),
-) -> Experiment:
-    """CNP on Omniglot as in its paper: one decoder over all class representations, fixed ways.
-
-    Args:
-        ways: Classes in an episode, in training and in test.
-        shots: Support drawings of each class in training.
-        queries: Queries of each class in training.
-        characters: Characters for training.
-        optimisation: Optimiser and schedule.
-    """
-    return omniglot_cnp(
-        ways=ways,
-        shots=shots,
-        queries=queries,
-        decoder="concatenated",
-        characters=characters,
-        optimisation=optimisation,
-    )
+omniglot_cnp_paper = variant(
+    "omniglot_cnp_paper",
+    omniglot_cnp,
+    "CNP on Omniglot as in its paper: three convolutions, one decoder over all class representations, fixed ways.",
+    ways=5,
+    shots=1,
+    decoder="concatenated",
+    downsampling="stride",
+    blocks=3,
+    views=1,
+    distortion=0.0,
+    mirrored=False,
+    pool=None,
+    steps=60_000,
+    tasks_per_step=16,
+    precision="32-true",
+)

@@ -1,5 +1,6 @@
 """A contrastive encoder: a metric learner that is trained without labels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -8,8 +9,8 @@ from quickstudy.core import Experiment, Optimisation, TrainingSource
 from quickstudy.datasets import omniglot
 from quickstudy.learners import ContrastiveEncoder
 from quickstudy.networks import Conv4, Downsampling
-from quickstudy.recipes.characters import EpisodeCharacters
-from quickstudy.recipes.sources import INK, Split, part_classes
+from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
+from quickstudy.recipes.sources import Split, part_classes
 from quickstudy.tasks import Augmentation, ContrastivePairs, Layout, rotated_classes
 
 
@@ -55,12 +56,4 @@ def omniglot_contrastive(
         return ContrastivePairs(rotated_classes(upright) if rotations else upright, pairs, augmentation)
 
     source: TrainingSource = drawings
-    return Experiment(
-        learner=learner,
-        train=source,
-        validation=characters.validation(Layout(20, 1, 5)),
-        test=characters.tests(),
-        optimisation=optimisation,
-        input_range=INK,
-        data="omniglot",
-    )
+    return replace(episodes_experiment(learner, Layout(), characters, optimisation), train=source)

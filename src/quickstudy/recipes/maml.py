@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from quickstudy.core import Experiment, Learner, Optimisation
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MAML
-from quickstudy.networks.functional import FunctionalConv4, FunctionalPerceptron
-from quickstudy.recipes.characters import EpisodeCharacters
-from quickstudy.recipes.sources import INK
+from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
+from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
 from quickstudy.tasks import Layout, PointLayout, Sinusoids
+from quickstudy.tasks.sampling import highest
 
 _WIDTHS = (256, 128, 64, 64)
 
@@ -17,11 +18,11 @@ _WIDTHS = (256, 128, 64, 64)
 class InnerLoop:
     """How the weights are trained on the support of a task."""
 
-    inner_rate: float = 0.1
+    inner_rate: float = 0.2
     """Rate of gradient descent on the support. The loss is the sum over the classes."""
-    inner_steps: int = 1
+    inner_steps: int = 3
     """Steps of gradient descent in training."""
-    test_steps: int = 3
+    test_steps: int = 5
     """Steps of gradient descent at test."""
     first_order: bool = False
     """Treat the inner gradients as constants, which saves half of the arithmetic."""
@@ -43,16 +44,17 @@ def omniglot_maml(
     *,
     ways: int = 5,
     shots: int = 1,
-    queries: int = 1,
+    queries: int = 4,
+    convolutions: bool = True,
     scales: bool = False,
     head_deviation: float = 0.0,
     channels: int = 64,
     inner: ClassifyingInnerLoop = ClassifyingInnerLoop(),
     characters: EpisodeCharacters = EpisodeCharacters(),
     optimisation: Optimisation = Optimisation(
-        steps=12_000,
-        tasks_per_step=16,
-        learning_rate=3e-3,
+        steps=1_500,
+        tasks_per_step=12,
+        learning_rate=1e-4,
         warmup_steps=100,
         gradient_clip=10.0,
         average_decay=0.999,
@@ -60,14 +62,16 @@ def omniglot_maml(
 ) -> Experiment:
     """MAML on Omniglot: the weights of a convolutional network are trained for each task, of a fixed number of ways.
 
-    The defaults are for minutes on a CPU. The paper's setting is `--inner-rate 0.4 --head-deviation 1 --tasks-per-step
-    32 --learning-rate 1e-3 --no-jitter --split vinyals --steps 60000`, and for 20 ways `--ways 20 --inner-rate 0.1
-    --inner-steps 5 --test-steps 5 --tasks-per-step 16`.
+    It starts from features of ANIL, which are learned sooner from tasks of many ways. The paper's setting is
+    `--start-from none --inner-rate 0.4 --inner-steps 1 --test-steps 3 --queries 1 --head-deviation 1
+    --tasks-per-step 32 --learning-rate 1e-3 --no-jitter --split vinyals --steps 60000`, and for 20 ways `--ways 20
+    --inner-rate 0.1 --inner-steps 5 --test-steps 5 --tasks-per-step 16`.
 
     Args:
         ways: Classes in an episode, in training and in test.
         shots: Support drawings of each class in training.
         queries: Queries of each class in training; the authors' code has as many as shots.
+        convolutions: A network of convolutions; switched off, one of four linear layers.
         scales: Scale normalised maps too; the authors' code only shifts them.
         head_deviation: Standard deviation of the last layer's first weights. From zero, the first inner step makes it
             a classifier of class means.
@@ -76,68 +80,93 @@ def omniglot_maml(
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    network = FunctionalConv4(ways, channels=channels, scales=scales, head_deviation=head_deviation)
+    network: FunctionalNetwork
+    if convolutions:
+        network = FunctionalConv4(ways, channels=channels, scales=scales, head_deviation=head_deviation)
+    else:
+        network = FunctionalPerceptron(784, _WIDTHS, ways, scales=scales, head_deviation=head_deviation)
     return fixed_way_experiment(
-        MAML(network, **vars(inner)), Layout(ways, shots, queries), characters, optimisation, validation_tasks=200
+        MAML(network, **vars(inner)),
+        Layout(ways, shots, queries),
+        characters,
+        optimisation,
+        starts_from="omniglot-anil",
     )
 
 
-def omniglot_maml_dense(
-    *,
-    ways: int = 5,
-    shots: int = 1,
-    queries: int = 1,
-    scales: bool = False,
-    head_deviation: float = 0.1,
-    inner: ClassifyingInnerLoop = ClassifyingInnerLoop(),
-    characters: EpisodeCharacters = EpisodeCharacters(),
-    optimisation: Optimisation = Optimisation(
-        steps=30_000,
-        tasks_per_step=16,
-        learning_rate=3e-3,
-        warmup_steps=100,
-        gradient_clip=10.0,
-        average_decay=0.999,
-    ),
-) -> Experiment:
-    """MAML on Omniglot without convolutions, which the paper compares with MANN. The paper trains for 60,000 steps.
+omniglot_maml_first_order = variant(
+    "omniglot_maml_first_order",
+    omniglot_maml,
+    "First-order MAML on Omniglot: the inner gradients are constants, which saves half of the arithmetic.",
+    first_order=True,
+)
 
-    Args:
-        ways: Classes in an episode, in training and in test.
-        shots: Support drawings of each class in training.
-        queries: Queries of each class in training.
-        scales: Scale normalised numbers too; the authors' code only shifts them.
-        head_deviation: Standard deviation of the last layer's first weights.
-        inner: Training on the support of a task.
-        characters: Characters for training.
-        optimisation: Optimiser and schedule.
-    """
-    network = FunctionalPerceptron(784, _WIDTHS, ways, scales=scales, head_deviation=head_deviation)
-    return fixed_way_experiment(MAML(network, **vars(inner)), Layout(ways, shots, queries), characters, optimisation)
+omniglot_anil = variant(
+    "omniglot_anil",
+    omniglot_maml,
+    """ANIL on Omniglot: only the last layer is trained for each task. MAML and Reptile start from its features.
+
+    Tasks of 60 ways say more about an image than those of five.
+    """,
+    starts_from=None,
+    ways=60,
+    queries=5,
+    adapts="head",
+    inner_rate=1.0,
+    inner_steps=1,
+    test_steps=1,
+    generated=0.2,
+    mirrored=True,
+    steps=26_000,
+    tasks_per_step=1,
+    learning_rate=2e-3,
+)
+
+omniglot_anil_dense = variant(
+    "omniglot_anil_dense",
+    omniglot_anil,
+    "ANIL on Omniglot without convolutions, which `omniglot-maml-dense` starts from.",
+    starts_from=None,
+    convolutions=False,
+    split="vinyals",
+    copies=7,
+    distortion=0.25,
+    generated=0.1,
+    steps=60_000,
+    learning_rate=3e-3,
+)
+
+omniglot_maml_dense = variant(
+    "omniglot_maml_dense",
+    omniglot_maml,
+    "MAML on Omniglot without convolutions, which the paper compares with MANN.",
+    starts_from="omniglot-anil-dense",
+    convolutions=False,
+    split="vinyals",
+    copies=15,
+    distortion=0.4,
+    generated=0.25,
+    queries=5,
+    steps=20_000,
+    tasks_per_step=32,
+    learning_rate=1e-3,
+)
 
 
 def fixed_way_experiment(
     learner: Learner, layout: Layout, characters: EpisodeCharacters, optimisation: Optimisation, **settings: Any
 ) -> Experiment:
     """Train on episodes whose number of ways is that of the tests; the tests have 1 and 5 shots."""
-    tests = {f"{layout.ways}-way {shots}-shot": Layout(layout.ways, shots) for shots in (1, 5)}
-    return Experiment(
-        learner=learner,
-        train=characters.training(layout),
-        validation=characters.validation(Layout(layout.ways, 1, 5)),
-        test=characters.tests(tests),
-        optimisation=optimisation,
-        input_range=INK,
-        data="omniglot",
-        **settings,
-    )
+    ways = highest(layout.ways)
+    tests = {f"{ways}-way {shots}-shot": Layout(ways, shots) for shots in (1, 5)}
+    return episodes_experiment(learner, layout, characters, optimisation, tests=tests, validation_ways=ways, **settings)
 
 
 def sinusoid_maml(
     *,
     shots: int = 10,
     queries: int = 10,
-    inner: InnerLoop = InnerLoop(inner_rate=0.01, test_steps=10),
+    inner: InnerLoop = InnerLoop(inner_rate=0.01, inner_steps=1, test_steps=10),
     optimisation: Optimisation = Optimisation(
         steps=20_000,
         tasks_per_step=25,

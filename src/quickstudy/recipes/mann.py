@@ -1,16 +1,22 @@
 """Memory-augmented networks: the sequence task of Santoro et al. (2016), and N-way K-shot episodes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import nn
 
 from quickstudy.core import Experiment, Optimisation
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MANN
 from quickstudy.learners.mann import Controller, LabelTime
-from quickstudy.networks import Conv4
 from quickstudy.networks.blur import Blur
 from quickstudy.networks.memory import Erase, Time
-from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    HEAD_CHARACTERS,
+    AnyWayEpisodes,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+)
 from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
 from quickstudy.recipes.characters import EpisodeCharacters, SequenceCharacters
 
@@ -53,38 +59,34 @@ class Memory:
 
 def omniglot_mann(
     *,
-    frozen_encoder: float = 0.0,
+    encoder: SharedEncoder = SharedEncoder(),
     memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
-    characters: EpisodeCharacters = EpisodeCharacters(generated=0.5, pool=(60, 6)),
-    optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=32, learning_rate=6e-3),
+    characters: EpisodeCharacters = HEAD_CHARACTERS,
+    optimisation: Optimisation = any_way_optimisation(
+        steps=5_000, tasks_per_step=32, learning_rate=6e-3, precision="bf16-mixed"
+    ),
 ) -> Experiment:
     """MANN with a convolutional encoder on N-way K-shot episodes: one set of weights for up to 20 ways.
 
-    Start it from the encoder of a metric learner: `--start-from omniglot-protonet`.
-
     Args:
-        frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        encoder: Encoder and its first weights.
         memory: Controller and memory.
         episodes: Training episodes; each query is the next item after the support.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling="pool")
-    learner = MANN(encoder.num_features, encoder=encoder, max_ways=episodes.slots, **vars(memory))
-    return any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
-
-
-_SEQUENCES = LabelSequences(instances=(2, 10), short=0.25)
-_CHARACTERS = SequenceCharacters(copies=3, mirrored=True)
+    network = encoder.build()
+    learner = MANN(network.num_features, encoder=network, max_ways=episodes.slots, **vars(memory))
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)
 
 
 def omniglot_mann_sequences(
     *,
     blur: float = 0.8,
     memory: Memory = Memory(),
-    sequences: LabelSequences = _SEQUENCES,
-    characters: SequenceCharacters = _CHARACTERS,
+    sequences: LabelSequences = LabelSequences(instances=(2, 10), short=0.25),
+    characters: SequenceCharacters = SequenceCharacters(copies=3, mirrored=True),
     optimisation: Optimisation = sequence_optimisation(
         steps=8_000, tasks_per_step=64, learning_rate=4e-3, weight_decay=0.05
     ),
@@ -110,23 +112,14 @@ def omniglot_mann_sequences(
     return sequence_experiment(learner, sequences, characters, optimisation)
 
 
-def omniglot_mann_strings(
-    *,
-    blur: float = 0.8,
-    memory: Memory = Memory(),
-    sequences: LabelSequences = replace(_SEQUENCES, instances=(2, 8), short=0.5, labels="strings"),
-    characters: SequenceCharacters = _CHARACTERS,
-    optimisation: Optimisation = sequence_optimisation(steps=9_000, tasks_per_step=32, learning_rate=4e-3),
-) -> Experiment:
-    """MANN in its paper's own task, with classes named by strings of five letters, new ones in each sequence.
-
-    Args:
-        blur: Standard deviation, in pixels, of a blur of the images, which makes the learned filters smooth.
-        memory: Controller and memory.
-        sequences: Training sequences.
-        characters: Characters for training.
-        optimisation: Optimiser and schedule.
-    """
-    return omniglot_mann_sequences(
-        blur=blur, memory=memory, sequences=sequences, characters=characters, optimisation=optimisation
-    )
+omniglot_mann_strings = variant(
+    "omniglot_mann_strings",
+    omniglot_mann_sequences,
+    "MANN in its paper's own task, with classes named by strings of five letters, new ones in each sequence.",
+    instances=(2, 8),
+    short=0.5,
+    labels="strings",
+    steps=9_000,
+    tasks_per_step=32,
+    weight_decay=0.0,
+)

@@ -2,32 +2,42 @@
 
 from typing import Literal
 
-from torch import nn
-
 from quickstudy.core import Experiment, Optimisation
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MetaNet
 from quickstudy.learners.metanet import Variant
-from quickstudy.networks import Conv4
-from quickstudy.recipes._any_way import AnyWayEpisodes, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    HEAD_CHARACTERS,
+    AnyWayEpisodes,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+    encoder_without_normalisation,
+)
 from quickstudy.recipes.characters import EpisodeCharacters
+
+_FIRST_WEIGHTS = 0.1
+"""Bound of the paper's first weights."""
 
 
 def omniglot_metanet(
     *,
     variant: Variant = "metanet",
-    gradients: int | None = 5,
+    gradients: int | None = 3,
     sharpness: float | None = 10.0,
     generators: Literal["all layers", "each layer"] = "each layer",
     second_order: bool = False,
-    frozen_encoder: float = 0.0,
-    episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = EpisodeCharacters(generated=0.5, pool=(60, 6)),
-    optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=8, learning_rate=1e-3),
+    own_encoders: bool = False,
+    encoder: SharedEncoder = SharedEncoder(),
+    episodes: AnyWayEpisodes = AnyWayEpisodes(shots=(1, 3), queries=2),
+    characters: EpisodeCharacters = HEAD_CHARACTERS,
+    optimisation: Optimisation = any_way_optimisation(
+        steps=2_500, tasks_per_step=6, learning_rate=1e-3, precision="bf16-mixed"
+    ),
 ) -> Experiment:
     """Meta Networks on Omniglot: one set of weights for up to 20 ways and any shots.
 
-    Embedding and base learner share their lower four layers, which have batch normalisation. Start them from those of a
-    metric learner: `--start-from omniglot-protonet`.
+    Embedding and base learner share their lower four layers, which have batch normalisation.
 
     Args:
         variant: metanet- has no fast weights in the embedding; metanet+ has more in the base learner.
@@ -35,55 +45,56 @@ def omniglot_metanet(
         sharpness: First sharpness of the attention, which is then learned; None keeps the paper's, one.
         generators: One generator of fast weights for all layers, as in the paper, or one for each layer.
         second_order: Differentiate the gradients that fast weights are made of, too.
-        frozen_encoder: Share of the training in which the encoder stays as it started; it saves two thirds of the cost.
+        own_encoders: Give embedding and base learner encoders of their own, without normalisation and with the paper's
+            first weights.
+        encoder: Encoder that both share, and its first weights.
         episodes: Training episodes.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling="pool", keep_edge=True)  # 28 → 14 → 7 → 4 → 2; the fifth block is augmented.
+    # 28 → 14 → 7 → 4 → 2; the fifth block is augmented.
+    network = encoder_without_normalisation(_FIRST_WEIGHTS) if own_encoders else encoder.build(keep_edge=True)
     learner = MetaNet(
-        encoder,
-        encoder.map_shape,
+        network,
+        network.map_shape,
+        base_encoder=encoder_without_normalisation(_FIRST_WEIGHTS) if own_encoders else None,
         max_ways=episodes.slots,
         variant=variant,
         num_gradients=gradients,
         sharpness=sharpness,
         generator_for=generators,
         second_order=second_order,
+        code_range=_FIRST_WEIGHTS if own_encoders else None,
     )
-    return any_way_experiment(learner, episodes, characters, optimisation, frozen_encoder)
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)
 
 
-def omniglot_metanet_paper(
-    *,
-    variant: Variant = "metanet",
-    second_order: bool = False,
-    episodes: AnyWayEpisodes = AnyWayEpisodes(max_ways=None, ways=5, shots=1, queries=10),
-    characters: EpisodeCharacters = EpisodeCharacters(split="vinyals", jitter=False),
-    optimisation: Optimisation = any_way_optimisation(steps=26_000, tasks_per_step=4, learning_rate=1e-3),
-) -> Experiment:
+omniglot_metanet_paper = variant(
+    "omniglot_metanet_paper",
+    omniglot_metanet,
     """Meta Networks on Omniglot as in their paper: fixed ways, two encoders without normalisation.
 
     The paper's algorithm has one task in a step, and its figure shows up to 26,000 steps. It does not say how many
     queries a class has; a port has 10.
-
-    Args:
-        variant: metanet- has no fast weights in the embedding; metanet+ has more in the base learner.
-        second_order: Differentiate the gradients that fast weights are made of, too.
-        episodes: Training episodes.
-        characters: Characters for training.
-        optimisation: Optimiser and schedule.
-    """
-    encoders = [Conv4(downsampling="pool", normalisation="none", keep_edge=True) for _ in range(2)]
-    for encoder in encoders:
-        for weight in encoder.parameters():
-            nn.init.uniform_(weight, -0.1, 0.1)
-    learner = MetaNet(
-        encoders[0],
-        encoders[0].map_shape,
-        base_encoder=encoders[1],
-        max_ways=episodes.slots,
-        variant=variant,
-        second_order=second_order,
-    )
-    return any_way_experiment(learner, episodes, characters, optimisation)
+    """,
+    starts_from=None,
+    own_encoders=True,
+    gradients=None,
+    sharpness=None,
+    generators="all layers",
+    views=1,
+    frozen_encoder=0.0,
+    max_ways=None,
+    ways=5,
+    shots=1,
+    queries=10,
+    split="vinyals",
+    jitter=False,
+    distortion=0.0,
+    mirrored=False,
+    generated=0.0,
+    pool=None,
+    steps=26_000,
+    tasks_per_step=4,
+    precision="32-true",
+)

@@ -3,7 +3,7 @@
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4, Downsampling, NumViews, Views
-from quickstudy.recipes.characters import EpisodeCharacters, generated_training
+from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment, generated_training
 from quickstudy.recipes.sources import INK, TEST_LAYOUTS, Pool, glyph_episodes
 from quickstudy.tasks import Layout
 
@@ -36,17 +36,8 @@ def omniglot_protonet(
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    return Experiment(
-        learner=ProtoNet(Views(Conv4(downsampling=downsampling), views)),
-        train=characters.training(Layout(ways, shots, queries)),
-        validation=characters.validation(Layout(20, 1, 5)),
-        test=characters.tests(),
-        optimisation=optimisation,
-        # Generated characters do not rank weights as real ones do. So a final training keeps its last weights.
-        validate_every=max(optimisation.steps, 1) if characters.final else 500,
-        input_range=INK,
-        data="omniglot",
-    )
+    learner = ProtoNet(Views(Conv4(downsampling=downsampling), views))
+    return episodes_experiment(learner, Layout(ways, shots, queries), characters, optimisation)
 
 
 def glyphs_protonet(

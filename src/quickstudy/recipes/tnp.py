@@ -13,7 +13,7 @@ def gp_tnp(
     hidden: int = 128,
     is_autoregressive: bool = False,
     floor: float = 0.0,
-    optimisation: Optimisation = function_optimisation(steps=30_000, learning_rate=5e-4),
+    optimisation: Optimisation = function_optimisation(steps=20_000, learning_rate=5e-4),
 ) -> Experiment:
     """A transformer neural process on curves from a Gaussian process.
 

@@ -45,22 +45,24 @@ class Progress(NamedTuple):
     """Since the job started."""
 
 
-def training(name: str, out: Path, data_root: Path | None = None) -> Job:
+def training(name: str, out: Path, data_root: Path | None = None, *, devices: int = 1) -> Job:
     """The training of a recipe with its defaults, in a folder of its own, from the weights that it declares.
 
     Args:
         name: Recipe.
         out: Folder of all runs.
         data_root: Folder of the data sets.
+        devices: Processes that share a training, through Lightning Fabric.
     """
     folder, parent = out / name, parent_of(name)
     data = [] if data_root is None else ["--data-root", str(data_root)]
+    shared = [] if devices == 1 else ["--devices", str(devices)]
 
     def command() -> list[str]:
         goes_on = steps_of(folder) > 0
         start = [] if parent is None or goes_on else ["--start-from", str(out / parent)]
         where = ["--resume", str(folder)] if goes_on else ["--out", str(folder)]
-        return [*_QUICKSTUDY, "train", name, *where, *start, "--test-tasks", "0", *data]
+        return [*_QUICKSTUDY, "train", name, *where, *start, "--test-tasks", "0", *shared, *data]
 
     return Job(
         title=f"train {name}",

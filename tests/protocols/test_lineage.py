@@ -10,7 +10,7 @@ import torch
 from quickstudy.core import Experiment, Header, Optimisation, Parent, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.learners import Nearest
-from quickstudy.recipes.lineage import (
+from quickstudy.protocols.lineage import (
     refuse_leak,
     refuse_leaking_start,
     refuse_seen,

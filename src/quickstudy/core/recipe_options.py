@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from quickstudy.core import UserError
+from quickstudy.core.errors import UserError
+from quickstudy.core.experiment import Experiment
 
 _LEAST = {"copies": 0, "steps": 0, "warmup_steps": 0, "self_attention": 0, "support": 0, "examples": 2, "pairs": 2}
 """Of counts; of all others there is one at least."""
@@ -57,6 +58,41 @@ def grouped(recipe: Callable[..., Any], flat: Mapping[str, Any]) -> dict[str, An
         elif name in flat:
             arguments[name] = flat[name]
     return arguments
+
+
+def variant(
+    name: str, recipe: Callable[..., Experiment], summary: str, *, starts_from: str | None = "", **changed: Any
+) -> Callable[..., Experiment]:
+    """A recipe that is another one with other defaults.
+
+    Args:
+        name: its name, with underscores.
+        recipe: the recipe that it is a variant of.
+        summary: the first paragraphs of its help. The help of its options is that of the other recipe.
+        starts_from: the recipe whose weights it starts from, or None. An empty text leaves this to the other recipe.
+        changed: options whose defaults differ, those in groups too.
+
+    Raises:
+        TypeError: if the other recipe has no such option.
+    """
+    if unknown := set(changed) - set(options(recipe)):
+        raise TypeError(f"{name} changes {sorted(unknown)}, but {recipe.__name__} has no such option.")
+    defaults = grouped(recipe, changed)
+
+    def varied(**arguments: Any) -> Experiment:
+        experiment = recipe(**{**defaults, **arguments})
+        return experiment if starts_from == "" else replace(experiment, starts_from=starts_from)
+
+    signature = inspect.signature(recipe)
+    parameters = [
+        parameter.replace(default=defaults.get(key, parameter.default))
+        for key, parameter in signature.parameters.items()
+    ]
+    _, *details = (inspect.getdoc(recipe) or "").partition("\nArgs:")
+    varied.__name__, varied.__doc__ = name, summary + "\n" + "".join(details)
+    varied.__annotations__ = dict(recipe.__annotations__)
+    varied.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return varied
 
 
 def check_arguments(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:

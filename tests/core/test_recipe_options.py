@@ -1,6 +1,7 @@
 """Every number of every recipe: what cannot be trained with is refused, and all else draws tasks and computes."""
 
 import functools
+import inspect
 import math
 from dataclasses import is_dataclass, replace
 from typing import Any, Literal, get_args
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from quickstudy.core import UserError, unchecked_distributions
+from quickstudy.core import Experiment, Optimisation, UserError, unchecked_distributions
+from quickstudy.core.recipe_options import check_arguments, flattened, grouped, options, variant
 from quickstudy.datasets import omniglot
 from quickstudy.recipes import RECIPES, build, default_arguments
-from quickstudy.recipes.arguments import check_arguments, flattened, grouped, options
 
 BAD = (-1, 0, -1.0, 0.0, 1.0, math.nan, math.inf, -math.inf)
 SMALL = {
@@ -215,4 +216,47 @@ def test_more_ways_than_slots_and_more_shots_than_reach_are_refused() -> None:
     ):
         build("omniglot-snail", {"shots": [1, 9]})
     build("omniglot-snail", {"ways": 5, "shots": 9, "pool": None})
-    build("omniglot-snail-paper", {"shots": [1, 9]})
+    build("omniglot-snail-paper", {"shots": [1, 9], "max_shots": 9})
+
+
+_SHORT = Optimisation(steps=2, tasks_per_step=1)
+
+
+def one(*, size: int = 3, optimisation: Optimisation = _SHORT) -> Experiment:
+    """A recipe.
+
+    Args:
+        size: how large.
+        optimisation: how it is trained.
+    """
+    built = build("omniglot-protonet", {})
+    return replace(built, optimisation=optimisation, validate_every=size, starts_from="glyphs-protonet")
+
+
+def test_a_variant_is_its_recipe_with_other_defaults_in_groups_too() -> None:
+    other = variant("other", one, "Another one.", size=5, steps=7)
+    assert {name: option.default for name, option in options(other).items()}["steps"] == 7
+    assert options(other).keys() == options(one).keys()
+    built = other()
+    assert (built.validate_every, built.optimisation) == (5, Optimisation(steps=7, tasks_per_step=1))
+    assert other(size=9).validate_every == 9
+    assert one().validate_every == 3, "the recipe itself stays as it was"
+
+
+def test_a_variant_has_its_own_summary_and_the_help_of_its_recipes_options() -> None:
+    other = variant("other", one, "Another one.", size=5)
+    assert other.__name__ == "other"
+    documentation = inspect.getdoc(other) or ""
+    assert documentation.startswith("Another one.")
+    assert "    size: how large." in documentation
+
+
+def test_a_variant_starts_from_what_its_recipe_does_unless_it_says_otherwise() -> None:
+    assert variant("a", one, "A.", size=5)().starts_from == "glyphs-protonet"
+    assert variant("b", one, "B.", starts_from=None)().starts_from is None
+    assert variant("c", one, "C.", starts_from="omniglot-anil")().starts_from == "omniglot-anil"
+
+
+def test_a_variant_of_an_option_that_there_is_not_is_our_mistake() -> None:
+    with pytest.raises(TypeError, match=r"other changes \['sise'\], but one has no such option"):
+        variant("other", one, "Another one.", sise=5)
