@@ -37,6 +37,7 @@ from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
 from quickstudy.recipes.plastic import omniglot_plastic
+from quickstudy.recipes.projections import projections_transformer
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
@@ -98,6 +99,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_transformer,
         omniglot_vsml,
         prototypes_vsml,
+        projections_transformer,
         sinusoid_maml,
         table_gp,
         table_means,

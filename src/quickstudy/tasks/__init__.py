@@ -13,6 +13,7 @@ from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mazes import Maze, Mazes
 from quickstudy.tasks.mdps import MDP, PUBLISHED_NORMALISER, MDPs
 from quickstudy.tasks.mixture import Mixture
+from quickstudy.tasks.projections import ProjectedPrototypes
 from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
@@ -48,6 +49,7 @@ __all__ = [
     "Mazes",
     "Mixture",
     "PointLayout",
+    "ProjectedPrototypes",
     "PrototypeLayout",
     "Prototypes",
     "SequenceLayout",
