@@ -2,6 +2,7 @@
 
 from quickstudy.evaluation.calibration import expected_calibration_error
 from quickstudy.evaluation.classification import Evaluation, evaluate
+from quickstudy.evaluation.forgetting import Continues, Forgetting, measure_forgetting
 from quickstudy.evaluation.function_values import LEVELS, FunctionEvaluation, evaluate_functions
 from quickstudy.evaluation.instance_table import InstanceTable, evaluate_instances, first_instance_ceiling
 from quickstudy.evaluation.intervals import Interval
@@ -9,7 +10,9 @@ from quickstudy.evaluation.machine import provenance
 
 __all__ = [
     "LEVELS",
+    "Continues",
     "Evaluation",
+    "Forgetting",
     "FunctionEvaluation",
     "InstanceTable",
     "Interval",
@@ -18,5 +21,6 @@ __all__ = [
     "evaluate_instances",
     "expected_calibration_error",
     "first_instance_ceiling",
+    "measure_forgetting",
     "provenance",
 ]

@@ -2,6 +2,7 @@
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
+from quickstudy.tasks.continual import StageLabels, TaskSequences, in_stages
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
@@ -35,8 +36,11 @@ __all__ = [
     "Shots",
     "ShotsOfEach",
     "Sinusoids",
+    "StageLabels",
     "Stages",
+    "TaskSequences",
     "UnevenShots",
+    "in_stages",
     "mirrored_classes",
     "rotated_classes",
     "warped_classes",
