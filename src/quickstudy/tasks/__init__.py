@@ -5,6 +5,7 @@ from quickstudy.tasks.bandits import Bandit, Bandits
 from quickstudy.tasks.boolean import BooleanPlane
 from quickstudy.tasks.clusters import ClassClusters, ClusterLayout
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
+from quickstudy.tasks.continual import StageLabels, TaskSequences, in_stages
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
 from quickstudy.tasks.functions import Functions, PointLayout, Sinusoids
@@ -58,8 +59,11 @@ __all__ = [
     "ShotsOfEach",
     "ShownTrials",
     "Sinusoids",
+    "StageLabels",
     "Stages",
+    "TaskSequences",
     "UnevenShots",
+    "in_stages",
     "mirrored_classes",
     "rotated_classes",
     "warped_classes",
