@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d, one_hot
 import quickstudy
 from quickstudy.core import Learner, Tasks, UserError, leaves
 from quickstudy.learners import (
+    BLUR,
     CNP,
     LSTM,
     MAML,
@@ -18,9 +19,11 @@ from quickstudy.learners import (
     SNAIL,
     SRWM,
     TNP,
+    VSML,
     AmortisedGP,
     AttentiveCNP,
     AutoencoderNearest,
+    AveragedGP,
     CNPClassifier,
     ContrastiveEncoder,
     ConvCNP,
@@ -34,9 +37,12 @@ from quickstudy.learners import (
     Plastic,
     ProtoNet,
     Reptile,
+    StandardisedMeans,
 )
 from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
+from quickstudy.networks.pooled_pixels import PooledPixels
+from quickstudy.networks.shared_cells import SharedCell, dense_cells, set_backpropagation
 from quickstudy.tasks import Episodes, GaussianProcesses, Layout, PointLayout
 from quickstudy.testing import answers_along, check_causality, check_learner
 from quickstudy.testing.comparing import summary
@@ -99,6 +105,21 @@ def _contrastive(**options) -> ContrastiveEncoder:
     return ContrastiveEncoder(encoder, encoder.num_features, **options)
 
 
+def _blur(num_ways: int = 3, rate: float = -0.001, **options) -> BLUR:
+    encoder = PooledPixels((1, SIDE, SIDE), 7, mean=0.2, deviation=0.3)
+    learner = BLUR(49, num_ways, start="gradient", encoder=encoder, synapse_scale=0.3, updates=(5, 5), **options)
+    # A genome at random may stay at chance. Feedback is the answer, not the error, so this one ascends.
+    learner.genome.set_gradient(rate)
+    return learner
+
+
+def _vsml(num_ways: int = 3) -> VSML:
+    encoder, cell = PooledPixels((1, SIDE, SIDE), 7, mean=0.2, deviation=0.3), SharedCell(micro_ticks=1)
+    # Cells at random stay at chance for hundreds of steps. These begin as back-propagation.
+    set_backpropagation(cell, rate=20.0, signal=0.1)
+    return VSML(dense_cells(encoder.num_features, num_ways), cell, encoder=encoder, backward_pass=True)
+
+
 def _network(num_ways: int, **options) -> FunctionalConv4:
     return FunctionalConv4(num_ways, channels=8, image_size=SIDE, head_deviation=0.1, **options)
 
@@ -114,6 +135,8 @@ def _reptile(network: FunctionalNetwork, **options) -> Reptile:
 LEARNERS = {
     "nearest": Nearest,
     "nearest by code": lambda: AutoencoderNearest(PIXELS, hidden=64),
+    "standardised means": StandardisedMeans,
+    "means of directions": lambda: StandardisedMeans(by_direction=True),
     "protonet": lambda: ProtoNet(_encoder()),
     "protonet with max-pooling": lambda: ProtoNet(_encoder(downsampling="pool", blocks=3)),
     "protonet with group normalisation": lambda: ProtoNet(_encoder(normalisation="group", blocks=3)),
@@ -148,11 +171,17 @@ LEARNERS = {
     "self-referential weights": _srwm,
     "in-context transformer": _transformer,
     "in-context transformer, with slots to spare": lambda: _transformer(5),
+    "blur": lambda: _blur(hidden=()),
+    "blur, with outputs to spare": lambda: _blur(5, hidden=()),
+    "blur, of back-propagation": lambda: _blur(rate=0.01, rule="backpropagation"),
+    "vsml": _vsml,
+    "vsml, with slots to spare": lambda: _vsml(5),
 }
 
 
 LEARNERS_OF_FUNCTIONS = {
     "amortised gaussian processes": lambda: AmortisedGP(hidden=32),
+    "averaged gaussian processes": AveragedGP,
     "cnp": lambda: CNP(hidden=32),
     "maml": lambda: MAML(FunctionalPerceptron(1, (16, 16), 1, normalises=False), answers="values", inner_rate=0.01),
     "attentive cnp": lambda: AttentiveCNP(channels=32, num_heads=4),
@@ -265,7 +294,7 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
     larger = [torch.cat([x, x[..., -1:]], dim=-1) for x in (tasks.support_x, tasks.query_x)]
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.predict(state, larger[1])
-    if isinstance(learner, Nearest):  # It reads anything; then queries must be alike.
+    if isinstance(learner, AveragedGP | Nearest | StandardisedMeans):  # It reads anything; then queries must be alike.
         return
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.adapt(larger[0], tasks.support_y)
@@ -279,6 +308,7 @@ ONLINE_LEARNERS = {
     "linear fast weights": lambda: _delta_net(rule="sum"),
     "self-referential weights": _srwm,
     "mann": LEARNERS["mann"],
+    "vsml": _vsml,
     "lstm, labels late": lambda: LSTM(PIXELS, max_ways=3, hidden=64),
     "feed-forward, labels late": lambda: LSTM(PIXELS, max_ways=3, hidden=64, is_recurrent=False),
     "cnp": lambda: CNP(PIXELS, 1, hidden=32),

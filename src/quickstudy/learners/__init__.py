@@ -3,6 +3,8 @@
 from quickstudy.core import register_state
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
+from quickstudy.learners.averaged_gp import AveragedGP, AveragedGPState
+from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
@@ -19,16 +21,21 @@ from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
 from quickstudy.learners.srwm import SRWM
+from quickstudy.learners.standardised_means import StandardisedMeans, StandardisedMeansState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
+from quickstudy.learners.vsml import VSML, VSMLState
 from quickstudy.networks.attention import KeysValues
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
 from quickstudy.networks.low_rank_updates import LowRankUpdate
 from quickstudy.networks.memory import LSTMState, MemoryState
+from quickstudy.networks.shared_cells import CellState
 from quickstudy.networks.standard_units import Units
+from quickstudy.networks.two_way_units import Synapses
 
 __all__ = [
+    "BLUR",
     "CNP",
     "LSTM",
     "MAML",
@@ -36,11 +43,15 @@ __all__ = [
     "SNAIL",
     "SRWM",
     "TNP",
+    "VSML",
     "AmortisedGP",
     "AmortisedGPState",
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
+    "AveragedGP",
+    "AveragedGPState",
+    "BLURState",
     "CNPClassifier",
     "CNPClassifierState",
     "CNPState",
@@ -70,14 +81,20 @@ __all__ = [
     "Reptile",
     "ReptileState",
     "SNAILState",
+    "StandardisedMeans",
+    "StandardisedMeansState",
     "TNPState",
+    "VSMLState",
 ]
 
 for _state in (
     AmortisedGPState,
     AttentiveCNPState,
+    BLURState,
+    AveragedGPState,
     CNPClassifierState,
     CNPState,
+    CellState,
     ContrastiveEncoderState,
     ConvCNPState,
     GridConvCNPState,
@@ -99,7 +116,10 @@ for _state in (
     ProtoNetState,
     ReptileState,
     SNAILState,
+    Synapses,
+    StandardisedMeansState,
     TNPState,
     Units,
+    VSMLState,
 ):
     register_state(_state)

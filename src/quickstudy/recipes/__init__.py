@@ -10,6 +10,7 @@ from typing import Any
 from quickstudy.core import Experiment, UserError
 from quickstudy.core.recipe_options import check_arguments, grouped, options
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
+from quickstudy.recipes.bidirectional import boolean_blur
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
 from quickstudy.recipes.conv_cnp import (
@@ -39,12 +40,16 @@ from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
 from quickstudy.recipes.srwm import omniglot_srwm
+from quickstudy.recipes.tables import feature_means, table_gp, table_means
 from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
+from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        boolean_blur,
+        feature_means,
         folder_completion_conv_cnp,
         glyphs_completion_conv_cnp,
         glyphs_nearest,
@@ -84,7 +89,11 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_snail_paper,
         omniglot_srwm,
         omniglot_transformer,
+        omniglot_vsml,
+        prototypes_vsml,
         sinusoid_maml,
+        table_gp,
+        table_means,
     )
 }
 
