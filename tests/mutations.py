@@ -532,7 +532,7 @@ FAULTS = [
     ),
     Fault(
         "strings that cannot occur are open labels",
-        "networks/label_sequences.py",
+        "networks/label_kinds.py",
         "self.num_symbols ** (1 + torch.stack(drawn).int().argmax())",
         "torch.tensor(self.num_symbols**self.length)",
         "tests/networks/test_label_sequences.py -k letters_repeat",
@@ -550,6 +550,43 @@ FAULTS = [
         "self.tasks.at(fraction)",
         "self.tasks.at(0.0)",
         f"{LOOP} -k staged",
+    ),
+    # Rules of learning that are themselves learnt, and evolution.
+    Fault(
+        "VSML sums its messages",
+        "networks/shared_cells.py",
+        "self.forward_messenger(h.mean(dim=2))",
+        "self.forward_messenger(h.sum(dim=2))",
+        "tests/networks/test_shared_cells.py",
+    ),
+    Fault(
+        "VSML's error comes with its own example",
+        "learners/vsml.py",
+        "logits_TN, ticked, below = self._forward(state, z_TLI[:, step])",
+        "state = self._corrected(state, [], *[label_TLN[:, step].float()] * 2) if not self.backward_pass else state\n"
+        "            logits_TN, ticked, below = self._forward(state, z_TLI[:, step])",
+        "tests/learners/test_vsml.py",
+    ),
+    Fault(
+        "BLUR's feedback changes the inputs",
+        "networks/two_way_units.py",
+        "range(len(layers) - 2, 0, -1)",
+        "range(len(layers) - 2, -1, -1)",
+        "tests/networks/test_two_way_units.py",
+    ),
+    Fault(
+        "a pair of evolution has tasks of its own for each member",
+        "training/evolution/population.py",
+        ".repeat_interleave(sharing, dim=0)",
+        ".repeat(sharing, *[1] * field.ndim)",
+        "tests/training/evolution/test_population.py",
+    ),
+    Fault(
+        "processes draw tasks by their number",
+        "training/evolution/population.py",
+        "drawn = 0 if sharing is None else part",
+        "drawn = rank if sharing is None else part + rank",
+        "tests/training/evolution/test_population.py",
     ),
 ]
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
-from quickstudy.core import Tasks, categorical
+from quickstudy.core import Tasks, UserError, categorical
 from quickstudy.evaluation.episode_pictures import save_episode
 
 CELL, FRAME, HEAD, GAP = 64, 3, 30, 24
@@ -106,3 +106,9 @@ def test_classes_may_differ_in_their_number_of_queries(tmp_path, episode):
     assert image.size[0] == 3 * GAP + CELL * (2 + 2)
     white = (255, 255, 255)
     assert query_frames(image, 2) == [[GREEN, GREEN], [GREEN, GREEN], [GREEN, white]]
+
+
+def test_inputs_that_are_no_images_are_refused(tmp_path, episode):
+    vectors = episode._replace(support_x=episode.support_x.flatten(2), query_x=episode.query_x.flatten(2))
+    with pytest.raises(UserError, match=r"shape \(784,\), but an image"):
+        save_episode(tmp_path / "a.png", vectors, answering(TRUTH))

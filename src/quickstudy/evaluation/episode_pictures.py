@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.distributions import Distribution
 
-from quickstudy.core import Tasks
+from quickstudy.core import Tasks, UserError
 
 _CELL = 64  # Pixels an image takes, with its frame.
 _FRAME = 3
@@ -18,11 +18,21 @@ _RIGHT, _WRONG = (38, 150, 70), (205, 45, 45)
 
 
 def save_episode(path: Path, tasks: Tasks, prediction: Distribution) -> None:
-    """Draw the first task: a row for each class, its support on the left, its queries on the right.
+    """Draw the first task: a row for each class, with its support on the left and its queries on the right.
 
-    A query's frame is green where the answer was right, and red, with the class answered, where it was wrong.
-    Images are (T, S, C, H, W) with ink = 1.
+    The frame of a query is green if the predicted class is right. Else it is red, with the predicted class in it.
+    Images are (T, S, C, H, W) with ink 1.
+
+    Args:
+        path: File of the picture.
+        tasks: The tasks.
+        prediction: The learner's prediction for them.
+
+    Raises:
+        UserError: if the inputs are no images.
     """
+    if tasks.support_x.ndim != 5:
+        raise UserError(f"Inputs have shape {tuple(tasks.support_x.shape[2:])}, but an image (C, H, W) was expected.")
     support, labels = tasks.support_x[0].cpu(), tasks.support_y[0].cpu()
     queries, truth = tasks.query_x[0].cpu(), tasks.query_y[0].cpu()
     answers = prediction.probs[0].argmax(dim=-1).cpu()  # type: ignore[attr-defined]

@@ -3,39 +3,55 @@
 from quickstudy.core import register_state
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
+from quickstudy.learners.averaged_gp import AveragedGP, AveragedGPState
+from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
+from quickstudy.learners.delta_net import DeltaNet
+from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
 from quickstudy.learners.metanet import MetaNet, MetaNetState
 from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
 from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
+from quickstudy.learners.plastic import Plastic, PlasticState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
+from quickstudy.learners.srwm import SRWM
+from quickstudy.learners.standardised_means import StandardisedMeans, StandardisedMeansState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
+from quickstudy.learners.vsml import VSML, VSMLState
 from quickstudy.networks.attention import KeysValues
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
 from quickstudy.networks.low_rank_updates import LowRankUpdate
 from quickstudy.networks.memory import LSTMState, MemoryState
+from quickstudy.networks.shared_cells import CellState
 from quickstudy.networks.standard_units import Units
+from quickstudy.networks.two_way_units import Synapses
 
 __all__ = [
+    "BLUR",
     "CNP",
     "LSTM",
     "MAML",
     "MANN",
     "SNAIL",
+    "SRWM",
     "TNP",
+    "VSML",
     "AmortisedGP",
     "AmortisedGPState",
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
+    "AveragedGP",
+    "AveragedGPState",
+    "BLURState",
     "CNPClassifier",
     "CNPClassifierState",
     "CNPState",
@@ -43,8 +59,11 @@ __all__ = [
     "ContrastiveEncoderState",
     "ConvCNP",
     "ConvCNPState",
+    "DeltaNet",
     "GridConvCNP",
     "GridConvCNPState",
+    "Hypernetwork",
+    "HypernetworkState",
     "InContextTransformer",
     "InContextTransformerState",
     "MAMLState",
@@ -55,22 +74,31 @@ __all__ = [
     "NearestState",
     "NeuralProcess",
     "NeuralProcessState",
+    "Plastic",
+    "PlasticState",
     "ProtoNet",
     "ProtoNetState",
     "Reptile",
     "ReptileState",
     "SNAILState",
+    "StandardisedMeans",
+    "StandardisedMeansState",
     "TNPState",
+    "VSMLState",
 ]
 
 for _state in (
     AmortisedGPState,
     AttentiveCNPState,
+    BLURState,
+    AveragedGPState,
     CNPClassifierState,
     CNPState,
+    CellState,
     ContrastiveEncoderState,
     ConvCNPState,
     GridConvCNPState,
+    HypernetworkState,
     InContextTransformerState,
     KeysValues,
     LSTMState,
@@ -82,11 +110,16 @@ for _state in (
     MetaNetState,
     NearestState,
     NeuralProcessState,
+    PlasticState,
+    PlasticState,
     Proposals,
     ProtoNetState,
     ReptileState,
     SNAILState,
+    Synapses,
+    StandardisedMeansState,
     TNPState,
     Units,
+    VSMLState,
 ):
     register_state(_state)

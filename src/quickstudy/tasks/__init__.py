@@ -1,6 +1,8 @@
 """Distributions over tasks. They take arrays and give `Tasks`."""
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
+from quickstudy.tasks.boolean import BooleanPlane
+from quickstudy.tasks.clusters import ClassClusters, ClusterLayout
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
@@ -9,6 +11,7 @@ from quickstudy.tasks.gaussian_processes import GaussianProcesses
 from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.projections import ProjectedPrototypes
+from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
@@ -16,6 +19,9 @@ from quickstudy.tasks.stages import Stages
 
 __all__ = [
     "Augmentation",
+    "BooleanPlane",
+    "ClassClusters",
+    "ClusterLayout",
     "Completion",
     "CompletionLayout",
     "ContrastivePairs",
@@ -32,6 +38,8 @@ __all__ = [
     "Mixture",
     "PointLayout",
     "ProjectedPrototypes",
+    "PrototypeLayout",
+    "Prototypes",
     "SequenceLayout",
     "SharedEpisodes",
     "Shots",
