@@ -67,7 +67,7 @@ def trained(distinct: int | None, options: Options) -> Learner:
 
 def tested(learner: Learner, distinct: int | None, options: Options) -> list[dict[str, Any]]:
     """Accuracy for each number of shots, on tasks of the training and on new ones."""
-    kinds = {NEW: None, **({} if distinct is None else {SEEN: distinct})}
+    kinds: dict[str, int | None] = {NEW: None, **({} if distinct is None else {SEEN: distinct})}
     records = []
     for title, number in kinds.items():
         for shots in options.shots:

@@ -92,8 +92,9 @@ class ProjectedPrototypes:
         Args:
             device: the new device.
         """
-        given = {"distinct": self.distinct, "side": self.side, "noise": self.noise, "seed": self.seed}
-        return type(self)(self.layout, device=device, **given)
+        return type(self)(
+            self.layout, distinct=self.distinct, side=self.side, noise=self.noise, seed=self.seed, device=device
+        )
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks whose inputs are (1, side, side).
