@@ -30,6 +30,7 @@ from torch.distributions import Categorical, Distribution
 
 from measure import stem
 from quickstudy.core import Learner, OnlineLearner, UserError
+from quickstudy.datasets import DataError
 from quickstudy.evaluation import Continues, Forgetting, measure_forgetting, provenance
 from quickstudy.evaluation.plots import empty_figure, plain_axes
 from quickstudy.learners import MAML
@@ -42,7 +43,7 @@ from quickstudy.tasks import Layout, TaskSequences
 SHIPPED = ("omniglot-snail", "omniglot-mann", "omniglot-maml", "omniglot-protonet")
 SGD = "plain SGD"
 _STAGES, _WAYS, _QUERIES = 5, 5, 3
-_RATES, _STEPS = (0.03, 0.1, 0.3), (5, 20)
+_RATES, _STEPS = (0.01, 0.03, 0.1, 0.3), (5, 20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,9 @@ class Descent:
                 here = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
                 logits_TSN = self.network(here, support_x)
                 losses_TS = F.cross_entropy(logits_TSN.transpose(1, 2), support_y, reduction="none")
-                gradients = torch.autograd.grad(losses_TS.mean(dim=1).sum(), list(here.values()))
+                # MAML weighs a task's mean loss by its number of classes.
+                loss = logits_TSN.shape[-1] * losses_TS.mean(dim=1).sum()
+                gradients = torch.autograd.grad(loss, list(here.values()))
             weights = {
                 name: weight - self.rate * gradient
                 for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
@@ -207,7 +210,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
             write_json(options.out, record)
         if options.picture is not None:
             draw(options.picture, record["learners"])
-    except UserError as error:
+    except (UserError, DataError) as error:
         print(f"continual: {error}", file=sys.stderr)
         return 2
     _print(record["learners"])

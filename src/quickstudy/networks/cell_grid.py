@@ -3,7 +3,8 @@
 Randazzo, Mordvintsev, Niklasson, Levin and Greydanus, "Self-classifying MNIST Digits" (Distill, 2020). Every cell of a
 drawing says which digit the drawing is. A cell sees one pixel, so the cells have to agree by messages.
 
-What differs from the article: the sizes, and a loss in nats in place of squares.
+What differs from the article: the sizes. As there, the loss is of squares: with cross-entropy the states grow without
+bound, and the cells lose in long runs what they agreed on.
 
 Letters: B drawings, C channels of a cell's state, N classes, H W the grid, U updates.
 """
@@ -79,7 +80,7 @@ class CellGrid(nn.Module):
         return state + change * alive_B1HW
 
     def opinions(self, state: Tensor) -> Tensor:
-        """What each cell says: logits (B, H, W, N).
+        """What each cell says: a number for each class, (B, H, W, N). The largest is its answer.
 
         Args:
             state: the states (B, N + C, H, W).
@@ -100,30 +101,27 @@ class CellGrid(nn.Module):
             said.append(self.opinions(state))
         return torch.stack(said)
 
-    def loss(self, logits_UBHWN: Tensor, images_BHW: Tensor, labels_B: Tensor) -> Tensor:
-        """Minus the mean log-likelihood of the label, over living cells and updates.
+    def loss(self, said_UBHWN: Tensor, images_BHW: Tensor, labels_B: Tensor) -> Tensor:
+        """The mean squared distance of the opinions from 1 at the label and 0 elsewhere, over living cells and updates.
 
         Args:
-            logits_UBHWN: opinions after some updates.
+            said_UBHWN: opinions after some updates.
             images_BHW: drawings.
             labels_B: the class of each drawing.
         """
-        updates, alive_BHW = len(logits_UBHWN), self.alive(images_BHW)
-        labels_BHW = labels_B[:, None, None].expand_as(alive_BHW)
-        losses_UBHW = F.cross_entropy(
-            logits_UBHWN.movedim(-1, 1), labels_BHW.expand(updates, *labels_BHW.shape), reduction="none"
-        )
-        return losses_UBHW[:, alive_BHW].mean()
+        target_BHWN = F.one_hot(labels_B, self.num_classes).to(said_UBHWN.dtype)[:, None, None]
+        squares_UBHW = (said_UBHWN - target_BHWN).square().sum(dim=-1)
+        return squares_UBHW[:, self.alive(images_BHW)].mean()
 
 
-def vote(logits_BHWN: Tensor, alive_BHW: Tensor) -> tuple[Tensor, Tensor]:
+def vote(said_BHWN: Tensor, alive_BHW: Tensor) -> tuple[Tensor, Tensor]:
     """The class that most living cells of each drawing say, (B,), and the share of them that say it, (B,).
 
     Args:
-        logits_BHWN: the opinions of the cells.
+        said_BHWN: the opinions of the cells.
         alive_BHW: which cells live. Each drawing has at least one.
     """
-    said_BHWN = F.one_hot(logits_BHWN.argmax(dim=-1), logits_BHWN.shape[-1])
-    counts_BN = (said_BHWN * alive_BHW[..., None]).sum(dim=(1, 2))
+    votes_BHWN = F.one_hot(said_BHWN.argmax(dim=-1), said_BHWN.shape[-1])
+    counts_BN = (votes_BHWN * alive_BHW[..., None]).sum(dim=(1, 2))
     most_B, class_B = counts_BN.max(dim=1)
     return class_B, most_B / alive_BHW.sum(dim=(1, 2))
