@@ -79,7 +79,7 @@ def tested(learner: Learner, distinct: int | None, options: Options) -> list[dic
 
 def measure(options: Options) -> list[dict[str, Any]]:
     """One record for each training, and one for class means without any training."""
-    records = [
+    records: list[dict[str, Any]] = [
         {"learner": "nearest class mean", "figures": tested(ProtoNet(torch.nn.Flatten(-3)).eval(), None, options)}
     ]
     for number in options.distinct:

@@ -24,7 +24,12 @@ class LinearAttention(nn.Module):
         self.scale = scale
 
     def forward(self, reading: Tensor, seen: Tensor) -> Tensor:
-        """The reading tokens (…, Q, C) after they read the seen tokens (…, L, C)."""
+        """The reading tokens after they read the seen tokens.
+
+        Args:
+            reading: (…, Q, C).
+            seen: (…, L, C).
+        """
         products_QL = self.queries(reading) @ self.keys(seen).transpose(-1, -2)
         return reading + self.scale * products_QL @ self.values(seen)
 
