@@ -20,9 +20,13 @@ class Sizes(NamedTuple):
     """Numbers of the tasks that a graph is traced with. A graph that loops over examples is for these alone."""
 
     tasks: int = 2
+    """T, tasks of a batch."""
     ways: int = 5
+    """N, classes of a task."""
     shots: int = 2
+    """K, support examples of each class."""
     queries: int = 7
+    """Q, queries of a task."""
 
 
 SIZES = Sizes()
@@ -32,10 +36,13 @@ class Example(NamedTuple):
     """Inputs of both graphs."""
 
     support_x: Tensor
+    """(T, S, *input): the examples to learn from."""
     support_y: Tensor
+    """(T, S) class indices, or (T, S, Y) values."""
     classes: Tensor | None
     """(N,), 0 to N − 1; None where values are predicted."""
     query_x: Tensor
+    """(T, Q, *input)."""
 
     @property
     def adapting(self) -> tuple[Tensor, ...]:
@@ -44,27 +51,47 @@ class Example(NamedTuple):
 
 
 class Adapt(nn.Module):
-    """From a support to the tensors of a state."""
+    """From a support to the tensors of a state.
+
+    Args:
+        learner: The learner, in eval mode.
+    """
 
     def __init__(self, learner: Learner) -> None:
         super().__init__()
         self.learner = learner
 
     def forward(self, support_x: Tensor, support_y: Tensor, classes: Tensor | None = None) -> tuple[Tensor, ...]:
-        """The state's tensors, in order."""
+        """The state's tensors, in order.
+
+        Args:
+            support_x: Inputs (T, S, *input).
+            support_y: Class indices (T, S), or values (T, S, Y).
+            classes: (N,), 0 to N − 1; None where values are predicted.
+        """
         with traced(0 if classes is None else classes.shape[0]):
             return tuple(leaf.contiguous() for leaf in leaves(self.learner.adapt(support_x, support_y)))
 
 
 class Predict(nn.Module):
-    """From the tensors of a state, and queries, to the numbers of a prediction."""
+    """From the tensors of a state, and queries, to the numbers of a prediction.
+
+    Args:
+        learner: The learner, in eval mode.
+        state: A state of it, which gives the structure.
+    """
 
     def __init__(self, learner: Learner, state: Any) -> None:
         super().__init__()
         self.learner, self.like = learner, state
 
     def forward(self, state: Sequence[Tensor], query_x: Tensor) -> tuple[Tensor, ...]:
-        """Log-probabilities (T, Q, N), or means and deviations (T, Q, Y)."""
+        """Log-probabilities (T, Q, N), or means and deviations (T, Q, Y).
+
+        Args:
+            state: The tensors of a state, in order.
+            query_x: Inputs (T, Q, *input).
+        """
         with traced():
             return numbers_of(self.learner.predict(_rebuilt(self.like, iter(state)), query_x))
 
@@ -73,18 +100,25 @@ class Graphs(NamedTuple):
     """Both graphs, and what belongs to them."""
 
     adapt: ExportedProgram
+    """From a support to the tensors of a state."""
     predict: ExportedProgram
+    """From the tensors of a state, and queries, to a prediction."""
     example: Example
     """The inputs that they were traced with."""
     state: tuple[Tensor, ...]
     """The state that they were traced with."""
     state_names: tuple[str, ...]
+    """Names of the state's tensors."""
     outputs: tuple[str, ...]
     """Names of the prediction's numbers."""
 
 
 def numbers_of(prediction: Any) -> tuple[Tensor, ...]:
-    """The numbers that say all of a prediction: log-probabilities, or means and deviations."""
+    """The numbers that say all of a prediction: log-probabilities, or means and deviations.
+
+    Args:
+        prediction: A categorical distribution, or one with a mean and a deviation.
+    """
     if isinstance(prediction, Categorical):
         return (prediction.logits,)
     return prediction.mean, prediction.stddev
