@@ -284,7 +284,7 @@ FAULTS = [
     Fault(
         "the gradient is never clipped",
         "training/loop.py",
-        "if experiment.optimisation.gradient_clip is not None:",
+        "if clip is not None:",
         "if False:",
         OPTIMISATION,
     ),
@@ -326,9 +326,37 @@ FAULTS = [
     Fault(
         "each process draws the whole batch",
         "training/loop.py",
-        "tasks.sample(self.own_tasks, generator)",
-        "tasks.sample(experiment.optimisation.tasks_per_step, generator)",
+        "drawn_from.sample(self.own_tasks, generator)",
+        "drawn_from.sample(self.experiment.optimisation.tasks_per_step, generator)",
         OPTIMISATION,
+    ),
+    Fault(
+        "policy and value network are clipped together",
+        "training/loop.py",
+        "for name in self.learner.clipped_apart]",
+        "for name in ()]",
+        "tests/training/test_practising.py",
+    ),
+    Fault(
+        "the end of an episode cuts what an action is worth",
+        "training/rollouts.py",
+        "real_TL = trials.is_real.to(value_TL.dtype)",
+        "real_TL = (~trials.experience.ended).to(value_TL.dtype)",
+        "tests/training/test_rollouts.py",
+    ),
+    Fault(
+        "a step is read with its own reward",
+        "learners/_sequence_policies.py",
+        "before_TLC = torch.cat([last_TC[:, None], after_TLC[:, :-1]], dim=1)",
+        "before_TLC = after_TLC",
+        "tests/learners/test_sequence_policies.py",
+    ),
+    Fault(
+        "the advantage is scaled within each trial",
+        "training/rollouts.py",
+        "(advantage_TL - real.mean())",
+        "(advantage_TL - advantage_TL.mean(dim=1, keepdim=True))",
+        "tests/training/test_rollouts.py",
     ),
     Fault(
         "all processes draw the same tasks",
@@ -547,8 +575,8 @@ FAULTS = [
     Fault(
         "a training stays at its first stage",
         "training/loop.py",
-        "self.tasks.at(fraction)",
-        "self.tasks.at(0.0)",
+        "tasks.at(fraction)",
+        "tasks.at(0.0)",
         f"{LOOP} -k staged",
     ),
     # Rules of learning that are themselves learnt, and evolution.

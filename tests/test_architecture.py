@@ -20,13 +20,16 @@ ALLOWED = {
     "evaluation": {"core"},
     "tasks": {"core"},
     "testing": {"core"},
+    "baselines": {"core"},
+    "worlds": {"core", "tasks"},
+    "experiments": {"core"},
     "learners": {"core", "networks"},
     "training": {"core", "evaluation"},
-    "recipes": {"core", "networks", "learners", "datasets", "tasks"},
+    "recipes": {"core", "networks", "learners", "datasets", "tasks", "baselines"},
     "pretrained": {"core", "recipes"},
     "export": {"core"},
     "reproduction": {"core", "recipes", "training"},
-    "protocols": {"core", "tasks", "datasets", "evaluation", "recipes", "pretrained"},
+    "protocols": {"core", "tasks", "baselines", "datasets", "evaluation", "recipes", "pretrained"},
     "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},
 }
 EVERYTHING = {*ALLOWED, "cli"}
@@ -75,7 +78,7 @@ def test_only_training_and_the_command_line_need_fabric() -> None:
 
 
 def test_the_library_runs_where_the_command_lines_libraries_are_missing() -> None:
-    hidden = "lightning_fabric", "tyro", "rich", "matplotlib", "tensorboard", "sklearn"
+    hidden = "lightning_fabric", "tyro", "rich", "matplotlib", "tensorboard", "gymnasium", "sklearn"
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({hidden!r}))\n"
         "import quickstudy, quickstudy.testing, quickstudy.evaluation, quickstudy.tasks, quickstudy.datasets\n"

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+import quickstudy.baselines
 import quickstudy.core
 import quickstudy.datasets
 import quickstudy.evaluation
@@ -20,6 +21,7 @@ import quickstudy.learners
 import quickstudy.protocols
 import quickstudy.tasks
 import quickstudy.testing
+import quickstudy.worlds
 from quickstudy.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +161,12 @@ def test_every_option_of_the_page_on_the_command_line_exists(capsys: pytest.Capt
     assert set(re.findall(r"--[a-z][\w-]+", CLI)) <= known
 
 
+def test_the_example_of_the_page_on_acting_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = _blocks("python", (DOCS / "acting.md").read_text())
+    exec(block, {})
+    assert capsys.readouterr().out.endswith("rewards in 10 pulls\n")
+
+
 def test_every_path_the_documents_link_to_exists() -> None:
     for document in [*ROOT.glob("*.md"), *PAGES]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
@@ -190,7 +198,9 @@ def test_the_site_loads_nothing_from_outside() -> None:
     assert "http" not in settings
 
 
-@pytest.mark.parametrize("package", ["core", "datasets", "evaluation", "learners", "protocols", "tasks", "testing"])
+@pytest.mark.parametrize(
+    "package", ["baselines", "core", "datasets", "evaluation", "learners", "protocols", "tasks", "testing", "worlds"]
+)
 def test_every_package_of_the_public_interface_has_a_reference_page(package: str) -> None:
     assert f"::: quickstudy.{package}" in (DOCS / "api" / f"{package}.md").read_text()
     assert getattr(quickstudy, package).__all__

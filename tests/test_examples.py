@@ -76,3 +76,15 @@ def test_every_example_has_a_test_and_a_place_in_the_documentation() -> None:
     for example in EXAMPLES.glob("*.py"):
         assert f'run("{example.name}"' in tests
         assert f'\n--8<-- "examples/{example.name}"\n' in page
+
+
+def test_a_learner_that_explores_sells_more_than_thompson_sampling(run: Run) -> None:
+    lines = run("ab_test.py", "--tests", 400)
+    sold = [float(line.split(" ± ")[0].split()[-1]) for line in lines]
+    assert sold[0] > sold[1] + 0.2
+
+
+def test_an_ab_test_shows_one_variant_to_each_visitor(run: Run) -> None:
+    lines = run("ab_test.py", "--rates", 0, 0, 1, 0, 0)
+    assert len(lines) == 10
+    assert all(("variant 3, buys" in line) == ("buys" in line) for line in lines)

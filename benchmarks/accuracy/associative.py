@@ -1,6 +1,6 @@
 """How many pairs of keys and values fast weights hold: by the rule that writes, and by the features of the keys.
 
-python benchmarks/accuracy/associative.py [--sizes 20 60 100] [--steps 1000] [--out FILE]
+python benchmarks/accuracy/associative.py [--sizes 20 60 100] [--steps 600] [--out FILE]
 
 The task is that of Schlag, Irie and Schmidhuber (ICML 2021), section 6.1: a memory of 64 numbers for a key stores
 sequences of pairs, and each key is then queried for its value. The loss is ½ ‖v − v̂‖²; it is 0.5 if nothing is
@@ -73,7 +73,7 @@ class Options:
 
     sizes: tuple[int, ...] = (20, 60, 100)
     """Numbers of keys, which are also numbers of values."""
-    steps: int = 1000
+    steps: int = 600
     """Most steps of a training; it ends before at a loss of 1e-3."""
     learning_rate: float = 1e-3
     """Learning rate of Adam."""

@@ -200,7 +200,9 @@ def stem(name: str) -> str:
 
 def default_names() -> list[str]:
     """All that `quickstudy.load` knows and that names classes."""
-    return [name for name in quickstudy.available() if not predicts_values(open_weights(name))]
+    return [
+        name for name in quickstudy.available() if open_weights(name).experiment.validate_by in ("queries", "instances")
+    ]
 
 
 def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) -> int:

@@ -13,7 +13,7 @@ FIGURE = Figure("omniglot-protonet", "5-way 1-shot", ("--ways", "5"), "accuracy"
 def done(monkeypatch: pytest.MonkeyPatch) -> None:
     """All commands are over: the training took two minutes, and the evaluation printed 97 percent."""
 
-    def nothing(name: str, out: Path, data_root: Path | None) -> Job:
+    def nothing(name: str, out: Path, data_root: Path | None, *, devices: int = 1) -> Job:
         return Job(f"train {name}", list, out / "o", out / "l", lambda: True)
 
     def printed(name: str, out: Path, data_root: Path | None) -> list[Job]:

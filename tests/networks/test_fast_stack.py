@@ -6,7 +6,7 @@ from torch import nn
 
 from quickstudy.networks.delta_rule import DeltaRuleLayer
 from quickstudy.networks.fast_stack import FastWeightBlock, FastWeightSequences, FastWeightStack
-from quickstudy.networks.label_sequences import OneHotLabels
+from quickstudy.networks.label_kinds import OneHotLabels
 from quickstudy.networks.self_reference import SelfReferentialLayer
 
 

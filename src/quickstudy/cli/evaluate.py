@@ -10,7 +10,7 @@ import torch
 import tyro
 
 from quickstudy.cli.display import EvaluationBar
-from quickstudy.cli.options import parse, print_evaluations, print_functions, print_instances, print_json
+from quickstudy.cli.options import parse, print_evaluations, print_functions, print_instances, print_json, print_trials
 from quickstudy.core import UserError
 from quickstudy.evaluation.answering import refuse_seed
 from quickstudy.protocols import (
@@ -19,10 +19,12 @@ from quickstudy.protocols import (
     RegressionOptions,
     RegressionResult,
     SequenceOptions,
+    TrialOptions,
     Weights,
     measure_few_shot,
     measure_regression,
     measure_sequences,
+    measure_trials,
     open_weights,
 )
 from quickstudy.protocols.image_tasks import data_of
@@ -61,6 +63,9 @@ def run(arguments: list[str]) -> int:
     weights = open_weights(name)
     if weights.experiment.validate_by == "functions":
         _evaluate_functions(weights, options, points)
+        return 0
+    if weights.experiment.validate_by == "trials":
+        _evaluate_trials(weights, options, points)
         return 0
     if given(points):
         raise UserError(
@@ -156,6 +161,26 @@ def _evaluate_functions(weights: Weights, options: EvaluateOptions, points: Func
         print_functions(found.title, {each.setting.title: each.evaluation for each in found.measured})
     if points.pictures is not None:
         _draw(points.pictures, found)
+
+
+_FOR_TRIALS = ("tasks", "seed", "device", "json")
+
+
+def _evaluate_trials(weights: Weights, options: EvaluateOptions, points: FunctionOptions) -> None:
+    """In the worlds that the recipe is tested in: they are made up, so no split could leak."""
+    names = [option[2:].replace("-", "_") for option in given(options)]
+    out_of_place = [f"--{name.replace('_', '-')}" for name in names if name not in _FOR_TRIALS] + given(points)
+    if out_of_place:
+        raise UserError(
+            f"{', '.join(out_of_place)}: '{weights.name}' acts in worlds that its recipe chooses. Leave that out."
+        )
+    chosen = TrialOptions(tasks=options.tasks, seed=options.seed, device=options.device)
+    with EvaluationBar(options.tasks) as bar:
+        found = measure_trials(weights, chosen, bar.show)
+    if options.json:
+        print_json(found.record())
+    else:
+        print_trials(found.title, found.tables)
 
 
 def _draw(folder: Path, found: RegressionResult) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from quickstudy.core import UserError
 from quickstudy.core.recipe_options import flattened
 from quickstudy.evaluation import Evaluation, FunctionEvaluation, InstanceTable
-from quickstudy.protocols import FinalResult
+from quickstudy.protocols import FinalResult, TrialTable
 from quickstudy.protocols.records import json_text
 
 
@@ -109,10 +109,24 @@ def print_functions(title: str, rows: Mapping[str, FunctionEvaluation]) -> None:
     Console().print(table)
 
 
+def print_trials(title: str, rows: Mapping[str, TrialTable]) -> None:
+    """A table on standard output for each setting: a row for the learner and for each rule."""
+    for setting, found in rows.items():
+        Console().print(f"{title}: {setting}, {found.tasks:,} tasks", soft_wrap=True, highlight=False)
+        table = Table()
+        table.add_column("who acts")
+        for heading in next(iter(found.figures.values())):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for name, figures in found.figures.items():
+            table.add_row(name, *(value.text(3 if abs(value.mean) < 2 else 2) for value in figures.values()))
+        Console().print(table)
+
+
 _PRINTERS: dict[str, Callable[[str, Any], None]] = {
     "queries": print_evaluations,
     "instances": print_instances,
     "functions": print_functions,
+    "trials": print_trials,
 }
 
 

@@ -285,6 +285,9 @@ def _refuse_untestable(name: str, experiment: Experiment, options: TrainOptions)
     """Raise now what the test at the end would raise after all the work."""
     if not experiment.test:
         raise UserError(f"'{name}' has no test for these settings. Leave it out: --test-tasks 0.")
-    if experiment.validate_by != "functions":  # Those have no numbers of classes and examples that might be too high.
+    if experiment.validate_by not in (
+        "functions",
+        "trials",
+    ):  # Those have no numbers of classes and examples that might be too high.
         for source in experiment.test.values():
             source(options.data_root)

@@ -1,5 +1,6 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
+from quickstudy.core.acting import ActingLearner, Agent, ChoosesAtOnce, Environment, HasEnvironment, Outcome
 from quickstudy.core.calibrated import CalibratedSetting, Calibration
 from quickstudy.core.checkpoint import (
     kept_weights,
@@ -13,10 +14,12 @@ from quickstudy.core.checkpoint import (
 from quickstudy.core.checks import check_tasks, count_ways, read_query, read_support, read_values
 from quickstudy.core.distributions import Ink, categorical, independent, mixture, unchecked_distributions
 from quickstudy.core.errors import UserError
+from quickstudy.core.experience import Experience, check_observation, read_experience
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.header import Header, Parent, header_of, load_trained, save_trained
 from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.optimisation import Optimisation, Optimiser
+from quickstudy.core.practice import PolicyOptimisation, Practice
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
 from quickstudy.core.stored_states import about_state, load_state, register_state, save_state
@@ -33,11 +36,18 @@ from quickstudy.core.tasks import (
     in_random_slots,
 )
 from quickstudy.core.tracing import is_traced
+from quickstudy.core.trials import Trials, play
 
 __all__ = [
+    "ActingLearner",
+    "Agent",
     "CalibratedSetting",
     "Calibration",
+    "ChoosesAtOnce",
+    "Environment",
+    "Experience",
     "Experiment",
+    "HasEnvironment",
     "Header",
     "Ink",
     "KnowsAnswers",
@@ -46,7 +56,10 @@ __all__ = [
     "Optimisation",
     "Optimiser",
     "Oracle",
+    "Outcome",
     "Parent",
+    "PolicyOptimisation",
+    "Practice",
     "SharedTasks",
     "ShowsImages",
     "StagedDistribution",
@@ -56,10 +69,12 @@ __all__ = [
     "TrainingDistribution",
     "TrainingSource",
     "TrainingTasks",
+    "Trials",
     "UserError",
     "about_state",
     "adapted_by_size",
     "categorical",
+    "check_observation",
     "check_tasks",
     "count_ways",
     "header_of",
@@ -77,6 +92,8 @@ __all__ = [
     "move_state",
     "num_real",
     "packed",
+    "play",
+    "read_experience",
     "read_header",
     "read_query",
     "read_support",

@@ -8,9 +8,10 @@ from typing import Literal, get_args
 from quickstudy.core.errors import UserError
 from quickstudy.core.learner import Learner
 from quickstudy.core.optimisation import Optimisation, refuse_count, refuse_kind
+from quickstudy.core.practice import PolicyOptimisation
 from quickstudy.core.tasks import TaskDistribution, TrainingDistribution
 
-ValidateBy = Literal["queries", "instances", "functions"]
+ValidateBy = Literal["queries", "instances", "functions", "trials"]
 Data = Literal["omniglot", "glyphs"]
 
 TaskSource = Callable[[Path | None], TaskDistribution]
@@ -39,6 +40,9 @@ class Experiment:
 
     optimisation: Optimisation
     """How the weights are optimised."""
+    practice: PolicyOptimisation | None = None
+    """How the learner learns from its own trials in the environment of its training tasks. None if it learns from the
+    tasks as they are drawn."""
 
     contents: Callable[[Path | None], Mapping[str, Sequence[str]]] | None = None
     """For your own pictures: digests of the pictures of each part, "train", "validation" and "test". The header of a
@@ -55,8 +59,8 @@ class Experiment:
     validation_tasks: int = 200
     """Tasks of one validation."""
     validate_by: ValidateBy = "queries"
-    """Accuracy on queries; accuracy at the 1st, 2nd, … example of each class of a sequence; or log-likelihood of
-    values of functions. The weights with the best validation are kept."""
+    """Accuracy on queries; accuracy at the 1st, 2nd, … example of each class of a sequence; log-likelihood of
+    values of functions; or the reward of trials. The weights with the best validation are kept."""
     input_range: tuple[float, float] | None = None
     """Lowest and highest number in the inputs; in eval mode the learner refuses others. None if any number is valid."""
 

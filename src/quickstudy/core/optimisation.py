@@ -45,11 +45,11 @@ class Optimisation:
         for name, least in (("steps", 0), ("tasks_per_step", 1), ("warmup_steps", 0)):
             refuse_count(name, getattr(self, name), least)
         for name in ("learning_rate", "weight_decay"):
-            _refuse_number(name, getattr(self, name), "from 0", lambda value: value >= 0)
+            refuse_number(name, getattr(self, name), "from 0", lambda value: value >= 0)
         if self.gradient_clip is not None:
-            _refuse_number("gradient_clip", self.gradient_clip, "above 0", lambda value: value > 0)
+            refuse_number("gradient_clip", self.gradient_clip, "above 0", lambda value: value > 0)
         if self.average_decay is not None:
-            _refuse_number("average_decay", self.average_decay, "from 0 and below 1", lambda value: 0 <= value < 1)
+            refuse_number("average_decay", self.average_decay, "from 0 and below 1", lambda value: 0 <= value < 1)
         refuse_kind("optimiser", self.optimiser, get_args(Optimiser))
         refuse_kind("precision", self.precision, get_args(Precision))
 
@@ -84,6 +84,17 @@ def refuse_kind(name: str, kind: object, kinds: tuple[str, ...]) -> None:
         raise UserError(f"{name} = {kind!r} was given, but one of {kinds} was expected.")
 
 
-def _refuse_number(name: str, value: object, expected: str, is_fine: Callable[[float], bool]) -> None:
+def refuse_number(name: str, value: object, expected: str, is_fine: Callable[[float], bool]) -> None:
+    """Refuse a setting that is not a number in a given range.
+
+    Args:
+        name: the name of the setting in the error message.
+        value: what was given.
+        expected: the range in words.
+        is_fine: whether a number is in the range.
+
+    Raises:
+        UserError: if the setting is invalid.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not is_fine(value):
         raise UserError(f"{name} = {value!r} was given, but a number {expected} was expected.")

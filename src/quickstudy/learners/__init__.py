@@ -1,6 +1,7 @@
 """One file per paper. Each learner is read with two folders in mind: `core` and `networks`."""
 
 from quickstudy.core import register_state
+from quickstudy.learners._sequence_policies import PolicyState, SequencePolicy
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
 from quickstudy.learners.averaged_gp import AveragedGP, AveragedGPState
@@ -8,6 +9,7 @@ from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
+from quickstudy.learners.decision_transformer import DecisionTransformer
 from quickstudy.learners.delta_net import DeltaNet
 from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
 from quickstudy.learners.lstm import LSTM
@@ -19,7 +21,9 @@ from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
 from quickstudy.learners.plastic import Plastic, PlasticState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
+from quickstudy.learners.rl2 import RL2
 from quickstudy.learners.snail import SNAIL, SNAILState
+from quickstudy.learners.snail_policy import SNAILPolicy
 from quickstudy.learners.srwm import SRWM
 from quickstudy.learners.standardised_means import StandardisedMeans, StandardisedMeansState
 from quickstudy.learners.tnp import TNP, TNPState
@@ -40,6 +44,7 @@ __all__ = [
     "LSTM",
     "MAML",
     "MANN",
+    "RL2",
     "SNAIL",
     "SRWM",
     "TNP",
@@ -59,6 +64,7 @@ __all__ = [
     "ContrastiveEncoderState",
     "ConvCNP",
     "ConvCNPState",
+    "DecisionTransformer",
     "DeltaNet",
     "GridConvCNP",
     "GridConvCNPState",
@@ -76,11 +82,14 @@ __all__ = [
     "NeuralProcessState",
     "Plastic",
     "PlasticState",
+    "PolicyState",
     "ProtoNet",
     "ProtoNetState",
     "Reptile",
     "ReptileState",
+    "SNAILPolicy",
     "SNAILState",
+    "SequencePolicy",
     "StandardisedMeans",
     "StandardisedMeansState",
     "TNPState",
@@ -110,7 +119,7 @@ for _state in (
     MetaNetState,
     NearestState,
     NeuralProcessState,
-    PlasticState,
+    PolicyState,
     PlasticState,
     Proposals,
     ProtoNetState,

@@ -54,6 +54,7 @@ class InContextTransformer(Learner):
         num_blocks: Layers.
         num_heads: Heads of each attention.
         hidden: Width between the two layers of a block's perceptron.
+        relabels: In training, throw the classes of every task at random into the label slots.
     """
 
     labels_are_slots = True
@@ -68,9 +69,10 @@ class InContextTransformer(Learner):
         num_blocks: int = 4,
         num_heads: int = 4,
         hidden: int = 512,
+        relabels: bool = True,
     ) -> None:
         super().__init__()
-        self.max_ways = max_ways
+        self.max_ways, self.relabels = max_ways, relabels
         self.encoder = encoder
         self.token = nn.Linear(num_features, channels)
         self.label = nn.Embedding(max_ways, channels)
@@ -96,7 +98,7 @@ class InContextTransformer(Learner):
         together, so that they share their batch statistics.
         """
         check_tasks(tasks, self.max_ways)
-        if self.training:
+        if self.training and self.relabels:
             tasks = in_random_slots(tasks, self.max_ways)
         z_TSD, z_TQD = tasks.embedded(self.encoder)
         state = self._read(z_TSD, tasks.support_y)

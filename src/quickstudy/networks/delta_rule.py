@@ -122,7 +122,7 @@ class DeltaRuleLayer(nn.Module):
         degree: Degree of the features "dpfp".
 
     Raises:
-        ValueError: if there is no such rule or feature map.
+        ValueError: if there is no such rule or feature map, or the heads do not divide the channels.
     """
 
     def __init__(
@@ -132,6 +132,8 @@ class DeltaRuleLayer(nn.Module):
         for name, value, known in (("rule", rule, Rule), ("features", features, Features)):
             if value not in get_args(known):
                 raise ValueError(f"{name} is {value!r}, but {' or '.join(get_args(known))} was expected.")
+        if channels % num_heads:
+            raise ValueError(f"{num_heads} heads do not divide {channels} channels. Choose a multiple.")
         self.rule, self.features, self.degree = rule, features, degree
         self.num_heads, self.width = num_heads, channels // num_heads
         inner = num_heads * self.width
@@ -140,7 +142,11 @@ class DeltaRuleLayer(nn.Module):
         self.out = nn.Linear(inner, channels, bias=False)
 
     def prior(self, num_tasks: int) -> Tensor:
-        """Fast weights (T, H, K, V) of zeros."""
+        """Fast weights (T, H, K, V) of zeros.
+
+        Args:
+            num_tasks: Tasks T.
+        """
         num_keys = self.width if self.features == "elu" else 2 * self.width * self.degree
         num_values = self.width + (self.rule == "sum")
         return self.out.weight.new_zeros(num_tasks, self.num_heads, num_keys, num_values)

@@ -37,12 +37,23 @@ class FastWeightBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def read(self, x_TLC: Tensor, weights: Tensor, mask_TL: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Go through a sequence: its items for the next block, and the fast weights after it."""
+        """Go through a sequence: its items for the next block, and the fast weights after it.
+
+        Args:
+            x_TLC: Items.
+            weights: Fast weights before the first item.
+            mask_TL: True where an item is real; others write nothing. None if all are real.
+        """
         read_TLC, weights = self.layer.read(x_TLC, weights, mask_TL)
         return self._after(x_TLC, read_TLC), weights
 
     def aside(self, x_TQC: Tensor, weights: Tensor) -> Tensor:
-        """Each item for the next block, if it alone came next."""
+        """Each item for the next block, if it alone came next.
+
+        Args:
+            x_TQC: Items.
+            weights: Fast weights, which do not change.
+        """
         return self._after(x_TQC, self.layer.aside(x_TQC, weights))
 
     def _after(self, x: Tensor, read: Tensor) -> Tensor:
@@ -79,17 +90,32 @@ class FastWeightStack(nn.Module):
         self.blocks = nn.ModuleList(FastWeightBlock(layer, channels, hidden, dropout) for layer in layers)
 
     def prior(self, num_tasks: int, steps: int | None = None) -> tuple[Tensor, ...]:
-        """The fast weights of each layer before any item."""
+        """The fast weights of each layer before any item.
+
+        Args:
+            num_tasks: Tasks T.
+            steps: Items that will follow at most. Not used.
+        """
         return tuple(block.layer.prior(num_tasks) for block in self._each())
 
     def drive(self, features_TLD: Tensor) -> Tensor:
-        """What the inputs contribute to the items."""
+        """What the inputs contribute to the items.
+
+        Args:
+            features_TLD: Features of the inputs.
+        """
         return self.input(features_TLD)
 
     def forward(
         self, x_TLC: Tensor, carried: tuple[Tensor, ...], mask_TL: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Go through a sequence: what the last block gives (T, L, C), and the fast weights of each."""
+        """Go through a sequence: what the last block gives (T, L, C), and the fast weights of each.
+
+        Args:
+            x_TLC: Items.
+            carried: Fast weights of each layer before the first item.
+            mask_TL: True where an item is real; others write nothing. None if all are real.
+        """
         after = []
         for block, weights in zip(self._each(), carried, strict=True):
             x_TLC, weights = block.read(x_TLC, weights, mask_TL)
@@ -97,7 +123,12 @@ class FastWeightStack(nn.Module):
         return x_TLC, tuple(after)
 
     def aside(self, x_TQC: Tensor, carried: tuple[Tensor, ...]) -> Tensor:
-        """What the last block gives for each item if it alone came next."""
+        """What the last block gives for each item if it alone came next.
+
+        Args:
+            x_TQC: Items.
+            carried: Fast weights of each layer, which do not change.
+        """
         for block, weights in zip(self._each(), carried, strict=True):
             x_TQC = block.aside(x_TQC, weights)
         return x_TQC
@@ -110,11 +141,21 @@ class FastWeightSequences(LabelSequences):
     """A stack that reads each input with a label, a whole sequence in one layer after another."""
 
     def ahead(self, state: LabelSequenceState, features_TD: Tensor) -> Tensor:
-        """The prediction for one further input of each task, logits (T, N); nothing of it is kept."""
+        """The prediction for one further input of each task, logits (T, N); nothing of it is kept.
+
+        Args:
+            state: State of each task.
+            features_TD: Features of the input.
+        """
         return self.branches(state, features_TD[:, None]).squeeze(1)
 
     def branches(self, state: LabelSequenceState, features_TQD: Tensor) -> Tensor:
-        """The prediction for each of many inputs, as if it alone came next: logits (T, Q, N)."""
+        """The prediction for each of many inputs, as if it alone came next: logits (T, Q, N).
+
+        Args:
+            state: State of each task.
+            features_TQD: Features of the inputs.
+        """
         drive_TQC = self.cell.drive(features_TQD) + self.from_labels(state.pending)[:, None]
         return self.output(self.cell.aside(drive_TQC, state.carried))
 

@@ -32,7 +32,11 @@ class KernelGenerator(nn.Module):
         self.hidden = hidden
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Kernels (..., O, I, F, F) of embeddings (..., Z) (eq. 2)."""
+        """Kernels (..., O, I, F, F) of embeddings (..., Z) (eq. 2).
+
+        Args:
+            embedding: Embeddings (..., Z).
+        """
         out_channels, in_channels, size, _ = self.shape
         slices_ID = self.first(embedding).unflatten(-1, (in_channels, self.hidden))  # a_i = W_i z + B_i
         kernels = self.second(slices_ID).unflatten(-1, (out_channels, size, size))  # K_i = W_out a_i + B_out

@@ -67,7 +67,11 @@ class SelfReferentialLayer(nn.Module):
         self.out = nn.Linear(channels, channels, bias=False)
 
     def prior(self, num_tasks: int) -> Tensor:
-        """The trained weights (T, H, D, R), the same for each task."""
+        """The trained weights (T, H, D, R), the same for each task.
+
+        Args:
+            num_tasks: Tasks T.
+        """
         return self.first.expand(num_tasks, *self.first.shape)
 
     def read(self, x_TLC: Tensor, weights: Tensor, mask_TL: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,7 @@ class SharedCell(nn.Module):
             nn.init.zeros_(part.bias)
 
     def prior(self, num_tasks: int, inputs: int, outputs: int, generator: torch.Generator | None = None) -> CellState:
-        """The first states: half of c is random, which tells the cells apart, and all else is zero.
+        """The first states: half of c is random, so that cells differ, and all else is zero.
 
         Args:
             num_tasks: T.
@@ -108,6 +108,7 @@ class DenseCells:
     Args:
         inputs: I.
         outputs: O.
+        places: Places P of a map; a dense layer has one.
     """
 
     inputs: int

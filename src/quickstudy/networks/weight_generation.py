@@ -54,7 +54,11 @@ class GeneratedLinear(nn.Module):
             nn.init.normal_(self.shifts.weight, std=(1 / (2 * num_embedding)) ** 0.5)
 
     def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (..., H, D) and shifts (..., H) of embeddings (..., E)."""
+        """Weights (..., H, D) and shifts (..., H) of embeddings (..., E).
+
+        Args:
+            embedding: Embeddings (..., E).
+        """
         return self.weights(embedding).unflatten(-1, (self.num_outputs, self.num_inputs)), self.shifts(embedding)
 
 

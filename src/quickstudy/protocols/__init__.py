@@ -10,6 +10,7 @@ from quickstudy.protocols.final_test import FinalResult, FinalTest
 from quickstudy.protocols.measuring import Progress
 from quickstudy.protocols.regression import PointOptions, RegressionOptions, RegressionResult, measure_regression
 from quickstudy.protocols.sequence_accuracy import SequenceOptions, SequenceResult, measure_sequences
+from quickstudy.protocols.trial_rewards import TrialOptions, TrialResult, TrialTable, measure_trials
 from quickstudy.protocols.weights import Weights, open_weights
 
 __all__ = [
@@ -27,11 +28,15 @@ __all__ = [
     "RegressionResult",
     "SequenceOptions",
     "SequenceResult",
+    "TrialOptions",
+    "TrialResult",
+    "TrialTable",
     "Weights",
     "calibrate",
     "measure_completion",
     "measure_few_shot",
     "measure_regression",
     "measure_sequences",
+    "measure_trials",
     "open_weights",
 ]

@@ -12,13 +12,21 @@ from quickstudy.core import Experiment, Learner, UserError, unchecked_distributi
 from quickstudy.evaluation import evaluate, evaluate_instances, provenance
 from quickstudy.evaluation.episode_pictures import save_episode
 from quickstudy.evaluation.plots import save_instances
+from quickstudy.evaluation.trial_plots import save_bandit_trial, save_rewards
 from quickstudy.pretrained import load
 from quickstudy.protocols.measuring import Progress, shown_by
 from quickstudy.protocols.records import evaluation_record, functions_records, instances_record, json_text
 from quickstudy.protocols.regression import PointOptions, by_support, evaluated, settings
 from quickstudy.protocols.regression_pictures import pictures
+from quickstudy.protocols.trial_rewards import trial_records, trial_table
+from quickstudy.tasks import Bandits
 
-_UNSEEN = {"queries": "classes", "instances": "classes", "functions": "functions"}
+_UNSEEN = {
+    "queries": "on classes",
+    "instances": "on classes",
+    "functions": "on functions",
+    "trials": "in worlds",
+}
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,13 @@ class FinalTest:
             progress: Called with the setting and the number of tasks that are done.
         """
         learner, kind = load(self.folder), self.experiment.validate_by
-        measure = {"queries": self._by_query, "instances": self._by_instance, "functions": self._by_value}[kind]
-        found = measure(learner, progress)
+        measures = {
+            "queries": self._by_query,
+            "instances": self._by_instance,
+            "functions": self._by_value,
+            "trials": self._by_trial,
+        }
+        found = measures[kind](learner, progress)
         # Before drawing: a library that is missing for pictures must not cost the figures.
         found.write()
         return found
@@ -101,6 +114,19 @@ class FinalTest:
             pictures(self.folder, learner, shown, by_size, self.seed),
         )
 
+    def _by_trial(self, learner: Any, progress: Progress | None) -> "FinalResult":
+        tables = {
+            title: trial_table(learner, source(self.data_root), self.num_tasks, self.seed, progress)
+            for title, source in self.experiment.test.items()
+        }
+        drawings: dict[Path, Callable[[], None]] = {}
+        for title, table in tables.items():
+            rewards, trial = self.folder / "rewards.png", self.folder / "trial.png"
+            drawings[rewards] = partial(save_rewards, rewards, table.curves, title)
+            if isinstance(table.environment, Bandits):
+                drawings[trial] = partial(save_bandit_trial, trial, table.trials)
+        return self._result(tables, {"test": trial_records(tables, self.recipe, self.seed)}, drawings)
+
     def _draw_episode(self, picture: Path, learner: Learner) -> None:
         tasks = next(iter(self.experiment.test.values()))(self.data_root)
         episode = tasks.sample(1, torch.Generator(tasks.device).manual_seed(self.seed))
@@ -118,7 +144,7 @@ class FinalResult:
     folder: Path
     """Folder of the run."""
     kind: str
-    """What was evaluated: queries, instances or functions."""
+    """What was evaluated: queries, instances, functions or trials."""
     rows: Mapping[str, Any]
     """Of the table, by title."""
     records: Mapping[str, Any]
@@ -131,7 +157,7 @@ class FinalResult:
     @property
     def title(self) -> str:
         """Which recipe on which tasks."""
-        return f"{self.recipe} on {_UNSEEN[self.kind]} it has never seen"
+        return f"{self.recipe} {_UNSEEN[self.kind]} it has never seen"
 
     def record(self) -> dict[str, Any]:
         """What evaluation.json holds."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from quickstudy.core import Experiment, UserError
 from quickstudy.core.recipe_options import check_arguments, grouped, options
+from quickstudy.recipes.acting import bandit_distillation, bandit_dpt, bandit_rl2, bandit_snail, maze_snail, mdp_snail
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.bidirectional import boolean_blur
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
@@ -36,6 +37,7 @@ from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
 from quickstudy.recipes.plastic import omniglot_plastic
+from quickstudy.recipes.projections import projections_transformer
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
@@ -48,6 +50,10 @@ from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
 RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        bandit_distillation,
+        bandit_dpt,
+        bandit_rl2,
+        bandit_snail,
         boolean_blur,
         feature_means,
         folder_completion_conv_cnp,
@@ -61,6 +67,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         gp_general_tnp,
         gp_neural_process,
         gp_tnp,
+        maze_snail,
+        mdp_snail,
         omniglot_anil,
         omniglot_anil_dense,
         omniglot_autoencoder,
@@ -91,6 +99,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_transformer,
         omniglot_vsml,
         prototypes_vsml,
+        projections_transformer,
         sinusoid_maml,
         table_gp,
         table_means,

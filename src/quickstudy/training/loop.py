@@ -6,21 +6,28 @@ after step i needs no memory of the data order.
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from quickstudy.core import (
     Experiment,
+    HasEnvironment,
     Learner,
+    Practice,
     StagedDistribution,
+    TrainingTasks,
     save_trained,
     unchecked_distributions,
     unfinished_checkpoints,
 )
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog, refuse_missing_tensorboard
 from quickstudy.training.process_steps import share_of_step, step_generator
+from quickstudy.training.rollouts import Rollouts
 from quickstudy.training.run import (
     BEST,
     LAST,
@@ -151,23 +158,44 @@ class _Training:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(experiment.optimisation, step, fraction)
         generator = step_generator(self.tasks, self.run.seed, self.fabric.global_rank, step)
-        tasks = self.tasks.at(fraction) if isinstance(self.tasks, StagedDistribution) else self.tasks
-        loss = self.model(tasks.sample(self.own_tasks, generator))
-        # Where there are many processes, all must stop if one has to.
-        reduced: Any = self.fabric.all_reduce(loss.detach()) if self.fabric.world_size > 1 else loss.detach()
-        value = float(reduced)
-        if not math.isfinite(value):
-            # Not saved again: running statistics may have taken in what made the loss no number.
-            raise NonFiniteLossError(f"The loss is {value} at step {step + 1}. {self._left()} {self._advice()}")
-        self.fabric.backward(loss)
-        if experiment.optimisation.gradient_clip is not None:
-            self.fabric.clip_gradients(self.model, self.stepper, max_norm=experiment.optimisation.gradient_clip)
-        self.stepper.step()
-        self.stepper.zero_grad(set_to_none=True)
+        losses = [self._update(tasks) for tasks in self._batches(fraction, generator)]
         if self.average is not None:
             self.average.update_parameters(self.learner)
         self.position.step += 1
+        return sum(losses) / len(losses)
+
+    def _batches(self, fraction: float, generator: torch.Generator) -> Iterable[TrainingTasks | Practice]:
+        """What the step learns from: tasks that are drawn, or trials that the learner itself goes through."""
+        tasks = self.tasks
+        if self.experiment.practice is not None and isinstance(tasks, HasEnvironment):
+            acting: Any = self.learner
+            rollouts = Rollouts(acting, tasks.environment, self.experiment.practice, self._mean)
+            return rollouts.batches(self.own_tasks, generator, fraction)
+        drawn_from = tasks.at(fraction) if isinstance(tasks, StagedDistribution) else tasks
+        return (drawn_from.sample(self.own_tasks, generator),)
+
+    def _update(self, tasks: TrainingTasks | Practice) -> float:
+        """Change the weights once."""
+        loss = self.model(tasks)
+        value = float(self._mean(loss.detach()))
+        if not math.isfinite(value):
+            # Not saved again: running statistics may have taken in what made the loss no number.
+            step = self.position.step + 1
+            raise NonFiniteLossError(f"The loss is {value} at step {step}. {self._left()} {self._advice()}")
+        self.fabric.backward(loss)
+        clip = self.experiment.optimisation.gradient_clip
+        if clip is not None:
+            parts: list[Any] = [self.learner.get_submodule(name) for name in self.learner.clipped_apart]
+            for part in parts or [self.model]:
+                self.fabric.clip_gradients(part, self.stepper, max_norm=clip)
+        self.stepper.step()
+        self.stepper.zero_grad(set_to_none=True)
         return value
+
+    def _mean(self, number: Tensor) -> Tensor:
+        """Over all processes. Where there are many, all must stop if one has to."""
+        reduced: Any = self.fabric.all_reduce(number) if self.fabric.world_size > 1 else number
+        return reduced
 
     def _validate(self) -> Validation | None:
         """Validation at the validation tasks, and keep the weights if they are the best so far."""

@@ -7,13 +7,21 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from quickstudy.core import Experiment, Learner, TaskDistribution
-from quickstudy.evaluation import Interval, evaluate, evaluate_functions, evaluate_instances
+from quickstudy.core import Environment, Experiment, HasEnvironment, Learner, TaskDistribution
+from quickstudy.evaluation import (
+    Interval,
+    evaluate,
+    evaluate_functions,
+    evaluate_instances,
+    evaluate_trials,
+    total_reward,
+)
 
 _SEED = 1_000_000_007  # Any number: the same tasks in each validation.
 INSTANCE_NAMES = tuple(f"instance_{number}" for number in range(1, 11))
 FUNCTION_NAMES = ("log_likelihood", "log_likelihood_interval95", "squared_error", "coverage90", "oracle")
-COLUMNS = {"queries": (), "instances": INSTANCE_NAMES, "functions": FUNCTION_NAMES}
+TRIAL_NAMES = ("reward", "reward_interval95")
+COLUMNS = {"queries": (), "instances": INSTANCE_NAMES, "functions": FUNCTION_NAMES, "trials": TRIAL_NAMES}
 """Of the log, beside accuracy and its interval, by what a training is validated by."""
 
 
@@ -38,6 +46,8 @@ def validate(experiment: Experiment, learner: Learner, tasks: TaskDistribution) 
         learner: what is evaluated.
         tasks: draws the validation tasks.
     """
+    if experiment.validate_by == "trials" and isinstance(tasks, HasEnvironment):
+        return _in_trials(experiment, learner, tasks.environment)
     if experiment.validate_by == "functions":
         return _at_functions(experiment, learner, tasks)
     if experiment.validate_by == "instances":
@@ -96,3 +106,10 @@ def _at_functions(experiment: Experiment, learner: Learner, tasks: TaskDistribut
     text = f"{likelihood.text(3, ' nats')}{beside}, error {found.squared_error.mean:.3f}"
     finite = math.isfinite(likelihood.mean)
     return Validation(likelihood.mean, figures, text, None if finite else f"log-likelihood {likelihood.mean}")
+
+
+def _in_trials(experiment: Experiment, learner: Any, environment: Environment) -> Validation:
+    found = total_reward(evaluate_trials(learner, environment, experiment.validation_tasks, _SEED))
+    figures = {"reward": found.mean, "reward_interval95": found.interval95}
+    finite = math.isfinite(found.mean)
+    return Validation(found.mean, figures, found.text(3, " reward"), None if finite else f"reward {found.mean}")

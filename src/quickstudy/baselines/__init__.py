@@ -1,0 +1,38 @@
+"""Rules that act without having learned from other tasks: what a learner that acts is compared with."""
+
+from quickstudy.baselines.bandit_rules import (
+    UCB1,
+    ArmRecord,
+    BanditRule,
+    EpsilonGreedy,
+    Greedy,
+    OptimisticThompson,
+    RandomArm,
+    Thompson,
+)
+from quickstudy.baselines.gittins import Gittins, gittins_indices
+from quickstudy.baselines.mdp_agents import MDPAgent, ProcessRecord, RandomChoice
+from quickstudy.baselines.mdp_planners import OPSRL, PSRL, UCRL2, EpsilonGreedyPlanner, GreedyPlanner
+from quickstudy.baselines.planning import Sizes
+
+__all__ = [
+    "OPSRL",
+    "PSRL",
+    "UCB1",
+    "UCRL2",
+    "ArmRecord",
+    "BanditRule",
+    "EpsilonGreedy",
+    "EpsilonGreedyPlanner",
+    "Gittins",
+    "Greedy",
+    "GreedyPlanner",
+    "MDPAgent",
+    "OptimisticThompson",
+    "ProcessRecord",
+    "RandomArm",
+    "RandomChoice",
+    "Sizes",
+    "Thompson",
+    "gittins_indices",
+]

@@ -1,0 +1,251 @@
+"""Learners that act: a task's support is experience, its query the present observation, its answer an action.
+
+`state = learner.prior(T)`, then in turn `learner.predict(state, observation)` and `learner.extend(state, experience)`.
+So acting and adapting are the same thing.
+"""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, final, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical
+
+from quickstudy.core.errors import UserError
+from quickstudy.core.experience import Experience
+from quickstudy.core.learner import Learner
+from quickstudy.core.practice import Practice
+from quickstudy.core.tasks import TaskDistribution, TrainingTasks
+
+
+class Outcome(NamedTuple):
+    """What an action leads to in each of T worlds."""
+
+    reward: Tensor
+    """(T,)"""
+    ended: Tensor
+    """(T,) booleans: the episode ended. The next observation is the first one of the next episode."""
+    world: Any
+    """The worlds after the action."""
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """A distribution over worlds to act in. A world is a NamedTuple of tensors whose first dimension is the task."""
+
+    @property
+    def num_actions(self) -> int:
+        """How many actions there are, A."""
+
+    @property
+    def num_steps(self) -> int:
+        """Most steps of a trial, L."""
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """The shape of one observation."""
+
+    @property
+    def device(self) -> torch.device:
+        """The device on which worlds are made. The generator must be on it too."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same distribution, which makes its worlds on another device.
+
+        Args:
+            device: the new device.
+        """
+
+    def start(self, num_tasks: int, generator: torch.Generator) -> Any:
+        """Draw T worlds, at the start of their first episode.
+
+        Args:
+            num_tasks: T, the worlds to draw.
+            generator: the source of random numbers.
+        """
+
+    def observe(self, world: Any) -> Tensor:
+        """What is seen now, (T, *observation).
+
+        Args:
+            world: T worlds.
+        """
+
+    def act(self, world: Any, action: Tensor, generator: torch.Generator) -> Outcome:
+        """Do one action in each world.
+
+        Args:
+            world: T worlds.
+            action: (T,) indices.
+            generator: the source of random numbers.
+        """
+
+    def is_over(self, world: Any) -> Tensor:
+        """(T,) booleans: the last episode of the trial has ended. Further steps mean nothing.
+
+        Args:
+            world: T worlds.
+        """
+
+    def best_action(self, world: Any) -> Tensor:
+        """(T,) indices: what one would do now who knows the world.
+
+        Args:
+            world: T worlds.
+        """
+
+
+@runtime_checkable
+class HasEnvironment(TaskDistribution, Protocol):
+    """A distribution over trials in an environment. Its tasks have a trial as support, and actions as answers."""
+
+    @property
+    def environment(self) -> Environment:
+        """Where a learner acts to be evaluated, or to learn from its own trials."""
+
+
+class Agent(Protocol):
+    """What acts: a learner, or a rule that learns nothing from other tasks."""
+
+    def prior(self, num_tasks: int) -> Any:
+        """The state before any experience.
+
+        Args:
+            num_tasks: T, the tasks of the state.
+        """
+
+    def predict(self, state: Any, observation: Tensor) -> Categorical:
+        """A distribution over actions for each of Q observations, (T, Q).
+
+        Args:
+            state: the state of T tasks.
+            observation: (T, Q, *observation).
+        """
+
+    def extend(self, state: Any, experience: Experience) -> Any:
+        """The state after further experience.
+
+        Args:
+            state: the state of T tasks.
+            experience: the steps since.
+        """
+
+
+@runtime_checkable
+class ChoosesAtOnce(Protocol):
+    """An agent that reads an observation once for both purposes: to choose, and to remember it."""
+
+    def choose(self, state: Any, observation: Tensor) -> tuple[Categorical, Any]:
+        """What `predict` gives for one observation, and what `conclude` needs.
+
+        Args:
+            state: the state of T tasks.
+            observation: (T, 1, *observation).
+        """
+
+    def conclude(self, seen: Any, experience: Experience) -> Any:
+        """The state that `extend` would give after the step.
+
+        Args:
+            seen: what `choose` gave.
+            experience: the step (T, 1), with the observation of `choose`.
+        """
+
+
+class ActingLearner(Learner):
+    """A learner that acts. It has a policy and, for training, an estimate of the rewards to come."""
+
+    order_matters: ClassVar[bool] = True
+    clipped_apart: tuple[str, ...] = ("policy", "value")
+    num_actions: int
+    """How many actions there are, A."""
+    observation_shape: tuple[int, ...]
+    """The shape of one observation."""
+
+    @abstractmethod
+    def prior(self, num_tasks: int) -> Any:
+        """The state before any experience.
+
+        Args:
+            num_tasks: T, the tasks of the state.
+        """
+
+    @abstractmethod
+    def extend(self, state: Any, experience: Experience) -> Any:
+        """The state after further experience.
+
+        Args:
+            state: the state of T tasks.
+            experience: (T, L) steps, after those read before.
+        """
+
+    @abstractmethod
+    def predict(self, state: Any, query_x: Tensor) -> Categorical:
+        """A distribution over actions for each observation. None sees another.
+
+        Args:
+            state: the state of T tasks.
+            query_x: observations (T, Q, *observation).
+        """
+
+    @abstractmethod
+    def along(self, experience: Experience) -> Categorical:
+        """The prediction at every step (T, L), given the steps before it: what acting step by step would give.
+
+        Args:
+            experience: whole trials, from their start.
+        """
+
+    @abstractmethod
+    def values(self, experience: Experience) -> Tensor:
+        """Estimates (T, L) of the discounted rewards from each step on, given the steps before it.
+
+        Args:
+            experience: whole trials, from their start.
+        """
+
+    @final
+    def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> Any:
+        """Read experience as a support, from the prior on.
+
+        Args:
+            support_x: observations (T, L, *observation).
+            support_y: (T, L, 3): action, reward, and 1 where an episode ended.
+            support_mask: must be None.
+
+        Raises:
+            UserError: if there is a mask: trials of unequal length are read in parts by `extend`.
+        """
+        if support_mask is not None:
+            raise UserError("A mask was given, but a learner that acts reads trials of equal length. Leave it out.")
+        return self.extend(self.prior(len(support_x)), labelled(support_x, support_y))
+
+    def meta_loss(self, tasks: TrainingTasks | Practice) -> Tensor:
+        """The loss of training: that of the policy on its own trials, or minus the log-likelihood of shown actions.
+
+        Args:
+            tasks: own trials; or trials as support, and at every step the action to imitate as the query's answer.
+        """
+        if isinstance(tasks, Practice):
+            return tasks.loss(self.along(tasks.experience), self.values(tasks.experience))
+        tasks = tasks.gathered()
+        return -self.along(labelled(tasks.support_x, tasks.support_y)).log_prob(tasks.query_y).mean()
+
+
+def labelled(support_x: Tensor, support_y: Tensor) -> Experience:
+    """Experience from a support.
+
+    Args:
+        support_x: observations (T, L, *observation).
+        support_y: (T, L, 3): action, reward, and 1 where an episode ended.
+
+    Raises:
+        UserError: if the labels have another shape.
+    """
+    if support_y.ndim != 3 or support_y.shape[-1] != 3:
+        raise UserError(
+            f"support_y has the shape {tuple(support_y.shape)}, but (tasks, steps, 3) was expected: action, reward and "
+            "whether an episode ended."
+        )
+    action, reward, ended = support_y.unbind(dim=-1)
+    return Experience(support_x, action.long(), reward, ended > 0.5)

@@ -1,0 +1,16 @@
+"""Experiments with systems that are no learners: they have neither a support set nor a meta-optimiser."""
+
+from quickstudy.experiments.environments import Bandit, CartPole, Environment
+from quickstudy.experiments.fitness_monotonic import Archive, Evolution, evolve
+from quickstudy.experiments.self_modifying import SelfModifyingMatrix, execute
+
+__all__ = [
+    "Archive",
+    "Bandit",
+    "CartPole",
+    "Environment",
+    "Evolution",
+    "SelfModifyingMatrix",
+    "evolve",
+    "execute",
+]

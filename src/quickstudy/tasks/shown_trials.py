@@ -1,0 +1,111 @@
+"""Trials that a learner is shown: somebody acts, and at each step there is an action to imitate.
+
+Lee et al., "Supervised Pretraining Can Learn In-Context Reinforcement Learning" (NeurIPS 2023) show the best action;
+Laskin et al., "In-context Reinforcement Learning with Algorithm Distillation" (ICLR 2023) show what a learning
+algorithm did.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical
+
+from quickstudy.core import Agent, Environment, Experience, Tasks, categorical, play
+from quickstudy.core.optimisation import refuse_kind
+
+Shows = Literal["best", "taken"]
+
+
+@dataclass(frozen=True)
+class ShownTrials:
+    """Trials in an environment: the support is a trial, and the answers are actions to imitate at each of its steps.
+
+    Args:
+        environment: draws the worlds.
+        actors: make from a generator those who act, in turn from step to step of a training. With none, actions are
+            random.
+        shows: "best" shows at each step what one would do who knows the world; "taken" shows what was done.
+    """
+
+    environment: Environment
+    actors: tuple[Callable[[torch.Generator], Agent], ...] = ()
+    shows: Shows = "best"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be shown."""
+        refuse_kind("shows", self.shows, ("best", "taken"))
+
+    @property
+    def device(self) -> torch.device:
+        """That of the environment."""
+        return self.environment.device
+
+    def to(self, device: torch.device | str) -> "ShownTrials":
+        """The same trials on another device.
+
+        Args:
+            device: the new device.
+        """
+        return replace(self, environment=self.environment.to(device))
+
+    def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
+        """Let one of the actors act in T worlds.
+
+        Observations are support and query: the answer to query l is given with the l steps before it.
+
+        Args:
+            num_tasks: T.
+            generator: the source of random numbers.
+        """
+        trials = play(self._actor(generator), self.environment, num_tasks, generator)
+        observation, action, reward, ended = trials.experience
+        support_y = torch.stack([action.to(reward.dtype), reward, ended.to(reward.dtype)], dim=-1)
+        return Tasks(observation, support_y, observation, trials.best_action if self.shows == "best" else action)
+
+    def _actor(self, generator: torch.Generator) -> Agent:
+        if not self.actors:
+            return Anything(self.environment.num_actions, generator)
+        index = torch.randint(len(self.actors), (), generator=generator, device=generator.device)
+        return self.actors[int(index)](generator)
+
+
+class Anything:
+    """In each task some actions are more probable than others: the probabilities are uniform over the simplex.
+
+    Args:
+        num_actions: A.
+        generator: the source of random numbers.
+    """
+
+    def __init__(self, num_actions: int, generator: torch.Generator) -> None:
+        self.num_actions, self.generator = num_actions, generator
+
+    def prior(self, num_tasks: int) -> Tensor:
+        """Logits of the actions, (T, A).
+
+        Args:
+            num_tasks: T.
+        """
+        weights = torch.empty(num_tasks, self.num_actions, device=self.generator.device)
+        return weights.exponential_(generator=self.generator).log()
+
+    def predict(self, state: Any, observation: Tensor) -> Categorical:
+        """The same probabilities at all times.
+
+        Args:
+            state: logits (T, A).
+            observation: (T, Q, *observation).
+        """
+        return categorical(state[:, None].expand(-1, observation.shape[1], -1))
+
+    def extend(self, state: Any, experience: Experience) -> Any:
+        """Nothing is learned.
+
+        Args:
+            state: logits (T, A).
+            experience: further steps.
+        """
+        return state

@@ -1,0 +1,66 @@
+from functools import partial
+
+import pytest
+import torch
+
+from quickstudy.baselines import Greedy
+from quickstudy.core import Experience, HasEnvironment, UserError
+from quickstudy.tasks import Bandits, MDPs, ShownTrials
+
+
+def test_the_best_action_is_shown_at_every_step(generator: torch.Generator) -> None:
+    tasks = ShownTrials(Bandits(3, 5)).sample(4, generator)
+    assert tasks.support_y.shape == (4, 5, 3)
+    assert torch.equal(tasks.query_x, tasks.support_x)
+    assert (tasks.query_y == tasks.query_y[:, :1]).all()
+
+
+def test_what_was_done_can_be_shown(generator: torch.Generator) -> None:
+    tasks = ShownTrials(Bandits(3, 5), shows="taken").sample(4, generator)
+    assert torch.equal(tasks.query_y, tasks.support_y[..., 0].long())
+
+
+def test_an_actor_acts_by_what_it_has_learned(generator: torch.Generator) -> None:
+    tasks = ShownTrials(Bandits(3, 5), (partial(Greedy, 3),), "taken").sample(200, generator)
+    first_won = tasks.support_y[:, 0, 1] == 1
+    stays = tasks.query_y[:, 1] == tasks.query_y[:, 0]
+    assert stays[first_won].all()
+    assert not stays[~first_won].any()
+
+
+def test_actors_take_turns(generator: torch.Generator) -> None:
+    names: list[str] = []
+
+    def named(name: str, generator: torch.Generator) -> Greedy:
+        names.append(name)
+        return Greedy(2, generator)
+
+    tasks = ShownTrials(Bandits(2, 1), (partial(named, "first"), partial(named, "second")))
+    for _ in range(20):
+        tasks.sample(1, generator)
+    assert set(names) == {"first", "second"}
+
+
+def test_random_actors_prefer_other_actions_in_other_tasks(generator: torch.Generator) -> None:
+    actions = ShownTrials(Bandits(2, 200), shows="taken").sample(500, generator).query_y.float()
+    assert float(actions.mean()) == pytest.approx(0.5, abs=0.05)
+    assert float(actions.mean(dim=1).var()) == pytest.approx(1 / 12, abs=0.02)
+
+
+def test_trials_have_an_environment_and_move_with_it() -> None:
+    tasks = ShownTrials(MDPs())
+    assert isinstance(tasks, HasEnvironment)
+    assert tasks.to("meta").environment.device == tasks.to("meta").device == torch.device("meta")
+
+
+def test_an_unknown_show_is_refused() -> None:
+    with pytest.raises(UserError, match="was expected"):
+        ShownTrials(Bandits(), shows="worst")  # type: ignore[arg-type]
+
+
+def test_random_actors_learn_nothing(generator: torch.Generator) -> None:
+    from quickstudy.tasks import Anything
+
+    actor = Anything(3, generator)
+    state = actor.prior(2)
+    assert actor.extend(state, Experience(*(torch.zeros(2, 1) for _ in range(4)))) is state
