@@ -53,7 +53,9 @@ class Answered(NamedTuple):
     """What a learner answered to the queries of many tasks of one setting."""
 
     ways: int
+    """Classes that a task has examples of."""
     shots: int
+    """Support examples of each class."""
     known_BN: Tensor
     """Logits for the queries of the task's classes."""
     labels_B: Tensor
@@ -69,8 +71,11 @@ class CalibrationResult:
     """What was fitted, and what it gives on test classes."""
 
     weights: Weights
+    """The weights that were calibrated."""
     options: CalibrationOptions
+    """On which tasks."""
     calibration: Calibration
+    """What was fitted."""
     measured: tuple[dict[str, Any], ...]
     """Figures of each setting."""
 
