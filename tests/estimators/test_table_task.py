@@ -69,7 +69,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     for learner in ("gp-general", "omniglot-protonet"):
         with pytest.raises(UserError, match="does not predict classes from columns of numbers"):
             TableTask.of(file, learner)
-    with pytest.raises(UserError, match="holds text, but values were asked for"):
+    with pytest.raises(UserError, match="holds text, but values were expected"):
         TableTask.of(file, kind="values")
     with pytest.raises(UserError, match="No row of"):
         TableTask.of(write(tmp_path / "bad.csv", "x,kind", [["?", "a"]]))

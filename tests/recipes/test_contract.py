@@ -339,7 +339,16 @@ def test_points_given_and_asked_for_are_apart_in_validation_and_test(name: str) 
 
 
 # A few recipes are large even so; what their learners compute is tested with the learners.
-READS = {"hidden": 16, "channels": 8, "num_heads": 2, "blocks": 1, "size": 20, "floor": 0.1, "classes": 2, "test_steps": 1}
+READS = {
+    "hidden": 16,
+    "channels": 8,
+    "num_heads": 2,
+    "blocks": 1,
+    "size": 20,
+    "floor": 0.1,
+    "classes": 2,
+    "test_steps": 1,
+}
 
 
 @pytest.mark.parametrize("name", RECIPES)

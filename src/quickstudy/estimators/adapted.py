@@ -35,7 +35,12 @@ class AdaptedClassifier:
         self.states: list[Any] = []
 
     def adapt(self, x: np.ndarray, labels: np.ndarray) -> "AdaptedClassifier":
-        """Read the examples (S, *input) with class indices (S,)."""
+        """Read the examples.
+
+        Args:
+            x: Inputs (S, *input).
+            labels: Class indices (S,).
+        """
         random = np.random.RandomState(self.seed)
         self.groups = make_groups(labels, self.num_classes, self.chosen.limits, self.num_draws, random)
         x_S = self._tensor(x)
@@ -44,10 +49,14 @@ class AdaptedClassifier:
         return self
 
     def extend(self, x: np.ndarray, labels: np.ndarray) -> "AdaptedClassifier":
-        """Go on learning from more examples (S, *input) with class indices (S,), none of them seen before.
+        """Go on learning from more examples, none of them seen before.
+
+        Args:
+            x: Inputs (S, *input).
+            labels: Class indices (S,).
 
         Raises:
-            UserError: if the learner cannot, or the task has more classes than it tells apart.
+            UserError: if the learner cannot, or the task has more classes than it can name.
         """
         learner = self.chosen.learner
         ways = self.chosen.limits.ways
@@ -70,7 +79,11 @@ class AdaptedClassifier:
         return self
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities (Q, N) of the classes of queries (Q, *input)."""
+        """Probabilities (Q, N) of the classes of queries.
+
+        Args:
+            x: Inputs (Q, *input).
+        """
         parts = [self._part(x[start : start + _QUERIES_AT_ONCE]) for start in range(0, len(x), _QUERIES_AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, self.num_classes))
 

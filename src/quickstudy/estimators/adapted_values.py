@@ -34,7 +34,14 @@ class AdaptedRegressor:
         self.states: list[Any] = []
 
     def adapt(self, X: np.ndarray, y: np.ndarray, max_points: int, seed: int) -> "AdaptedRegressor":
-        """Read points (n, columns) with values (n,), in random parts of at most so many points."""
+        """Read points in random parts.
+
+        Args:
+            X: Places (n, columns).
+            y: Values (n,).
+            max_points: Most points of a part.
+            seed: Decides the parts.
+        """
         if max_points < 1:
             raise UserError(f"max_points is {max_points}, but a whole number from 1 was expected.")
         order = np.random.RandomState(seed).permutation(len(X))
@@ -44,7 +51,11 @@ class AdaptedRegressor:
         return self
 
     def extend(self, X: np.ndarray, y: np.ndarray) -> "AdaptedRegressor":
-        """Go on learning from more points (n, columns) with values (n,).
+        """Go on learning from more points.
+
+        Args:
+            X: Places (n, columns).
+            y: Values (n,).
 
         Raises:
             UserError: if the learner cannot, or the points so far were split into parts.
@@ -62,7 +73,11 @@ class AdaptedRegressor:
         return self
 
     def mean_and_deviation(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Means and standard deviations (n,), noise included, at points (n, columns)."""
+        """Means and standard deviations (n,), noise included.
+
+        Args:
+            X: Places (n, columns).
+        """
         parts = [self._moments(self._predict(each)) for each in _in_parts(X)]
         if not parts:
             return np.zeros(0), np.zeros(0)
@@ -70,7 +85,11 @@ class AdaptedRegressor:
         return means, deviations
 
     def quantiles(self, X: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
-        """The values (n, probabilities) below which the answers at points (n, columns) lie with these probabilities.
+        """The values (n, probabilities) below which the answers lie with these probabilities.
+
+        Args:
+            X: Places (n, columns).
+            probabilities: Between 0 and 1.
 
         Raises:
             UserError: if a probability is not between 0 and 1, or the learner's predictions have no quantiles.

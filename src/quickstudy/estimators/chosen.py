@@ -25,11 +25,13 @@ class Chosen(NamedTuple):
     """A learner that answers each query by itself."""
 
     learner: Learner
+    """The learner, in eval mode."""
     name: str
     """What it was called, or the name of its class."""
     size: int
     """Side of the images that it reads, in pixels, if it reads images."""
     limits: Limits
+    """The largest task that it reads."""
 
     @property
     def reads_drawings(self) -> bool:

@@ -22,6 +22,7 @@ class DrawingReader(NamedTuple):
     white: float
     """The number of the brightest paper."""
     frame: Frame
+    """Where the ink is put."""
     size: int
     """Side of the drawings, in pixels."""
 

@@ -97,7 +97,7 @@ def _of_module(encoder: nn.Module, size: int, images: Any) -> np.ndarray:
         encoder.train(was_training)
     if not parts:
         return np.zeros((0, 1), dtype=np.float32)  # How many features there would be is unknown.
-    # Of one length: what tells classes apart is the direction.
+    # Of one length: classes differ by the direction.
     return F.normalize(torch.cat(parts).float(), dim=-1).cpu().numpy()
 
 

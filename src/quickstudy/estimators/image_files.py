@@ -24,6 +24,7 @@ class Pixels(NamedTuple):
     """An image that could be read: (H, W, 3) from 0 to 1."""
 
     shades: np.ndarray
+    """(H, W, 3) float from 0 to 1."""
 
     @property
     def is_drawing(self) -> bool:
@@ -38,6 +39,7 @@ class DrawingFiles(NamedTuple):
     """Reads files as drawings, all in one frame."""
 
     frame: Frame
+    """Where the ink is put."""
     size: int
     """Side of the drawings, in pixels."""
 
@@ -52,13 +54,21 @@ class DrawingFiles(NamedTuple):
         return cls(common_frame([find_ink(each.shades @ GREY) for each in images]), size)
 
     def problem(self, image: Pixels) -> str | None:
-        """Why an image shows nothing, if so."""
+        """Why an image shows nothing, if so.
+
+        Args:
+            image: The image.
+        """
         if find_ink(image.shades @ GREY).box is None:
             return "is blank: no ink stands out from its border. Crop it to the drawing, or leave it out."
         return None
 
     def inputs(self, images: Sequence[Pixels]) -> np.ndarray:
-        """Drawings (n, 1, size, size)."""
+        """Drawings (n, 1, size, size).
+
+        Args:
+            images: The images.
+        """
         drawings = [self.frame.apply(find_ink(each.shades @ GREY), self.size) for each in images]
         return np.array(drawings, dtype=np.float32).reshape(-1, 1, self.size, self.size)
 
@@ -70,11 +80,19 @@ class PhotoFiles(NamedTuple):
     """"photos", a module or a function."""
 
     def problem(self, image: Pixels) -> str | None:
-        """None: every photograph shows something."""
+        """None: every photograph shows something.
+
+        Args:
+            image: The image.
+        """
         return None
 
     def inputs(self, images: Sequence[Pixels]) -> np.ndarray:
-        """Features (n, D)."""
+        """Features (n, D).
+
+        Args:
+            images: The images.
+        """
         return np.asarray(as_encoder(self.encoder)([each.shades for each in images]), dtype=np.float32)
 
 

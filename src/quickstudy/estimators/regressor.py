@@ -85,7 +85,7 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             quantiles: Probabilities between 0 and 1. Then the result is (n, quantiles), not the mean.
 
         Raises:
-            UserError: if a quantile is not between 0 and 1, or both were asked for.
+            UserError: if a quantile is not between 0 and 1, or both were given.
         """
         check_is_fitted(self, "_adapted_")
         X = validate_data(self, X, dtype=np.float64, reset=False)

@@ -1,6 +1,6 @@
 """Tasks with more classes or examples than a learner was made for: groups of classes, sub-samples, random label slots.
 
-A learner with label slots tells a limited number of classes apart. A larger task becomes several tasks, each with a
+A learner with label slots can name a limited number of classes. A larger task becomes several tasks, each with a
 group of the classes, and the predictions of all groups are joined to one.
 
 Letters: G groups, Q queries, N ways of the whole task, n ways of a group.
@@ -35,7 +35,7 @@ class Limits(NamedTuple):
     """What a learner was made for. None stands for no limit."""
 
     ways: int | None = None
-    """Classes that it tells apart."""
+    """Classes that it can name."""
     shots: int | None = None
     """Examples of a class."""
     examples: int | None = None

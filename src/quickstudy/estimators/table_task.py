@@ -118,7 +118,7 @@ def _values(table: CSVTable, kind: Kind, file: Path) -> np.ndarray | None:
         try:
             return np.array([float(each) for each in table.target or ()])
         except ValueError:
-            raise UserError(f"The target of {file} holds text, but values were asked for. Choose classes.") from None
+            raise UserError(f"The target of {file} holds text, but values were expected. Choose classes.") from None
     return values
 
 

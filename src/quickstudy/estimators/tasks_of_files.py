@@ -40,7 +40,7 @@ def adapt(
     """
     path = Path(os.path.expanduser(support))
     if num_draws < 1:
-        raise UserError(f"{num_draws} draws were asked for, but a whole number from 1 was expected.")
+        raise UserError(f"{num_draws} draws were given, but a whole number from 1 was expected.")
     if path.suffix.lower() in _TABLES:
         if encoder is not None:
             raise UserError("An encoder is for images, but a table was given. Leave it out.")
