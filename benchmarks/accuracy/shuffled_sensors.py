@@ -102,9 +102,9 @@ def examined(learner: Learner, tasks: Tasks, generator: torch.Generator) -> tupl
     for shots in range(1, _SHOTS + 1):
         is_after = shots > _BEFORE
         read = shots * _WAYS
-        plain = learner.predict(learner.adapt(x[:, :read], y[:, :read]), tasks.query_x)
+        plain: Any = learner.predict(learner.adapt(x[:, :read], y[:, :read]), tasks.query_x)
         query = mixed_query if is_after else tasks.query_x
-        mixed = learner.predict(learner.adapt(mixed_x[:, :read], y[:, :read]), query)
+        mixed: Any = learner.predict(learner.adapt(mixed_x[:, :read], y[:, :read]), query)
         usual.append((plain.logits.argmax(dim=-1) == tasks.query_y).double().mean(dim=1))
         other.append((mixed.logits.argmax(dim=-1) == tasks.query_y).double().mean(dim=1))
         changes.append((plain.probs - mixed.probs).abs().max())

@@ -43,8 +43,8 @@ class CellGrid(nn.Module):
         self.update_rate, self.threshold = update_rate, threshold
         self.perceive = nn.Conv2d(1 + self.num_changing, hidden, 3, padding=1)
         self.change = nn.Conv2d(hidden, self.num_changing, 1)
-        nn.init.zeros_(self.change.weight)  # At first no cell changes, so long unrolls start harmless.
-        nn.init.zeros_(self.change.bias)
+        for parameter in self.change.parameters():  # At first no cell changes, so long unrolls start harmless.
+            nn.init.zeros_(parameter)
 
     def alive(self, images_BHW: Tensor) -> Tensor:
         """Which cells live, (B, H, W) booleans.
