@@ -16,6 +16,7 @@ Letters: T sequences, S examples, N labels.
 import itertools
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -73,10 +74,12 @@ class Descent:
         network: the network, and the weights to begin with.
         rate: the learning rate.
         steps: the steps on a stage, each on all of its examples.
+        names: the weights that change. None for all.
     """
 
-    def __init__(self, network: FunctionalNetwork, rate: float, steps: int) -> None:
+    def __init__(self, network: FunctionalNetwork, rate: float, steps: int, names: Iterable[str] | None = None) -> None:
         self.network, self.rate, self.steps = network, rate, steps
+        self.names = tuple(network.first if names is None else names)
 
     def prior(self, num_tasks: int) -> Weights:
         """The weights to begin with."""
@@ -87,16 +90,14 @@ class Descent:
         weights = state
         for _ in range(self.steps):
             with torch.enable_grad():
-                here = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+                here = weights | {name: weights[name].detach().requires_grad_() for name in self.names}
                 logits_TSN = self.network(here, support_x)
                 losses_TS = F.cross_entropy(logits_TSN.transpose(1, 2), support_y, reduction="none")
                 # MAML weighs a task's mean loss by its number of classes.
                 loss = logits_TSN.shape[-1] * losses_TS.mean(dim=1).sum()
-                gradients = torch.autograd.grad(loss, list(here.values()))
-            weights = {
-                name: weight - self.rate * gradient
-                for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
-            }
+                gradients = torch.autograd.grad(loss, [here[name] for name in self.names])
+            steps = {name: self.rate * gradient for name, gradient in zip(self.names, gradients, strict=True)}
+            weights = weights | {name: weights[name] - step for name, step in steps.items()}
         return weights
 
     def predict(self, state: Weights, query_x: Tensor) -> Distribution:
@@ -134,7 +135,9 @@ def going_on(learner: Learner) -> tuple[Continues, str]:
     if isinstance(learner, OnlineLearner):
         return learner, "extends its state"
     if isinstance(learner, MAML):
-        return Descent(learner.network, learner.inner_rate, learner.test_steps), "inner loop goes on"
+        return Descent(
+            learner.network, learner.inner_rate, learner.test_steps, learner.adapted_names
+        ), "inner loop goes on"
     return Rereading(learner), "keeps all drawings"
 
 
