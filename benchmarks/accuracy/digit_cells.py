@@ -137,11 +137,11 @@ def draw(path: Path, cells: CellGrid, digits: Digits, options: Options) -> None:
     colours = matplotlib.colormaps["tab10"]
     alive_BHW = cells.alive(images)
     for row in range(10):
-        grid[row, 0].imshow(1 - images[row], cmap="gray", vmin=0, vmax=1)
+        grid[row, 0].imshow(1 - images[row].numpy(), cmap="gray", vmin=0, vmax=1)
         for column, moment in enumerate(moments, start=1):
             painted = torch.as_tensor(colours(said[moment - 1, row].numpy()))
             painted[~alive_BHW[row]] = 1.0
-            grid[row, column].imshow(painted)
+            grid[row, column].imshow(painted.numpy())
             if row == 0:
                 grid[row, column].set_title(f"{moment} updates" if moment > 1 else "1 update", fontsize=8)
     for axes in grid.flat:
