@@ -147,7 +147,7 @@ FAULTS = [
     ),
     Fault(
         "a final training keeps the weights that generated characters favour",
-        "recipes/protonet.py",
+        "recipes/characters.py",
         "validate_every=max(optimisation.steps, 1) if characters.final else 500",
         "validate_every=500",
         "tests/recipes/test_protonet.py",
@@ -388,7 +388,7 @@ FAULTS = [
     ),
     Fault(
         "the decay of the average asked for does not reach the training",
-        "recipes/maml.py",
+        "recipes/characters.py",
         "characters.tests(tests),\n        optimisation=optimisation,",
         "characters.tests(tests),\n        optimisation=Optimisation(steps=1, tasks_per_step=1),",
         f"{CONTRACT} -k optimiser",
@@ -449,7 +449,7 @@ FAULTS = [
         "core/header.py",
         "*header.averaged, *waiting]",
         "*waiting]",
-        "tests/recipes/test_lineage.py -k mean",
+        "tests/protocols/test_lineage.py -k mean",
     ),
     Fault(
         "what a recipe declares that it starts from is not taken",
