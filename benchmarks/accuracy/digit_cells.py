@@ -130,7 +130,8 @@ def draw(path: Path, cells: CellGrid, digits: Digits, options: Options) -> None:
     import matplotlib
 
     shown = [int((digits.test_y == label).nonzero()[0]) for label in range(10)]
-    images, moments = digits.test_x[shown], (1, 3, 6, 10, 20, options.test_updates)
+    images, last = digits.test_x[shown], options.test_updates
+    moments = (*(each for each in (1, 3, 6, 10, 20) if each < last), last)
     said = cells(images, options.test_updates, torch.Generator().manual_seed(options.seed)).argmax(dim=-1)
     figure = empty_figure(6.4, 9)
     grid = figure.subplots(10, 1 + len(moments))

@@ -258,8 +258,9 @@ def test_the_readme_has_one_row_for_each_learner_of_the_package(project: Path) -
     assert len(rows) == len(learner_table.LEARNERS) == len(pages)
     for stem in pages:
         assert f"[`{stem}.py`](src/quickstudy/learners/{stem}.py)" in readme_row(project, stem)
-    # The LSTM is on MANN's page, and those for tables are on the page of one's own data.
-    assert modules - pages == {"lstm", "averaged_gp", "standardised_means"}
+    # The LSTM is on MANN's page, those for tables on that of one's own data, and those that act have a page together.
+    acting = {"decision_transformer", "rl2", "snail_policy"}
+    assert modules - pages == {"lstm", "averaged_gp", "standardised_means", *acting}
 
 
 def test_the_readme_has_a_learners_one_shot_figure_beside_the_papers(project: Path) -> None:
