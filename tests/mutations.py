@@ -532,7 +532,7 @@ FAULTS = [
     ),
     Fault(
         "strings that cannot occur are open labels",
-        "networks/label_sequences.py",
+        "networks/label_kinds.py",
         "self.num_symbols ** (1 + torch.stack(drawn).int().argmax())",
         "torch.tensor(self.num_symbols**self.length)",
         "tests/networks/test_label_sequences.py -k letters_repeat",

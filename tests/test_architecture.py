@@ -24,8 +24,10 @@ ALLOWED = {
     "training": {"core", "evaluation"},
     "recipes": {"core", "networks", "learners", "datasets", "tasks"},
     "pretrained": {"core", "recipes"},
+    "export": {"core"},
     "reproduction": {"core", "recipes", "training"},
     "protocols": {"core", "tasks", "datasets", "evaluation", "recipes", "pretrained"},
+    "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},
 }
 EVERYTHING = {*ALLOWED, "cli"}
 
@@ -73,10 +75,11 @@ def test_only_training_and_the_command_line_need_fabric() -> None:
 
 
 def test_the_library_runs_where_the_command_lines_libraries_are_missing() -> None:
-    hidden = "lightning_fabric", "tyro", "rich", "matplotlib", "tensorboard"
+    hidden = "lightning_fabric", "tyro", "rich", "matplotlib", "tensorboard", "sklearn"
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({hidden!r}))\n"
         "import quickstudy, quickstudy.testing, quickstudy.evaluation, quickstudy.tasks, quickstudy.datasets\n"
+        "import quickstudy.estimators.adapted\n"
         "quickstudy.load('omniglot-nearest')"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

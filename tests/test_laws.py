@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, one_hot
 
 import quickstudy
 from quickstudy.core import Learner, Tasks, UserError, leaves
@@ -17,28 +17,34 @@ from quickstudy.learners import (
     MAML,
     MANN,
     SNAIL,
+    SRWM,
     TNP,
     VSML,
     AmortisedGP,
     AttentiveCNP,
     AutoencoderNearest,
+    AveragedGP,
     CNPClassifier,
     ContrastiveEncoder,
     ConvCNP,
+    DeltaNet,
     GridConvCNP,
+    Hypernetwork,
     InContextTransformer,
     MetaNet,
     Nearest,
     NeuralProcess,
+    Plastic,
     ProtoNet,
     Reptile,
+    StandardisedMeans,
 )
 from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
 from quickstudy.networks.pooled_pixels import PooledPixels
 from quickstudy.networks.shared_cells import SharedCell, dense_cells, set_backpropagation
 from quickstudy.tasks import Episodes, GaussianProcesses, Layout, PointLayout
-from quickstudy.testing import check_learner
+from quickstudy.testing import answers_along, check_causality, check_learner
 from quickstudy.testing.comparing import summary
 
 SIDE = 14  # Of images, in pixels: half of the usual is a quarter of the arithmetic, and the laws are the same.
@@ -66,6 +72,27 @@ def _transformer(max_ways: int = 3) -> InContextTransformer:
     encoder = _encoder()
     sizes = {"channels": 32, "num_blocks": 2, "num_heads": 2, "hidden": 64}
     return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes)
+
+
+def _plastic(max_ways: int = 3, **options) -> Plastic:
+    encoder = _encoder()
+    return Plastic(encoder, encoder.num_features, max_ways=max_ways, **options)
+
+
+def _hypernetwork() -> Hypernetwork:
+    encoder = _encoder()
+    return Hypernetwork(encoder, encoder.num_features, hidden=32, embedding=16, width=32)
+
+
+def _delta_net(max_ways: int = 3, **options) -> DeltaNet:
+    encoder = _encoder()
+    sizes = {"channels": 32, "num_heads": 4, "hidden": 64}
+    return DeltaNet(encoder.num_features, encoder=encoder, max_ways=max_ways, **sizes, **options)
+
+
+def _srwm() -> SRWM:
+    encoder = _encoder()
+    return SRWM(encoder.num_features, encoder=encoder, max_ways=3, channels=32, num_heads=4, hidden=64)
 
 
 def _metanet(max_ways: int = 3, **options) -> MetaNet:
@@ -108,6 +135,8 @@ def _reptile(network: FunctionalNetwork, **options) -> Reptile:
 LEARNERS = {
     "nearest": Nearest,
     "nearest by code": lambda: AutoencoderNearest(PIXELS, hidden=64),
+    "standardised means": StandardisedMeans,
+    "means of directions": lambda: StandardisedMeans(by_direction=True),
     "protonet": lambda: ProtoNet(_encoder()),
     "protonet with max-pooling": lambda: ProtoNet(_encoder(downsampling="pool", blocks=3)),
     "protonet with group normalisation": lambda: ProtoNet(_encoder(normalisation="group", blocks=3)),
@@ -133,6 +162,13 @@ LEARNERS = {
     "reptile without transduction": lambda: _reptile(FunctionalPerceptron(PIXELS, (32, 16), 3), is_transductive=False),
     "snail": _snail,
     "snail, with slots to spare": lambda: _snail(5, 10),
+    "hypernetwork": _hypernetwork,
+    "plastic": lambda: _plastic(width=32),
+    "plastic by hebb's rule, with slots to spare": lambda: _plastic(5, rule="hebb"),
+    "delta net": _delta_net,
+    "delta net, with slots to spare": lambda: _delta_net(5, features="dpfp", labels_come="late"),
+    "linear fast weights": lambda: _delta_net(rule="sum"),
+    "self-referential weights": _srwm,
     "in-context transformer": _transformer,
     "in-context transformer, with slots to spare": lambda: _transformer(5),
     "blur": lambda: _blur(hidden=()),
@@ -145,6 +181,7 @@ LEARNERS = {
 
 LEARNERS_OF_FUNCTIONS = {
     "amortised gaussian processes": lambda: AmortisedGP(hidden=32),
+    "averaged gaussian processes": AveragedGP,
     "cnp": lambda: CNP(hidden=32),
     "maml": lambda: MAML(FunctionalPerceptron(1, (16, 16), 1, normalises=False), answers="values", inner_rate=0.01),
     "attentive cnp": lambda: AttentiveCNP(channels=32, num_heads=4),
@@ -257,7 +294,7 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
     larger = [torch.cat([x, x[..., -1:]], dim=-1) for x in (tasks.support_x, tasks.query_x)]
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.predict(state, larger[1])
-    if isinstance(learner, Nearest):  # It reads anything; then queries must be alike.
+    if isinstance(learner, AveragedGP | Nearest | StandardisedMeans):  # It reads anything; then queries must be alike.
         return
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.adapt(larger[0], tasks.support_y)
@@ -265,6 +302,11 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
 
 ONLINE_LEARNERS = {
     "snail": _snail,
+    "plastic": _plastic,
+    "delta net": _delta_net,
+    "delta net, labels late": lambda: _delta_net(labels_come="late"),
+    "linear fast weights": lambda: _delta_net(rule="sum"),
+    "self-referential weights": _srwm,
     "mann": LEARNERS["mann"],
     "vsml": _vsml,
     "lstm, labels late": lambda: LSTM(PIXELS, max_ways=3, hidden=64),
@@ -293,6 +335,29 @@ def test_supports_of_unequal_length_may_be_read_in_parts(name: str, small_tasks:
         assert torch.allclose(found[[task]], summary(learner.predict(own, query_x[[task]])), atol=1e-9)
     if name == "snail":
         assert state.num_examples.tolist() == [3, 5, 2, 2]
+
+
+# They read examples in order; classes only, because causality concerns the label that follows each answer.
+SEQUENCE_LEARNERS = {
+    **{name: make for name, make in ONLINE_LEARNERS.items() if name not in ("cnp", "neural process")},
+    "lstm, labels at once": LEARNERS["lstm"],
+    "mann, labels late": lambda: MANN(PIXELS, max_ways=3, hidden=32, slots=8, width=6, heads=2),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCE_LEARNERS)
+def test_no_sequence_learner_knows_what_comes_later(name: str, small_tasks: Tasks) -> None:
+    check_causality(answers_along(SEQUENCE_LEARNERS[name]().eval()), small_tasks.support_x, small_tasks.support_y)
+
+
+def test_the_blocks_of_snail_read_no_later_item(small_tasks: Tasks) -> None:
+    snail = _snail().eval()
+
+    def read(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        items = torch.cat([x, one_hot(y, 3).to(x.dtype)], dim=-1)
+        return snail.blocks(items, torch.ones(items.shape[:2]))
+
+    check_causality(read, snail.encoder(small_tasks.support_x).detach(), small_tasks.support_y, sees_own_label=True)
 
 
 def test_strings_of_tasks_of_unequal_length_are_read_by_a_mask(generator: torch.Generator) -> None:
@@ -352,6 +417,10 @@ MORE_STEPS = {
     "meta networks, with slots to spare": 150,
     "snail": 100,
     "snail, with slots to spare": 100,
+    "delta net": 150,
+    "delta net, with slots to spare": 200,
+    "linear fast weights": 200,
+    "self-referential weights": 225,
     "in-context transformer": 200,
     "in-context transformer, with slots to spare": 200,
 }

@@ -3,9 +3,9 @@
 python tools/average.py NAME|RUN NAME|RUN ... [--ends] [--tasks 1000] [--json] [--out RUN]
 
 Trainings that began with the same weights, and went on with other tasks, end in one valley of the loss, and the mean of
-their ends lies nearer to its floor: Wortsman et al., "Model soups" (ICML 2022). Each of them and the mean are asked as
-the first training's validation. With `--out` the mean is written, as a run that can be
-evaluated, started from and shipped.
+their ends lies nearer to its floor: Wortsman et al., "Model soups" (ICML 2022). Each of them and the mean are
+evaluated like the first training at its validation. With `--out` the mean is written as a run, which can be evaluated,
+started from and shipped.
 """
 
 import sys
@@ -46,8 +46,8 @@ def mean(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Of each number the mean; what is no floating-point number, such as a count, is the first one's."""
     means = {}
     for name, first in weights[0].items():
-        alike = torch.stack([each[name] for each in weights])
-        means[name] = alike.double().mean(dim=0).to(first.dtype) if first.is_floating_point() else first
+        stacked = torch.stack([each[name] for each in weights])
+        means[name] = stacked.double().mean(dim=0).to(first.dtype) if first.is_floating_point() else first
     return means
 
 

@@ -2,7 +2,7 @@
 
 python tools/memory_heads.py NAME|RUN [--sequences 100] [--json] [--fresh 3 [--max_key_strength 41] --out RUN]
 
-A head that writes only where it read last, and reads everywhere alike, keeps no example apart from another; a key
+A head that writes only where it read last, and reads equally everywhere, keeps no example apart from another; a key
 strength of hundreds is a choice that no gradient reaches. Neither comes back by itself. `--fresh` draws a head's key
 and gate anew, and the network begins by ignoring what it reads; `--max-key-strength` lets all heads start at the key
 strength of new ones, below that bound. Then `quickstudy train … --start-from RUN`.

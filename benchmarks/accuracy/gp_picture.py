@@ -46,7 +46,7 @@ def draw(path: Path, record: Mapping[str, Any]) -> None:
     likelihood.set_title("Log-likelihood beside the exact posterior's, nats a query", loc="left", fontsize=10)
     speed.set(yscale="log")
     speed.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    speed.set_title("Tasks a second", loc="left", fontsize=10)
+    speed.set_title("Tasks per second", loc="left", fontsize=10)
     handles, names = ([*fast, *exact] for fast, exact in zip(*map(_legend, (speed, likelihood)), strict=True))
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

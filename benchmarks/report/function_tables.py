@@ -9,7 +9,7 @@ from speed_tables import machines
 from table_layout import Record, table
 
 _EXACT = "exact posterior"
-_HEADINGS = ("learner", "points", "log-likelihood", _EXACT, "of the way", "squared error", "in 90 %")
+_HEADINGS = ("learner", "points", "log-likelihood", _EXACT, "share of the gap", "squared error", "in 90 %")
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,14 @@ def function_section(records: Sequence[Record]) -> str:
     tasks = " or ".join(f"{count:,}" for count in sorted({row.figures["tasks"] for row in rows}))
     legend = (
         f"**Functions**: log-likelihood of true values in nats a query, mean over {tasks} tasks ± 95 % interval, "
-        "beside that of the exact posterior, and how much of the way to it from knowing the kernel alone is gone. "
-        "“in 90 %”: how many values lie in the central 90 % intervals."
+        "beside that of the exact posterior. “share of the gap”: the part of the gap between the prior, which sees no "
+        "support, and the exact posterior that the learner closes. "
+        "“in 90 %”: the share of values in the central 90 % intervals."
     )
     parts = [legend, table(_HEADINGS, [row.cells() for row in rows if row.kind != "by support"], 2)]
     by_support = [_by_support(group) for group in _groups([row for row in rows if row.kind == "by support"])]
     if by_support:
-        parts += ["Log-likelihood by how many points are given:", *by_support]
+        parts += ["Log-likelihood by number of given points:", *by_support]
     return "\n\n".join(parts)
 
 
@@ -105,10 +106,10 @@ def regression_section(record: Record | None) -> str:
             f"{protocol['queries']} queries each. Log-likelihood in nats a query, mean ± 95 % interval, in brackets "
             "the median task; the exact posterior knows each task's kernel:",
             table(headings, found, 1),
-            f"Tasks a second, points read and queries answered; learners {protocol['at_once']} tasks at once where it "
-            "does not say otherwise, the others one after another:",
+            "Tasks per second, from reading the points to answering the queries. Learners take "
+            f"{protocol['at_once']} tasks at once unless a row says otherwise, the others one after another:",
             table(headings, rates, 1),
-            "How many times as fast, in brackets the lowest and the highest of the rounds:",
+            "Ratio of these speeds: the median of the rounds, and in brackets the lowest and the highest:",
             table(headings, ratios, 1),
             *machines([record]),
         ]
@@ -146,10 +147,10 @@ def _by_support(rows: Sequence[_Row]) -> str:
 
 
 def _place(figures: Mapping[str, Any]) -> str:
-    (low, high), (asked_low, asked_high) = figures["range"], figures["query_range"]
-    if (low, high) == (asked_low, asked_high):
+    (low, high), (query_low, query_high) = figures["range"], figures["query_range"]
+    if (low, high) == (query_low, query_high):
         return f"{low:g} to {high:g}"
-    return f"queries {asked_low:g} to {asked_high:g}"
+    return f"queries {query_low:g} to {query_high:g}"
 
 
 def _name(name: str, record: Record) -> str:

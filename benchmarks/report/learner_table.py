@@ -61,6 +61,12 @@ LEARNERS = (
     LearnerRow("vsml", "VSML", "weights are recurrent cells that share one rule", "Kirsch and Schmidhuber, 2021"),
     LearnerRow("bidirectional", "BLUR", "twenty numbers change all synapses", "Sandler et al., 2021"),
     LearnerRow(
+        "delta_net", "DeltaNet", "write to fast weights by the delta rule", "Schlag et al., 2021", "omniglot-delta-net"
+    ),
+    LearnerRow("srwm", "Self-referential weight matrix", "weights that rewrite themselves", "Irie et al., 2022"),
+    LearnerRow("hypernetwork", "Hypernetwork", "generate a classifier", "Ha et al., 2017", "omniglot-hypernetwork"),
+    LearnerRow("plastic", "Differentiable plasticity", "a Hebbian trace", "Miconi et al., 2018", "omniglot-plastic"),
+    LearnerRow(
         "contrastive", "Contrastive encoder", "trained without labels", "Chen et al., 2020", "omniglot-contrastive"
     ),
     LearnerRow(

@@ -23,12 +23,14 @@ def mixture_section(record: Record | None) -> str:
         "prior": "prior",
     }
     rows = [[title, *(number(size[key]["mean"], 3) for size in sizes)] for title, key in names.items()]
-    rows.append(["of the way to the mixture", *(f"{number(size['share_closed'], 1, times=100)} %" for size in sizes)])
+    rows.append(
+        ["share of the gap to the mixture", *(f"{number(size['share_closed'], 1, times=100)} %" for size in sizes)]
+    )
     return (
-        "**Beside what can be known without knowing the kernel**: the Bayes mixture over the prior, "
-        f"{protocol['draws']:,} kernels drawn for each task and weighed by the task's marginal likelihood; "
-        f"{sizes[0]['tasks']} tasks of each size, {protocol['queries']} queries each, nats a query. With few draws the "
-        f"mixture falls short of itself, the more so the more points there are.\n\n{table(headings, rows, 1)}"
+        "**Beside the best prediction without knowledge of the kernel**: the Bayes mixture over the prior, "
+        f"{protocol['draws']:,} kernels drawn for each task and weighted by the task's marginal likelihood; "
+        f"{sizes[0]['tasks']} tasks of each size, {protocol['queries']} queries each, nats a query. With few draws, "
+        f"this underestimates the mixture, and more so with more points.\n\n{table(headings, rows, 1)}"
     )
 
 
@@ -43,10 +45,11 @@ def series_section(record: Record | None) -> str:
         for each in record["records"]
     ]
     protocol = record["protocol"]
+    points = protocol["points"].replace("asked for", "are queries")  # Older records have the first wording.
     figures = protocol["figures"][0].upper() + protocol["figures"][1:]
     return (
         f"**Real series in their own units**, `{record['learner']}` beside a Gaussian process fitted to the same "
-        f"points, up to 200 of them. {figures}; points {protocol['points']}.\n\n{table(headings, rows, 1)}"
+        f"points, up to 200 of them. {figures}; points {points}.\n\n{table(headings, rows, 1)}"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from quickstudy.protocols.records import ratio_text, spread
 from table_layout import Record
 
-HEADINGS = ("what", "ours", "beside", "theirs", "ours is … as fast")
+HEADINGS = ("what", "ours", "beside", "theirs", "speed ratio")
 
 
 def sampler_rows(sampler: Record | None) -> list[list[str]]:

@@ -43,7 +43,7 @@ class TablesError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Write, or only look."""
+    """Write the tables, or only check them."""
 
     check: bool = False
     """Write nothing; exit with 1 where a file is not up to date."""
@@ -223,7 +223,8 @@ def _speed_section(results: Results) -> str:
     measured = [results.sampler, results.throughput, results.snail_cache, results.maml_step, results.metanet_step]
     return "\n\n".join(
         [
-            "Speed, measured in turns in one process: the middle of the rounds, and the ratio's lowest and highest.",
+            "Speed, measured by turns in one process: the median of the rounds, and in brackets the lowest and highest "
+            "ratio.",
             table(HEADINGS, rows, 1),
             "  \n".join(machines(measured)),
         ]

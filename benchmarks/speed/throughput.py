@@ -248,7 +248,7 @@ def _scaled(rates: Mapping[str, list[float]], factor: int) -> dict[str, list[flo
 
 def _print(record: dict[str, Any]) -> None:
     table = Table(title=f"training on {record['title']}, median of the rounds", title_justify="left")
-    for heading in ("contender", "images/s", "tasks/s", "ours is … as fast (lowest to highest)"):
+    for heading in ("contender", "images/s", "tasks/s", "speed ratio (lowest to highest)"):
         table.add_column(heading, justify="left" if heading == "contender" else "right")
     for name in record["steps_per_second"]:
         table.add_row(

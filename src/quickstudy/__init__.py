@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quickstudy.core import load_state, save_state
+    from quickstudy.estimators.stored_tasks import load_task, save_task
+    from quickstudy.estimators.tasks_of_files import adapt
     from quickstudy.pretrained import available, load
 
 __version__ = version("quickstudy")
-__all__ = ["__version__", "available", "load", "load_state", "save_state"]
+__all__ = [
+    "__version__",
+    "adapt",
+    "available",
+    "load",
+    "load_state",
+    "load_task",
+    "save_state",
+    "save_task",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,4 +37,12 @@ def __getattr__(name: str) -> Any:
         from quickstudy import core, learners  # noqa: F401  # Learners register the classes of their states.
 
         return getattr(core, name)
+    if name == "adapt":
+        from quickstudy.estimators.tasks_of_files import adapt
+
+        return adapt
+    if name in ("load_task", "save_task"):
+        from quickstudy.estimators import stored_tasks
+
+        return getattr(stored_tasks, name)
     raise AttributeError(f"module 'quickstudy' has no attribute '{name}'")

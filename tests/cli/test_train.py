@@ -280,7 +280,7 @@ def test_a_learner_of_functions_is_measured_beside_the_oracle_and_drawn(quickstu
     assert code == 0
     assert json.loads(out)["test"] == [further, everywhere]
     code, out, _ = quickstudy("evaluate", folder, "--tasks", 20)
-    assert "of the way" in out
+    assert "share of the gap" in out
     code, _, err = quickstudy("evaluate", folder, "--ways", 20)
     assert code == 2
     assert "--ways" in err

@@ -258,4 +258,4 @@ def test_a_frozen_encoder_stays_as_it_started(quickstudy, few_characters, tmp_pa
     nothing = ("--start-from", "none")
     code, _, err = quickstudy(*command, "--frozen-encoder", 1, *nothing, "--out", tmp_path / "other")
     assert code == 2
-    assert "would stay as it was drawn" in err
+    assert "would keep its random first weights" in err

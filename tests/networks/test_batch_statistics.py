@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from quickstudy.networks.batch_statistics import standardised
+from quickstudy.networks.batch_statistics import Beside, Recording, among_themselves, standardised
 
 EPSILON = 1e-3
 
@@ -22,9 +22,9 @@ def test_each_task_is_standardised_by_itself(given):
     assert torch.allclose(standardised(given, EPSILON), by_pytorch(given), atol=1e-12)
 
 
-def test_rows_that_are_all_alike_become_zeros_and_so_does_one_row(given):
-    alike = given[:, :1].expand(-1, 7, -1)
-    assert torch.allclose(standardised(alike, EPSILON), torch.zeros_like(alike), atol=1e-9)
+def test_rows_that_are_all_equal_become_zeros_and_so_does_one_row(given):
+    equal = given[:, :1].expand(-1, 7, -1)
+    assert torch.allclose(standardised(equal, EPSILON), torch.zeros_like(equal), atol=1e-9)
     assert torch.equal(standardised(given[:, :1], EPSILON), torch.zeros_like(given[:, :1]))
 
 
@@ -49,3 +49,18 @@ def test_a_third_derivative_is_refused(given):
     (second,) = torch.autograd.grad(first.pow(3).sum(), given, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         second.sum().backward()
+
+
+@pytest.mark.parametrize("positions", [(5, 5), ()])
+def test_an_example_beside_others_is_normalised_as_in_a_batch_with_them(generator, positions):
+    others = torch.randn(3, 6, *positions, 4, generator=generator, dtype=torch.float64)
+    queries = 3 * torch.randn(3, 2, *positions, 4, generator=generator, dtype=torch.float64) + 1
+    scale, shift = torch.rand(2, 3, 4, generator=generator, dtype=torch.float64)
+    recording = Recording()
+    assert torch.equal(recording(others, scale, shift), among_themselves(others, scale, shift))
+    assert recording.moments[0].shape == (3, 2, 4)
+    count_T = torch.full((3,), 6.0, dtype=torch.float64)
+    found = Beside(recording.moments, count_T)(queries, scale, shift)
+    for query in range(2):
+        together = among_themselves(torch.cat([others, queries[:, [query]]], dim=1), scale, shift)
+        assert torch.allclose(found[:, query], together[:, -1], atol=1e-10)

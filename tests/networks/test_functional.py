@@ -2,13 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from quickstudy.networks.functional import (
-    Beside,
-    FunctionalConv4,
-    FunctionalPerceptron,
-    Recording,
-    among_themselves,
-)
+from quickstudy.networks.batch_statistics import among_themselves
+from quickstudy.networks.functional import FunctionalConv4, FunctionalPerceptron
 
 
 def exact_conv4(**options) -> FunctionalConv4:
@@ -70,21 +65,6 @@ def test_maml_s_network_has_the_papers_parameters_less_biases_that_normalising_t
     assert count() == 112_005 - 4 * 64
     assert count(scales=True) == 112_261 - 4 * 64
     assert count(scales=True, pooling="none") == 113_221 - 4 * 64
-
-
-@pytest.mark.parametrize("positions", [(5, 5), ()])
-def test_an_example_beside_others_is_normalised_as_in_a_batch_with_them(generator, positions):
-    others = torch.randn(3, 6, *positions, 4, generator=generator, dtype=torch.float64)
-    asked = 3 * torch.randn(3, 2, *positions, 4, generator=generator, dtype=torch.float64) + 1
-    scale, shift = torch.rand(2, 3, 4, generator=generator, dtype=torch.float64)
-    recording = Recording()
-    assert torch.equal(recording(others, scale, shift), among_themselves(others, scale, shift))
-    assert recording.moments[0].shape == (3, 2, 4)
-    count_T = torch.full((3,), 6.0, dtype=torch.float64)
-    found = Beside(recording.moments, count_T)(asked, scale, shift)
-    for query in range(2):
-        together = among_themselves(torch.cat([others, asked[:, [query]]], dim=1), scale, shift)
-        assert torch.allclose(found[:, query], together[:, -1], atol=1e-10)
 
 
 @pytest.mark.parametrize("scales", [True, False])

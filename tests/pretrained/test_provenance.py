@@ -20,7 +20,6 @@ FROM_BEFORE = {
     "omniglot-mann-strings",
     "omniglot-metanet",
     "omniglot-reptile",
-    "omniglot-snail",
     "omniglot-transformer",
     "sinusoid-maml",
 }

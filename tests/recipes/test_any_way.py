@@ -3,7 +3,14 @@ import torch
 
 from quickstudy.recipes import build
 
-ANY_WAY = ("omniglot-mann", "omniglot-snail", "omniglot-transformer")
+ANY_WAY = (
+    "omniglot-delta-net",
+    "omniglot-hypernetwork",
+    "omniglot-mann",
+    "omniglot-plastic",
+    "omniglot-snail",
+    "omniglot-transformer",
+)
 
 
 @pytest.mark.parametrize("name", ANY_WAY)

@@ -8,7 +8,7 @@ import torch
 from quickstudy.core import Tasks
 from quickstudy.learners import Nearest, ProtoNet
 from quickstudy.networks import Conv4
-from quickstudy.testing import LawBrokenError, laws
+from quickstudy.testing import LawBrokenError, laws, module_laws
 
 SOUND = {"nearest": Nearest, "protonet": lambda: ProtoNet(Conv4(channels=8))}
 
@@ -27,8 +27,9 @@ def test_a_sound_learner_keeps(law, learner: str, exact: Tasks) -> None:
 def test_every_function_that_reads_as_a_law_is_one() -> None:
     public = {
         function
-        for name, function in inspect.getmembers(laws, inspect.isfunction)
-        if function.__module__ == laws.__name__ and not name.startswith("_")
+        for module in (laws, module_laws)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
     }
     assert public == set(laws.LAWS)
 
@@ -70,24 +71,3 @@ def test_a_change_of_the_queries_in_place_is_found(exact: Tasks) -> None:
 def test_answers_that_differ_each_time_are_found(exact: Tasks) -> None:
     with pytest.raises(LawBrokenError, match="differently a second time"):
         laws.nothing_is_mutated(AnswersWithTheDifference(lambda x: x + torch.rand_like(x)), exact)
-
-
-def test_a_learner_that_stays_in_its_precision_is_found(exact: Tasks) -> None:
-    class Coarse(Nearest):
-        def adapt(self, support_x, support_y, *more, **options):
-            return super().adapt(support_x.double(), support_y, *more, **options)
-
-        def predict(self, state, query_x):
-            return super().predict(state, query_x.double())
-
-    with pytest.raises(LawBrokenError, match="in float32 it answers in"):
-        laws.it_moves_between_precisions_and_devices(Coarse(), exact)
-
-
-def test_a_meta_loss_that_is_no_number_is_found(exact: Tasks) -> None:
-    class Broken(ProtoNet):
-        def meta_loss(self, tasks):
-            return super().meta_loss(tasks) * float("nan")
-
-    with pytest.raises(LawBrokenError, match="one finite number was expected"):
-        laws.every_parameter_gets_a_gradient(Broken(Conv4(channels=8)).double(), exact)

@@ -36,7 +36,6 @@ from quickstudy.tasks import (
     SequenceLayout,
 )
 from quickstudy.training import NonFiniteLossError, Progress, Run, train
-from quickstudy.training.loop import share_of_step, step_generator
 from quickstudy.training.run import PREVIOUS, load_end
 from quickstudy.training.validation import INSTANCE_NAMES
 
@@ -341,13 +340,6 @@ def test_processes_share_the_tasks_of_a_step(tmp_path: Path) -> None:
     assert tasks.counts == [2, 2]
 
 
-def test_tasks_that_cannot_be_shared_evenly_are_refused() -> None:
-    assert [share_of_step(12, processes) for processes in (1, 2, 3)] == [12, 6, 4]
-    for tasks, processes in ((16, 3), (1, 2)):
-        with pytest.raises(UserError, match=f"{tasks} tasks a step cannot be shared evenly by {processes} processes"):
-            share_of_step(tasks, processes)
-
-
 def test_best_weights_are_those_of_the_best_look_at_validation(tmp_path: Path) -> None:
     position = _train(tmp_path, _experiment())
     accuracies = {int(row["step"]): float(row["accuracy"]) for row in _rows(tmp_path) if row["accuracy"]}
@@ -507,17 +499,6 @@ def test_watched_by_functions_a_likelihood_that_is_no_number_is_seen(tmp_path: P
     experiment = replace(_experiment(_BlindLine(), validate_by="functions", steps=1), train=curves, validation=curves)
     with pytest.raises(NonFiniteLossError, match="validations gave no finite numbers"):
         _train(tmp_path, experiment)
-
-
-def test_every_step_and_process_draws_other_tasks() -> None:
-    tasks = GeneratedEpisodes(glyphs.sample)
-    seeds = {
-        step_generator(tasks, seed, process, step).initial_seed()
-        for seed in (0, 1)
-        for process in (0, 1)
-        for step in range(100)
-    }
-    assert len(seeds) == 400
 
 
 def test_tensorboard_events_are_written_where_asked_for(tmp_path: Path) -> None:

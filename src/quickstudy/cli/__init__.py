@@ -1,4 +1,4 @@
-"""The command line: `quickstudy list`, `train`, `evaluate`, `reproduce`.
+"""The command line: `quickstudy predict`, `adapt`, `list`, `train`, `evaluate`, `reproduce`, `export`.
 
 Exit code 0 on success, 2 on a mistake that the user can mend (one message, no traceback), 1 on ours.
 """
@@ -11,10 +11,13 @@ from importlib import import_module
 from quickstudy import __version__
 
 _COMMANDS = {
+    "predict": "name your own images, or predict rows of a table, from a few examples",
+    "adapt": "read examples once, and keep what was learnt in a file",
     "list": "recipes to train, and trained weights",
-    "train": "train a recipe's learner, and evaluate it on classes it has never seen",
+    "train": "train a recipe's learner, and evaluate it on classes that it has never seen",
     "evaluate": "evaluate trained weights or a run folder",
-    "reproduce": "train the shipped weights anew, and compare their figures",
+    "reproduce": "train the shipped weights again, and compare the figures",
+    "export": "write a learner as graphs for torch and for ONNX",
 }
 
 

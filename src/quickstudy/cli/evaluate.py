@@ -1,4 +1,4 @@
-"""`quickstudy evaluate NAME|RUN`: how well weights do on classes or functions they have never seen."""
+"""`quickstudy evaluate NAME|RUN`: how well weights do on classes or functions that they have never seen."""
 
 import sys
 from dataclasses import dataclass, fields
@@ -37,8 +37,8 @@ class EvaluateOptions(FewShotOptions):
     """What to evaluate on, and how."""
 
     instances: bool = False
-    """Read sequences of as many classes as there are ways, ten drawings of each, and classify at every step: the
-    accuracy at the 1st, 2nd, … 10th drawing of a class. For learners that read sequences."""
+    """Read sequences of drawings and classify at every step. A sequence has ten drawings of each of --ways classes. The
+    result is the accuracy at the 1st, 2nd, … 10th drawing of a class. For learners that read sequences."""
     official_runs: Path | None = None
     """all_runs.zip of the Omniglot repository, or its folder: the twenty official runs of Lake et al. (2015), 20-way
     1-shot within one alphabet. The result is the error, which is 4.5 % for people."""
@@ -48,8 +48,7 @@ class EvaluateOptions(FewShotOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionOptions(PointOptions):
-    """At which points of a function to evaluate, where that differs from the recipe's tests. For learners of functions
-    only."""
+    """Points of the functions, where they differ from those of the recipe's tests. For learners of functions only."""
 
     pictures: Path | None = None
     """Folder for pictures: curves, coverage of the intervals, likelihood by the number of points given."""

@@ -13,7 +13,7 @@ from quickstudy.recipes import RECIPES
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """How to show it."""
+    """Show the recipes that can be trained, and trained weights."""
 
     json: bool = False
     """Print one JSON object instead of a table."""

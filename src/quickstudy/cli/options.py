@@ -95,7 +95,7 @@ def print_functions(title: str, rows: Mapping[str, FunctionEvaluation]) -> None:
     Console().print(f"{title}, {tasks} tasks each", soft_wrap=True, highlight=False)
     table = Table()
     table.add_column("setting")
-    for heading in ("log-likelihood", "oracle", "of the way", "sq. error", "in 90 %"):
+    for heading in ("log-likelihood", "oracle", "share of the gap", "sq. error", "in 90 %"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, row in rows.items():
         table.add_row(

@@ -36,18 +36,18 @@ _WIDTH = 120
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceOptions:
-    """What to do, and where."""
+    """How and where to train and measure."""
 
     list: bool = False
-    """Show what each recipe starts from, how long it is and its figures; train nothing."""
+    """Only show what each recipe starts from, its number of steps and its figures."""
     jobs: int = 1
     """Trainings at the same time. The processor's threads are divided among them."""
     devices: int = 1
     """Devices, or processes on the CPU, that share a training."""
     out: Path = Path("reproduced")
-    """Folder of the runs. What is there already is not done again, and what was cut off goes on."""
+    """Folder of the runs. Results that are in it already are kept, and interrupted trainings are resumed."""
     cluster: Literal["none", "slurm", "local"] = "none"
-    """Run each training as a job of a cluster, through submitit; local tries that on this machine."""
+    """Run each training as a job of a cluster, through submitit; local runs such jobs on this machine."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     json: bool = False
@@ -60,11 +60,11 @@ def run(arguments: list[str]) -> int:
     def command(
         names: Annotated[tuple[str, ...], tyro.conf.Positional], options: ReproduceOptions
     ) -> tuple[tuple[str, ...], ReproduceOptions]:
-        """Train the weights of these recipes anew, and what they start from; without names, all recipes with figures.
+        """Train the weights of recipes again, measure them, and compare the figures with the shipped ones.
 
         Args:
-            names: Recipes.
-            options: Options.
+            names: Names of the recipes; by default all that have figures. What they start from is trained first.
+            options: How and where to train and measure.
         """
         return names, options
 

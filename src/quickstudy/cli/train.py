@@ -24,7 +24,7 @@ from quickstudy.protocols import FinalTest
 from quickstudy.protocols.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.training import NonFiniteLossError, Run, train
-from quickstudy.training.loop import share_of_step
+from quickstudy.training.process_steps import share_of_step
 from quickstudy.training.run import LAST, METRICS
 
 _RULED_BY_RUN = ("seed", "minutes", "start_from")
@@ -38,21 +38,21 @@ class TrainOptions:
     """How and where to train."""
 
     minutes: float | None = None
-    """Train for this long instead of a number of steps; the learning rate falls with the clock."""
+    """Minutes to train, instead of a number of steps. The learning rate then follows the clock."""
     seed: int = 0
-    """Decides the first weights and every task."""
+    """Seed of the first weights and of all tasks."""
     start_from: str | None = None
-    """Begin with these weights, a name or a run folder, wherever name and shape of a tensor agree, such as a trained
-    encoder. Of several, joined by commas, the last one that has a tensor counts. Without this option, the recipe says
-    what it starts from, if anything; none begins from nothing."""
+    """Weights to start from: names or run folders, joined by commas. A tensor is used if its name and shape agree. If
+    several weights have it, the last one counts. By default, these are the weights that the recipe declares; none
+    starts from random weights."""
     out: Path | None = None
     """Folder for weights, logs and pictures; by default a new one in runs/."""
     resume: Path | None = None
-    """Go on with the training in this folder, exactly where it stopped."""
+    """Resume the training in this folder exactly where it stopped."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     test_tasks: int = 200
-    """Tasks for each row of the table at the end; 0 leaves the test classes alone."""
+    """Tasks for each row of the table at the end; 0 does not use the test classes."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Kind of device."""
     devices: int = 1
@@ -177,8 +177,8 @@ def _told_how_to_go_on(name: str, folder: Path, options: TrainOptions, fabric: F
     except BaseException as error:
         if fabric.is_global_zero and (folder / LAST).exists():
             kept = (each for each in fields(options) if each.name not in (*_RULED_BY_RUN, "out", "resume"))
-            asked = {each.name: getattr(options, each.name) for each in kept}
-            changed = {key: value for key, value in asked.items() if value != getattr(TrainOptions(), key)}
+            given = {each.name: getattr(options, each.name) for each in kept}
+            changed = {key: value for key, value in given.items() if value != getattr(TrainOptions(), key)}
             error.add_note(f"Go on with: {resume_command(name, folder, changed)}")
         raise
 
@@ -276,8 +276,8 @@ def _refuse_pointless(name: str, experiment: Experiment, *, has_start: bool) -> 
         raise UserError(f"--steps {experiment.optimisation.steps} was given, but a whole number from 1 was expected.")
     if experiment.frozen and not has_start:
         raise UserError(
-            f"The {', '.join(experiment.frozen)} of '{name}' would stay as it was drawn. Give trained weights to begin "
-            "with: --start-from NAME."
+            f"The {', '.join(experiment.frozen)} of '{name}' would keep its random first weights. Give trained weights "
+            "to begin with: --start-from NAME."
         )
 
 

@@ -1,5 +1,6 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
+from quickstudy.core.calibrated import CalibratedSetting, Calibration
 from quickstudy.core.checkpoint import (
     kept_weights,
     load_checkpoint,
@@ -18,7 +19,7 @@ from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.optimisation import Optimisation, Optimiser
 from quickstudy.core.ragged import adapted_by_size, num_real, packed, without_padding
 from quickstudy.core.state import leaves, map_state, move_state, select_tasks
-from quickstudy.core.stored_states import load_state, register_state, save_state
+from quickstudy.core.stored_states import about_state, load_state, register_state, save_state
 from quickstudy.core.tasks import (
     KnowsAnswers,
     Oracle,
@@ -31,8 +32,11 @@ from quickstudy.core.tasks import (
     TrainingTasks,
     in_random_slots,
 )
+from quickstudy.core.tracing import is_traced
 
 __all__ = [
+    "CalibratedSetting",
+    "Calibration",
     "Experiment",
     "Header",
     "Ink",
@@ -53,6 +57,7 @@ __all__ = [
     "TrainingSource",
     "TrainingTasks",
     "UserError",
+    "about_state",
     "adapted_by_size",
     "categorical",
     "check_tasks",
@@ -60,6 +65,7 @@ __all__ = [
     "header_of",
     "in_random_slots",
     "independent",
+    "is_traced",
     "kept_weights",
     "leaves",
     "load_checkpoint",

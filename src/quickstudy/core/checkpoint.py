@@ -53,7 +53,7 @@ def _write(tensors: dict[str, Tensor], temporary: str, header: str, path: Path) 
     try:
         save_file(tensors, temporary, metadata={_KEY: header})
     except SafetensorError as error:
-        # The library tells the system's own error by its number alone, in its text.
+        # The library gives the system's own error only as a number in its text.
         number = re.search(r"os error (\d+)", str(error))
         if number is None:
             raise

@@ -22,6 +22,7 @@ from quickstudy.core.ragged import packed
 from quickstudy.core.refusals import Range, refuse_numbers, refuse_other_examples, warn_of_paper
 from quickstudy.core.state import leaves
 from quickstudy.core.tasks import SharedTasks, TrainingTasks
+from quickstudy.core.tracing import is_traced, traced_ways
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -31,7 +32,7 @@ def count_ways(support_y: Tensor) -> int:
     Args:
         support_y: class indices (T, S), which count from 0.
     """
-    return int(support_y.max()) + 1
+    return traced_ways() if is_traced() else int(support_y.max()) + 1
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -65,6 +66,8 @@ def read_support(
     Raises:
         UserError: if the learner cannot read something, or would misread it.
     """
+    if is_traced():
+        return support_x, support_y, support_mask
     own = own_tensor(learner)
     support_x = as_floats("support_x", support_x, own, is_image=learner.input_range is not None)
     support_y = as_labels("support_y", support_y, support_x)
@@ -75,8 +78,8 @@ def read_support(
     if mask is not None:
         _refuse_tasks_without_examples(mask, is_known_T)
     if _validations(learner, support_x):
-        told = _checked_symbols(support_y, symbols)
-        _check_label_values(told if mask is None else told[mask], max_ways)
+        checked = _checked_symbols(support_y, symbols)
+        _check_label_values(checked if mask is None else checked[mask], max_ways)
         refuse_numbers("support_x", support_x, mask, _input_range(learner), learner)
         warn_of_paper(learner, support_x, mask)
     return _packed(support_x, support_y, mask)
@@ -112,6 +115,8 @@ def read_values(
     Raises:
         UserError: if the learner cannot read something, or would misread it.
     """
+    if is_traced():
+        return support_x, support_y, support_mask
     support_x = as_floats(f"{part}_x", support_x, _like(learner, precision))
     support_y = as_floats(f"{part}_y", support_y, support_x)
     is_paired = support_x.ndim == support_y.ndim == 3 and support_x.shape[:2] == support_y.shape[:2]
@@ -150,6 +155,9 @@ def read_query(
     Raises:
         UserError: if the learner cannot read something, or would misread it.
     """
+    if is_traced():
+        traced_x: Tensor = query_x
+        return traced_x
     held = leaves(state)
     like = _like(learner, precision)
     if like is None:
@@ -230,7 +238,7 @@ def _check_labelled(support_x: Tensor, support_y: Tensor) -> None:
 def _check_label_values(support_y: Tensor, max_ways: int | None) -> None:
     lowest, highest = torch.stack(support_y.aminmax()).tolist()
     if lowest < 0 or (max_ways is not None and highest >= max_ways):
-        expected = "0 and up" if max_ways is None else f"0 to {max_ways - 1}, as it was built for {max_ways} ways"
+        expected = "0 and up" if max_ways is None else f"0 to {max_ways - 1}, because it was built for {max_ways} ways"
         raise UserError(
             f"support_y holds label {lowest if lowest < 0 else highest}, but the learner reads labels {expected}. "
             "Relabel the support from 0, or build the learner with more ways."

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, MixtureSameFamily, constraints
 
 from quickstudy.core.errors import UserError
+from quickstudy.core.tracing import is_traced
 
 
 class _Strict(Distribution):
@@ -71,6 +72,8 @@ def categorical(logits: Tensor) -> Categorical:
     Args:
         logits: (T, Q, N). A logit of −inf excludes its class.
     """
+    if is_traced():
+        return StrictCategorical(logits=logits, validate_args=False)
     # torch's own check of arguments fails where there are none.
     return StrictCategorical(logits=logits, validate_args=None if logits.numel() else False)
 

@@ -42,6 +42,13 @@ def from_first_format(written: dict[str, Any], path: Path) -> dict[str, Any]:
     That format had one flat list, `before`, of the arguments of all that a training came from, without their recipes.
     The first of them is of the weights that it started from; the rest counts as what those started from. Of a mean,
     the list also named what it is the mean of.
+
+    Args:
+        written: The header as it is in the file.
+        path: The file, for messages.
+
+    Raises:
+        UserError: if the header does not say what the weights are.
     """
     before, averaged = written.get("before", []), written.get("averaged", [])
     if not is_list_of(is_of(dict))(before):
@@ -110,15 +117,31 @@ def _with_todays_names(recipe: Any, arguments: Any) -> Any:
 
 
 def refuse(path: Path, expected: str) -> None:
-    """Raise UserError where a header lacks something."""
+    """Raise UserError where a header lacks something.
+
+    Args:
+        path: The file.
+        expected: What the header should hold.
+
+    Raises:
+        UserError: always.
+    """
     raise UserError(f"{path} is no checkpoint of a recipe: its header lacks {expected}. Train again.")
 
 
 def is_of(*kinds: type | None) -> Callable[[Any], bool]:
-    """Whether a value is of one of these types; None stands for itself. True and False are no numbers."""
+    """A function that checks whether a value is of one of these types. Booleans do not count as numbers.
+
+    Args:
+        kinds: The types; None stands for the value None.
+    """
     return lambda value: (None if value is None else type(value)) in kinds
 
 
 def is_list_of(is_fine: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Whether a value is a list whose items are all fine, as a function of the value."""
+    """A function that checks whether a value is a list whose items all pass a check.
+
+    Args:
+        is_fine: The check of an item.
+    """
     return lambda value: isinstance(value, list | tuple) and all(map(is_fine, value))

@@ -32,6 +32,7 @@ class Header:
         validation: Figures of the validation that chose these weights, by name.
         stored: How the numbers were changed when they were stored, such as "half precision".
         averaged: Headers of the weights of which these are the mean.
+        calibration: What `core.calibrated.Calibration.to_json` gives, for a classifier.
         position: How far a training has come that can be resumed; `training.run` reads and writes it.
     """
 
@@ -47,6 +48,7 @@ class Header:
     validation: Mapping[str, float | None] = field(default_factory=dict)
     stored: str | None = None
     averaged: "tuple[Header, ...]" = ()
+    calibration: tuple[Mapping[str, Any], ...] = ()
     position: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -118,7 +120,7 @@ class Header:
             if not is_fine(written.get(name, _ABSENT.get(name))):
                 refuse(path, expected)
         read = {each.name: written[each.name] for each in fields(cls) if each.name in written}
-        for name in ("reinitialised", "contents"):
+        for name in ("reinitialised", "contents", "calibration"):
             read[name] = tuple(read.get(name, ()))
         read["parents"] = tuple(
             Parent(parent["name"], cls._read(parent["header"], path)) for parent in read.get("parents", ())
@@ -133,6 +135,7 @@ class Parent(NamedTuple):
     name: str
     """What `--start-from` was given: a name of weights, or a folder."""
     header: Header
+    """What is stored with these weights."""
 
 
 def save_trained(path: Path, tensors: Mapping[str, Tensor], header: Header, *, keep_as: Path | None = None) -> None:
@@ -190,11 +193,12 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "validation": (is_of(dict), "figures of a validation"),
     "stored": (is_of(str, None), "how its numbers are stored"),
     "averaged": (is_list_of(is_of(dict)), "a list of what it is the mean of"),
+    "calibration": (is_list_of(is_of(dict)), "a list of the settings of a calibration"),
     "position": (is_of(dict, None), "the position of a training"),
 }
 """What each field must be, and the words for it."""
 _ABSENT: dict[str, Any] = {
-    **dict.fromkeys(("parents", "reinitialised", "contents", "averaged"), ()),
+    **dict.fromkeys(("parents", "reinitialised", "contents", "averaged", "calibration"), ()),
     "provenance": {},
     "validation": {},
 }

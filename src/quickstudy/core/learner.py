@@ -135,6 +135,10 @@ class OnlineLearner(Learner):
             support_y: class indices (T, S), or values (T, S, *output).
             support_mask: (T, S), True where an example is real. The rest is padding and changes nothing.
         """
-        num_tasks = len(support_x) if hasattr(support_x, "__len__") else 0  # What is none is refused by `extend`.
+        # What is no tensor is converted or refused by `extend`. A shape may be symbolic, a length may not.
+        if isinstance(support_x, Tensor) and support_x.ndim:
+            num_tasks = support_x.shape[0]
+        else:
+            num_tasks = len(support_x) if hasattr(support_x, "__len__") else 0
         mask = () if support_mask is None else (support_mask,)
         return self.extend(self.prior(num_tasks), support_x, support_y, *mask)

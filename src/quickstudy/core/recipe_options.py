@@ -23,11 +23,17 @@ class Option(NamedTuple):
     """An option of a recipe."""
 
     annotation: Any
+    """What values it takes."""
     default: Any
+    """The recipe's own value."""
 
 
 def options(recipe: Callable[..., Any]) -> dict[str, Option]:
-    """All options of a recipe by name, those in its groups too."""
+    """All options of a recipe by name, also those in its groups.
+
+    Args:
+        recipe: The recipe.
+    """
     found: dict[str, Option] = {}
     for name, parameter in inspect.signature(recipe).parameters.items():
         group = parameter.default
@@ -40,7 +46,11 @@ def options(recipe: Callable[..., Any]) -> dict[str, Option]:
 
 
 def flattened(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's arguments with the options of groups beside the others."""
+    """A recipe's arguments, with the options of its groups beside the others.
+
+    Args:
+        arguments: The arguments by name.
+    """
     flat: dict[str, Any] = {}
     for name, value in arguments.items():
         flat |= vars(value) if is_dataclass(value) else {name: value}
@@ -48,7 +58,12 @@ def flattened(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grouped(recipe: Callable[..., Any], flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a recipe, from options that are not grouped; what is not given keeps its default."""
+    """The arguments of a recipe from options that are not grouped. Options that are not given keep their defaults.
+
+    Args:
+        recipe: The recipe.
+        flat: Options by name.
+    """
     arguments: dict[str, Any] = {}
     for name, parameter in inspect.signature(recipe).parameters.items():
         group: Any = parameter.default
@@ -96,7 +111,15 @@ def variant(
 
 
 def check_arguments(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Raise UserError where an option has a value of another kind, or one that no learner or training can have."""
+    """Raise UserError if a value is of another type than its option, or if no learner or training can have it.
+
+    Args:
+        recipe: The recipe.
+        arguments: Values of its options by name.
+
+    Raises:
+        UserError: if a value is not valid.
+    """
     for name, option in options(recipe).items():
         if name not in arguments:
             continue

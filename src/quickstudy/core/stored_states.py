@@ -33,12 +33,13 @@ def register_state(state_class: Class) -> Class:
     return state_class
 
 
-def save_state(path: Path | str, state: Any) -> None:
+def save_state(path: Path | str, state: Any, about: Any = None) -> None:
     """Write a state to a file. If writing fails, no partial file is left.
 
     Args:
         path: the file to write.
         state: a state of a registered class.
+        about: what `about_state` reads back: any JSON object.
 
     Raises:
         UserError: if the class of the state is not registered.
@@ -46,7 +47,19 @@ def save_state(path: Path | str, state: Any) -> None:
     """
     structure = _structure(state)
     tensors = {str(index): leaf.detach().clone() for index, leaf in enumerate(leaves(state))}
-    save_checkpoint(Path(path), tensors, {"state": structure})
+    save_checkpoint(Path(path), tensors, {"state": structure} | ({} if about is None else {"about": about}))
+
+
+def about_state(path: Path | str) -> Any:
+    """What a file of `save_state` says about its state. None if it says nothing.
+
+    Args:
+        path: the file to read.
+
+    Raises:
+        UserError: if there is no such file, it is damaged or holds something else.
+    """
+    return _read(Path(path))[1].get("about")
 
 
 def load_state(path: Path | str) -> Any:
@@ -59,7 +72,8 @@ def load_state(path: Path | str) -> Any:
         UserError: if there is no such file, it is damaged or holds something else, or the class of the state is not
             registered.
     """
-    tensors, structure = _read(Path(path))
+    tensors, header = _read(Path(path))
+    structure = header["state"]
     try:
         state, used = _rebuilt(structure, tensors, 0)
     except UserError:
@@ -120,7 +134,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Any]:
             if not isinstance(header, dict) or "state" not in header:
                 raise _no_state(path, "it holds no state")
             # Copies: what was mapped from the file would change, or crash, when somebody overwrites the file.
-            return {name: file.get_tensor(name).clone() for name in file.keys()}, header["state"]  # noqa: SIM118
+            return {name: file.get_tensor(name).clone() for name in file.keys()}, header  # noqa: SIM118
     except FileNotFoundError:
         raise _no_state(path, "there is no such file") from None
     except (SafetensorError, OSError, json.JSONDecodeError, RecursionError) as error:

@@ -42,7 +42,11 @@ def cache_folder() -> Path:
 
 
 def checksum(path: Path) -> str:
-    """Return the MD5 of a file's bytes in hexadecimal."""
+    """Return the MD5 checksum of a file in hexadecimal.
+
+    Args:
+        path: The file.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, _md5).hexdigest()
 
@@ -52,6 +56,9 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that becomes the target when the block ends, or vanishes when it fails.
 
     Several processes may write the same target at once; each leaves a whole file.
+
+    Args:
+        target: The file. Its folder is made if it does not exist.
 
     Raises:
         OSError: the folder cannot be made or written, or the disk is full.
@@ -70,7 +77,12 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
 
 
 def storage_error(target: Path, error: OSError) -> DataError:
-    """Return the error to raise when the target could not be written."""
+    """Return the error to raise when a file could not be written.
+
+    Args:
+        target: The file.
+        error: The system's error.
+    """
     return DataError(
         f"Cannot write {target}: {error.strerror or error}. Nothing half-written was kept. "
         "Free space or mend the permissions there, or set XDG_CACHE_HOME to another folder."
@@ -168,5 +180,5 @@ def _chunks(response: http.client.HTTPResponse, label: str, expected: int | None
 
 
 def _md5() -> "hashlib._Hash":
-    # A checksum against accidents; hardened systems refuse MD5 unless told so.
+    # A checksum against accidents. Hardened systems refuse MD5 unless it is marked as such.
     return hashlib.md5(usedforsecurity=False)

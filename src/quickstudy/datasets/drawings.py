@@ -26,12 +26,15 @@ _PALE, _DARK = 0.35, 0.65  # In photographs paler shares of the strongest ink ar
 
 
 class Ink(NamedTuple):
-    """What stands out in a picture (H, W): 0 where nothing does."""
+    """What stands out from the ground of a picture (H, W)."""
 
     shades: np.ndarray
+    """Strength of the ink at each pixel, (H, W); 0 where there is none."""
     ground: float = 0.0
+    """Shade of the ground, to which the ink is added."""
     """What it stands out from, and is added to."""
     is_photo: bool = False
+    """Whether the picture is a photograph or a scan of paper."""
 
     @property
     def box(self) -> tuple[int, int, int, int] | None:
@@ -44,7 +47,7 @@ class Ink(NamedTuple):
 
     @property
     def longer_side(self) -> float:
-        """Of the box, as a share of the picture's longer side; the usual one where there is no ink."""
+        """Longer side of the box, as a share of the picture's longer side; the usual one if there is no ink."""
         if self.box is None:
             return USUAL_SIDE
         top, left, bottom, right = self.box
@@ -75,14 +78,24 @@ def prepare_drawing(
         ValueError: the size is not positive, or an option is none of its three.
         DataError: the image cannot be read.
     """
+    from quickstudy.datasets.frames import common_frame  # Which imports this module.
+
     refuse_options(size, invert, reframe)
     ink = find_ink(read_any(image), invert)
-    edge_to_edge = invert == "auto" and ink.longer_side > LARGEST_SIDE
-    return framed(ink, size, reframe=reframe if isinstance(reframe, bool) else ink.is_photo or edge_to_edge)
+    return common_frame([ink], invert, reframe).apply(ink, size)
 
 
 def refuse_options(size: int, invert: object, reframe: object) -> None:
-    """Raise ValueError where an option cannot be."""
+    """Raise ValueError if an option is not valid.
+
+    Args:
+        size: Pixels on a side.
+        invert: Whether ink is darker than paper, as for `prepare_drawing`.
+        reframe: Whether to centre the ink, as for `prepare_drawing`.
+
+    Raises:
+        ValueError: the size is not positive, or an option is none of its three.
+    """
     if size < 1:
         raise ValueError(f"size must be at least 1 pixel, not {size}.")
     for name, given in (("invert", invert), ("reframe", reframe)):
@@ -91,7 +104,12 @@ def refuse_options(size: int, invert: object, reframe: object) -> None:
 
 
 def find_ink(grey: np.ndarray, invert: Invert = "auto") -> Ink:
-    """Tell ink from paper in shades of grey (H, W) from 0 to 1."""
+    """Separate the ink from the paper.
+
+    Args:
+        grey: Shades of grey (H, W) from 0, black, to 1, white.
+        invert: Whether ink is darker than paper, as for `prepare_drawing`.
+    """
     if invert != "auto":
         raw = 1 - grey if invert else grey
         ground = float(np.median(border_of(raw)))
@@ -112,16 +130,24 @@ def find_ink(grey: np.ndarray, invert: Invert = "auto") -> Ink:
     return Ink(contrast / strongest if strongest >= _BLANK else np.zeros_like(grey))
 
 
-def framed(ink: Ink, size: int, *, reframe: bool) -> np.ndarray:
-    """The ink on a square of this size, float32 from 0 to 1: in the middle of it, or where the picture has it."""
+def framed(ink: Ink, size: int, *, reframe: bool, side: float = USUAL_SIDE) -> np.ndarray:
+    """The ink on a square, (size, size) float32 from 0 to 1.
+
+    Args:
+        ink: The ink.
+        size: Pixels on a side.
+        reframe: Put the ink into the middle at the size of the training data. Switched off, it keeps its place in the
+            picture.
+        side: Longer side of ink that is put into the middle, as a share of the square's.
+    """
     height, width = ink.shades.shape
-    side: float = max(height, width)
-    top, left = -((side - height) // 2), -((side - width) // 2)
+    window: float = max(height, width)
+    top, left = -((window - height) // 2), -((window - width) // 2)
     if reframe and ink.box is not None:
         first, start, last, end = ink.box
-        side = max(last - first, end - start) / USUAL_SIDE
-        top, left = (first + last - side) / 2, (start + end - side) / 2
-    return np.clip(resample(ink.shades, size, top, left, side) + np.float32(ink.ground), 0, 1)
+        window = max(last - first, end - start) / side
+        top, left = (first + last - window) / 2, (start + end - window) / 2
+    return np.clip(resample(ink.shades, size, top, left, window) + np.float32(ink.ground), 0, 1)
 
 
 def _ink_on_paper(grey: np.ndarray, paper: Paper) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from quickstudy.datasets.download import DataError
-from quickstudy.datasets.drawings import LARGEST_SIDE, Invert, find_ink, framed, refuse_options
+from quickstudy.datasets.drawings import Invert, find_ink, refuse_options
+from quickstudy.datasets.frames import common_frame
 from quickstudy.datasets.shades import read_file
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
@@ -16,14 +17,14 @@ _SHOWN = 5  # Folders named in a message.
 
 
 class ImageFolder(NamedTuple):
-    """Images (C, E, size, size) of ink, 255 on 0, and num_drawings (C,) int64; names are the sub-folders'.
-
-    E is the size of the largest class; in a smaller one the images from `num_drawings` on are zeros.
-    """
+    """Images of the classes in a folder."""
 
     images: np.ndarray
+    """(C, E, size, size) uint8, ink 255 on 0. E is the size of the largest class; zeros fill up the smaller ones."""
     num_drawings: np.ndarray
+    """(C,) int64, how many of the E images of each class are real. They come first."""
     names: tuple[str, ...]
+    """Name of each class, which is its sub-folder's."""
 
 
 def load(folder: Path | str, size: int = 28, invert: Invert = "auto", reframe: Invert = "auto") -> ImageFolder:
@@ -44,27 +45,25 @@ def load(folder: Path | str, size: int = 28, invert: Invert = "auto", reframe: I
         DataError: the folder or its images are missing, or an image cannot be read.
     """
     refuse_options(size, invert, reframe)
-    classes = _find_images(Path(os.path.expanduser(folder)))
+    classes = find_images(Path(os.path.expanduser(folder)))
     num_drawings = np.array([len(paths) for paths in classes.values()], dtype=np.int64)
     is_drawing = np.arange(num_drawings.max()) < num_drawings[:, None]
-    read = [_read(path, size, invert, reframe) for paths in classes.values() for path in paths]
-    as_they_are, reframed, wanted, longer_sides = (np.array(each) for each in zip(*read, strict=True))
-    # Decided together, so that drawings of one class do not differ in size by how near the edge their ink comes.
-    if reframe == invert == "auto" and np.median(longer_sides) > LARGEST_SIDE:
-        wanted[:] = True
+    inks = [find_ink(read_file(path), invert) for paths in classes.values() for path in paths]
+    frame = common_frame(inks, invert, reframe)
     images = np.zeros((*is_drawing.shape, size, size), dtype=np.uint8)
-    images[is_drawing] = np.where(wanted[:, None, None], reframed, as_they_are)
+    images[is_drawing] = [np.rint(255 * frame.apply(ink, size)).astype(np.uint8) for ink in inks]
     return ImageFolder(images, num_drawings, tuple(classes))
 
 
-def _read(path: Path, size: int, invert: Invert, reframe: Invert) -> tuple[np.ndarray, np.ndarray, bool, float]:
-    """An image as it is and with its ink reframed, whether the latter is wanted, and the longer side of its ink."""
-    ink = find_ink(read_file(path), invert)
-    both = [np.rint(255 * framed(ink, size, reframe=each)).astype(np.uint8) for each in (False, True)]
-    return both[0], both[1], ink.is_photo if reframe == "auto" else reframe, ink.longer_side
+def find_images(folder: Path) -> dict[str, list[Path]]:
+    """The image files of each class, in natural order; hidden files are passed over.
 
+    Args:
+        folder: holds one sub-folder per class.
 
-def _find_images(folder: Path) -> dict[str, list[Path]]:
+    Raises:
+        DataError: the folder holds no classes, or one of them holds no images.
+    """
     try:
         classes = {path.name: _pictures_in(path) for path in _visible(folder) if path.is_dir()}
         empty = [name for name, paths in classes.items() if not paths]

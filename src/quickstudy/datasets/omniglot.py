@@ -62,18 +62,23 @@ _CACHE_VERSION = 1
 
 
 class Omniglot(NamedTuple):
-    """Images (1623, 20, size, size) of ink, 255 on 0, and "Alphabet/character01" names, one per class."""
+    """All drawings of Omniglot."""
 
     images: np.ndarray
+    """(1623, 20, size, size) uint8, ink 255 on 0."""
     names: tuple[str, ...]
+    """Name of each class, such as "Alphabet/character01"."""
 
 
 class Split(NamedTuple):
-    """Disjoint ascending class indices (int64) into the 1,623 classes."""
+    """A division of the 1,623 classes into disjoint parts, as ascending class indices (int64)."""
 
     train: np.ndarray
+    """Classes for training."""
     validation: np.ndarray
+    """Classes for choices during training."""
     test: np.ndarray
+    """Classes for the final figures."""
 
 
 def load(root: Path | str | None = None, size: int = 28) -> Omniglot:
@@ -135,7 +140,11 @@ def split(name: str) -> Split:
 
 
 def alphabets(names: Sequence[str]) -> np.ndarray:
-    """Return the alphabet of each class (int64), numbered from 0 in order of first appearance."""
+    """Return the alphabet of each class (int64), numbered from 0 in order of first appearance.
+
+    Args:
+        names: Name of each class, as in `Omniglot`.
+    """
     numbers: dict[str, int] = {}
     return np.array(
         [numbers.setdefault(name.split("/")[0], len(numbers)) for name in names],

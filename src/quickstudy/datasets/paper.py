@@ -9,22 +9,27 @@ from quickstudy.datasets.resampling import shrink
 LEAST_SIDE = 48  # A smaller picture is no photograph of paper.
 _FITTED_SIDE = 64
 _ROUNDS = 12
-_EVEN = 0.01  # A border that differs less is of one shade; most pictures are told so without a fit.
+_EVEN = 0.01  # A border that differs less has one shade; this recognises most pictures without a fit.
 _SHADING, _GRAIN = 0.04, 0.006
 _MOSTLY_PAPER, _COARSEST = 0.6, 0.12  # Share of the picture, and grain: beyond these it is no paper.
 
 
 class Paper(NamedTuple):
-    """What the paper of a photograph looks like: its shade at each pixel, and how far it strays from that."""
+    """What the paper of a photograph looks like."""
 
     shades: np.ndarray
+    """Shade of the paper at each pixel, (H, W), from 0 to 1."""
     grain: float
+    """Standard deviation of the paper's pixels from these shades."""
 
 
 def find_paper(grey: np.ndarray) -> Paper | None:
-    """Return the paper of a photograph (H, W); None where the ground is even, as in what a computer drew.
+    """Return the paper of a photograph; None if the ground is even, as in a picture that a computer drew.
 
-    The light is a quadratic surface, fitted to the pixels that lie near it: ink does not.
+    The light is a quadratic surface. It is fitted to the pixels near it, which ink is not.
+
+    Args:
+        grey: Shades of grey (H, W) from 0 to 1.
     """
     if min(grey.shape) < LEAST_SIDE or np.subtract(*np.percentile(border_of(grey), (85, 15))) < _EVEN:
         return None
@@ -54,7 +59,11 @@ def find_paper(grey: np.ndarray) -> Paper | None:
 
 
 def border_of(image: np.ndarray) -> np.ndarray:
-    """The outermost pixels of an image (H, W), each once."""
+    """The outermost pixels of an image, each once.
+
+    Args:
+        image: An image (H, W).
+    """
     return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
 
 

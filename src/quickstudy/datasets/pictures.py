@@ -22,34 +22,47 @@ _FIRST_VALIDATION, _FIRST_TEST = 0.8, 0.9
 
 
 class Pictures(NamedTuple):
-    """Pictures (N, size, size) uint8, or (N, 3, size, size) in colour, and a digest of what each one shows.
-
-    A digest is 16 hexadecimal digits of the picture's own pixels, in whatever format and size they are asked for.
-    """
+    """Pictures and their digests."""
 
     images: np.ndarray
+    """(N, size, size) uint8, or (N, 3, size, size) in colour."""
     digests: tuple[str, ...]
+    """For each picture 16 hexadecimal digits. They follow from the pixels of the file, and so do not depend on the
+    size, the colour or the format."""
 
 
 class Split(NamedTuple):
-    """Disjoint ascending indices (int64) of pictures."""
+    """A division of pictures into disjoint parts, as ascending indices (int64)."""
 
     train: np.ndarray
+    """Pictures for training."""
     validation: np.ndarray
+    """Pictures for choices during training."""
     test: np.ndarray
+    """Pictures for the final figures."""
 
 
 def load(folder: Path | str, size: int = 28, *, colour: bool = False) -> np.ndarray:
-    """Return all pictures in a folder, as `read` does, without their digests."""
+    """Return all pictures in a folder, without their digests. See `read`.
+
+    Args:
+        folder: Holds the files.
+        size: Pixels on a side.
+        colour: Keep red, green and blue; else grey.
+
+    Raises:
+        ValueError: the size is not positive.
+        DataError: the folder or its pictures are missing, or a file cannot be read.
+    """
     return read(folder, size, colour=colour).images
 
 
 def read(folder: Path | str, size: int = 28, *, colour: bool = False) -> Pictures:
-    """Return all pictures in a folder and the folders in it.
+    """Return all pictures in a folder and its sub-folders.
 
-    A picture is cut to the square in its middle and averaged by area, or enlarged smoothly. Beside image files, those
-    of the MNIST family are read (`train-images-idx3-ubyte`, packed by gzip or not). Files come in the order of their
-    paths; hidden ones are passed over.
+    A picture is cut to the square in its middle. Then it is averaged by area, or enlarged smoothly. Files of MNIST and
+    data sets like it are read too (`train-images-idx3-ubyte`, compressed by gzip or not). Files come in the order of
+    their paths. Hidden files are left out.
 
     Args:
         folder: holds the files.
@@ -67,17 +80,21 @@ def read(folder: Path | str, size: int = 28, *, colour: bool = False) -> Picture
 
 
 def split(digests: Sequence[str]) -> Split:
-    """Divide pictures by what they show: about eight tenths for training, a tenth for validation, a tenth for testing.
+    """Divide pictures by their digests: about 80 % for training, 10 % for validation and 10 % for testing.
 
-    Other pictures that come or go move none from part to part, and copies of one picture are in one part. Where few
-    pictures would leave a part empty, those of the largest digest in the first part go there.
+    If you add or remove pictures, the others stay in their parts. Copies of one picture are in one part. If a part
+    would be empty, the picture with the largest digest of the largest part goes there.
+
+    Args:
+        digests: Digest of each picture.
 
     Raises:
         DataError: fewer than three pictures differ.
     """
     if len(set(digests)) < 3:
         raise DataError(
-            f"Only {len(set(digests))} of {len(digests)} pictures differ, but each of three parts needs one."
+            f"Only {len(set(digests))} of {len(digests)} pictures are different, but training, validation and test "
+            "need one each at least. Add pictures."
         )
     places = np.array([int(digest, 16) / 16 ** len(digest) for digest in digests])
     parts = np.digitize(places, (_FIRST_VALIDATION, _FIRST_TEST))
@@ -145,14 +162,19 @@ def _unpacked(path: Path) -> np.ndarray:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"Cannot read {path}: {error}. Fetch it again.") from error
+        raise DataError(f"Cannot read {path}: {error}. Download it again.") from error
     if data[:4] != _IDX_OF_IMAGES or len(data) < _HEADER:
-        raise DataError(f"{path} is damaged, or no file of images: its first bytes say otherwise. Fetch it again.")
+        raise DataError(
+            f"{path} is damaged, or is no file of images, which begins with other bytes. Download it again."
+        )
     count, rows, columns = (int(number) for number in np.frombuffer(data[4:_HEADER], dtype=">u4"))
     if len(data) != _HEADER + count * rows * columns:
-        raise DataError(f"{path} is damaged: it does not hold the images that it says it does. Fetch it again.")
+        raise DataError(
+            f"{path} is damaged: its header says {count} images of {rows}×{columns} pixels, but its length is that of "
+            "another number. Download it again."
+        )
     if len(data) == _HEADER:
-        raise DataError(f"{path} holds {count} images of {rows}×{columns} pixels, so nothing to see. Remove it.")
+        raise DataError(f"{path} holds {count} images of {rows}×{columns} pixels, so it has no pixels. Remove it.")
     return np.frombuffer(data, dtype=np.uint8, offset=_HEADER).reshape(count, rows, columns)
 
 

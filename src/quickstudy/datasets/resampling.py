@@ -56,7 +56,12 @@ def _cubic_weights(length: int, size: int, start: float, span: float) -> np.ndar
 
 
 def shrink(image: np.ndarray, longest: int) -> np.ndarray:
-    """Return an image (H, W) averaged by area so that no side is longer than this, as it is where none is."""
+    """Return an image averaged by area so that no side is longer than this. A smaller image is returned unchanged.
+
+    Args:
+        image: An image (H, W).
+        longest: Most pixels on a side.
+    """
     height, width = image.shape
     factor = max(height, width) / longest
     if factor <= 1:

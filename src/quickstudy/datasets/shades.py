@@ -20,7 +20,12 @@ _OWN_PAPER, _TWO_TONES = 0.5, 0.2
 
 
 def read_file(path: Path, *, colour: bool = False) -> np.ndarray:
-    """Return a picture's shades, (H, W) float32 from 0 to 1, or (H, W, 3) in colour; of an animation the first frame.
+    """Return a picture's shades, (H, W) float32 from 0 to 1, or (H, W, 3) in colour. Of an animation, it reads the
+    first frame.
+
+    Args:
+        path: The file.
+        colour: Keep red, green and blue; else grey.
 
     Raises:
         DataError: the file cannot be read, or is of a kind whose white is unknown.
@@ -40,6 +45,10 @@ def read_file(path: Path, *, colour: bool = False) -> np.ndarray:
 
 def shades_of(image: "Image", *, colour: bool = False) -> np.ndarray:
     """Return the shades of an open picture, as `read_file` does.
+
+    Args:
+        image: The open picture.
+        colour: Keep red, green and blue; else grey.
 
     Raises:
         ValueError: its white is unknown, or it is too long and thin.
@@ -67,6 +76,9 @@ def shades_of_numbers(numbers: np.ndarray) -> np.ndarray:
 
     Bytes are divided by 255. Numbers of 16 bits are divided by 65535, or by 4095 where none is larger: they are of 12.
     Booleans and integers that are only 0 and 1 stay so; floats from 0 to 1 do too.
+
+    Args:
+        numbers: An array of any shape.
 
     Raises:
         ValueError: the type or the numbers do not say how bright white is, or a number is not finite.
@@ -97,7 +109,10 @@ def shades_of_numbers(numbers: np.ndarray) -> np.ndarray:
 
 
 def read_any(image: Any) -> np.ndarray:
-    """Return the shades (H, W) of a path, a PIL image or an array, as `read_file` does.
+    """Return the shades (H, W) of a picture, as `read_file` does.
+
+    Args:
+        image: A path, a PIL image or an array (H, W) or (H, W, channels).
 
     Raises:
         DataError: what was given cannot be read.

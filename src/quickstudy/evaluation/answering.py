@@ -32,10 +32,15 @@ Figures = Callable[[Distribution, Tasks], Mapping[str, Tensor]]
 
 
 def answered(learner: Learner, tasks: Tasks, figures: Figures) -> dict[str, Tensor]:
-    """What `figures` notes of the learner's answers to all queries, (T, Q, …) on the CPU, computed in parts.
+    """Figures of the learner's predictions for all queries, (T, Q, …) on the CPU, computed in parts.
 
-    A part is some of the tasks and some of their queries, as many as fit: the answers are those to all at once, up to
-    rounding. Queries of a transductive learner, which see each other, stay together; so does the support of a task.
+    A part has some of the tasks and some of their queries, as many as fit in memory. Up to rounding, the predictions
+    are those for all queries at once. Queries of a transductive learner depend on each other, so they stay together.
+
+    Args:
+        learner: The learner.
+        tasks: The tasks.
+        figures: Computes figures of a prediction, each (T, Q, …).
 
     Raises:
         UserError: if there are no queries, or their answers have another shape than what is predicted.
@@ -48,10 +53,16 @@ def answered(learner: Learner, tasks: Tasks, figures: Figures) -> dict[str, Tens
 
 @runtime_checkable
 class DrawsInParts(Protocol):
-    """A distribution whose tasks need not all be there at once."""
+    """A distribution that can sample a batch of tasks in parts."""
 
     def sample_in_parts(self, num_tasks: int, generator: torch.Generator, most_bytes: int) -> Iterator[Tasks]:
-        """The tasks that `sample` would draw, as many at a time as have about so many bytes, one at least."""
+        """The tasks that `sample` would draw, in parts of one task or more.
+
+        Args:
+            num_tasks: Tasks T of the batch.
+            generator: Source of randomness.
+            most_bytes: Size that a part should not exceed.
+        """
 
 
 @runtime_checkable
@@ -60,7 +71,7 @@ class DrawsByBatch(Protocol):
 
     @property
     def draws_by_batch(self) -> bool:
-        """Whether they do, such as how many points are given."""
+        """Whether the tasks of a batch share something, such as the number of given points."""
 
 
 class Batches:
@@ -77,7 +88,7 @@ class Batches:
         self._shapes: set[tuple[int, int]] = set()
 
     def add(self, part: Tasks, start: int) -> None:
-        """Note some tasks of a batch.
+        """Record some tasks of a batch.
 
         Args:
             part: The tasks, in the order drawn.
@@ -94,7 +105,13 @@ class Batches:
 
 
 def drawn(tasks: TaskDistribution, count: int, generator: torch.Generator) -> Iterator[Tasks]:
-    """The first so many of a batch of tasks, or all, in parts that fit in memory."""
+    """The first tasks of a batch, in parts that fit in memory.
+
+    Args:
+        tasks: Distribution of the tasks.
+        count: Most tasks to draw; a batch may have fewer.
+        generator: Source of randomness.
+    """
     if isinstance(tasks, DrawsInParts):
         parts = tasks.sample_in_parts(TASKS_AT_ONCE, generator, BYTES_AT_ONCE // 4)
     else:
@@ -106,10 +123,13 @@ def drawn(tasks: TaskDistribution, count: int, generator: torch.Generator) -> It
 
 
 def bytes_each(tasks: Tasks) -> tuple[int, int]:
-    """Roughly what a support example, and a query, of these tasks take in memory when a learner reads them.
+    """Rough memory in bytes that a learner needs for a support example, and for a query.
 
-    An example takes its numbers times the width of a network; beside that it is compared with every support example
-    of its task: an attention with heads does so, and a nearest neighbour once for every class.
+    An example needs its numbers times the width of a network. Besides, it is compared with every support example of its
+    task: by the heads of an attention, or by a nearest neighbour once for each class.
+
+    Args:
+        tasks: The tasks.
     """
     numbers = max(_LEAST, tasks.query_x.shape[2:].numel())
     num_support, ways = tasks.support_y.shape[1], 1
@@ -120,9 +140,13 @@ def bytes_each(tasks: Tasks) -> tuple[int, int]:
 
 
 def some_tasks(learner: Learner, tasks: Tasks) -> Iterator[Tasks]:
-    """As many tasks at a time as can be adapted to at once, in the learner's precision and on its device.
+    """The tasks in parts that can be adapted to at once, in the learner's precision and on its device.
 
-    Queries of a transductive learner, which stay together, count too.
+    Queries of a transductive learner stay together, so they count too.
+
+    Args:
+        learner: The learner.
+        tasks: The tasks.
     """
     of_support, of_query = bytes_each(tasks)
     of_task = tasks.support_x.shape[1] * of_support
@@ -135,7 +159,12 @@ def some_tasks(learner: Learner, tasks: Tasks) -> Iterator[Tasks]:
 
 @contextmanager
 def asking(learner: Learner) -> Iterator[None]:
-    """The learner in eval mode, without gradients or checks of a distribution's arguments; afterwards as it was."""
+    """The learner in eval mode, without gradients or checks of a distribution's arguments. Afterwards its mode is
+    restored.
+
+    Args:
+        learner: The learner.
+    """
     modes = {module: module.training for module in learner.modules()}
     learner.eval()
     try:
@@ -147,7 +176,13 @@ def asking(learner: Learner) -> Iterator[None]:
 
 
 def generator_of(tasks: TaskDistribution, num_tasks: int, seed: int, name: str = "tasks") -> torch.Generator:
-    """What decides which tasks are drawn.
+    """The generator that decides which tasks are drawn.
+
+    Args:
+        tasks: Distribution of the tasks.
+        num_tasks: How many will be drawn.
+        seed: Decides the tasks.
+        name: What tasks are called in messages.
 
     Raises:
         UserError: if there are no tasks to draw, or no such seed.
@@ -159,13 +194,28 @@ def generator_of(tasks: TaskDistribution, num_tasks: int, seed: int, name: str =
 
 
 def refuse_seed(seed: int) -> None:
-    """Raise UserError where a seed is none."""
+    """Raise UserError if a number is no seed.
+
+    Args:
+        seed: The number.
+
+    Raises:
+        UserError: if it is not from 0 to 2⁶³ − 1.
+    """
     if not 0 <= seed < 2**63:
         raise UserError(f"The seed {seed} was given, but a whole number from 0 to 2⁶³ − 1 was expected.")
 
 
 def refuse_answers(prediction: Distribution, query_y: Tensor) -> None:
-    """Raise UserError where the answers have another shape than what is predicted of them."""
+    """Raise UserError if the true answers have another shape than the prediction.
+
+    Args:
+        prediction: The prediction.
+        query_y: The true answers.
+
+    Raises:
+        UserError: if the shapes differ.
+    """
     expected = prediction.batch_shape + prediction.event_shape
     if query_y.shape != expected:
         raise UserError(
@@ -175,7 +225,12 @@ def refuse_answers(prediction: Distribution, query_y: Tensor) -> None:
 
 
 def first(tasks: Tasks, count: int) -> Tasks:
-    """The first of the tasks, or all if they are fewer."""
+    """The first of the tasks, or all if there are fewer.
+
+    Args:
+        tasks: The tasks.
+        count: How many.
+    """
     return Tasks(*(field[:count] for field in tasks))
 
 

@@ -24,6 +24,7 @@ class Evaluation:
     calibration_error: float
     """Expected calibration error, 15 bins, over all queries likewise."""
     tasks: int
+    """Number of tasks."""
     accuracies: Tensor
     """(T,): one a task, in the order drawn, so that two learners can be compared task by task."""
     by_shots: Mapping[int, Interval]
@@ -32,7 +33,15 @@ class Evaluation:
     """(T,): the number of the batch of each task, where tasks of a batch share something that was drawn."""
 
     def minus(self, other: "Evaluation") -> Interval:
-        """By how much this is better than another evaluation of the same tasks, paired task by task."""
+        """How much better this is than another evaluation of the same tasks: the difference of accuracies, paired by
+        task.
+
+        Args:
+            other: The other evaluation.
+
+        Raises:
+            UserError: if the numbers of tasks differ.
+        """
         if self.tasks != other.tasks:
             raise UserError(f"{self.tasks} and {other.tasks} tasks cannot be paired. Evaluate both on the same tasks.")
         return Interval.over(self.accuracies - other.accuracies, self.batches)

@@ -23,17 +23,29 @@ _SPREAD = torch.tensor([0.75, 0.10, 0.05])
 
 
 class Completed(NamedTuple):
-    """Images with what a learner made of them, all (T, P, C), pixels row by row."""
+    """Images and a learner's completions of them, all (T, P, C), pixels row by row."""
 
     is_given: Tensor
+    """(T, P) booleans: which pixels the learner was given."""
     """(T, P) booleans."""
     mean: Tensor
+    """Mean of the prediction."""
     deviation: Tensor
+    """Standard deviation of the prediction."""
     truth: Tensor
+    """The images themselves."""
 
 
 def complete(learner: Learner, images: ShowsImages, count: int, num_images: int, seed: int = 0) -> Completed:
-    """Give the learner so many pixels of each image, and ask for all."""
+    """Give the learner some pixels of each image, and predict all of them.
+
+    Args:
+        learner: The learner.
+        images: The images.
+        count: Pixels to give.
+        num_images: Number of images.
+        seed: Decides the images and the pixels.
+    """
     drawn = _all_of(images, count, num_images, seed)
     return _completed(learner, drawn, images.grid)
 
@@ -46,9 +58,18 @@ def save_completions(
     num_images: int = 6,
     seed: int = 0,
 ) -> None:
-    """A row for each image: for each count the pixels given, the mean and the spread predicted; at last the truth.
+    """Draw a row for each image: for each count the given pixels, the predicted mean and the predicted spread; then the
+    truth.
 
-    Ink is dark; of three channels, colours are shown. Spread is red: a deviation of a half is full red.
+    Ink is dark. Images of three channels are in colour. The spread is red: a standard deviation of a half is full red.
+
+    Args:
+        path: File of the picture.
+        learner: The learner.
+        images: The images.
+        counts: Numbers of given pixels. Those that exceed the image are left out.
+        num_images: Number of images.
+        seed: Decides the images and the pixels.
     """
     counts = [count for count in counts if count <= images.grid[0] * images.grid[1]]
     columns: list[tuple[str, list[Tensor]]] = []
@@ -72,10 +93,19 @@ def next_pixels(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """Show image after image pixel by pixel, each chosen when the last is known: squared errors (num_pixels + 1, T).
+    """Squared errors while pixels are observed one by one, (num_pixels + 1, T). The first is without any pixel.
 
-    The error is that of the completed image: pixels that were given are known. The first is of none given. The images,
-    and what random choice chooses, are decided by the seed. `progress` is called with the number of pixels given.
+    The error is that of the completed image, in which given pixels are exact. Each pixel is chosen after the one before
+    was observed.
+
+    Args:
+        learner: The learner.
+        images: The images.
+        choice: Choose the pixel with the largest predicted variance, or a random one.
+        num_pixels: Pixels to observe.
+        num_images: Images T.
+        seed: Decides the images and the random choices.
+        progress: Called with the number of pixels that were observed.
 
     Raises:
         UserError: if an image has fewer pixels.

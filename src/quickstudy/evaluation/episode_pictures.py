@@ -18,10 +18,15 @@ _RIGHT, _WRONG = (38, 150, 70), (205, 45, 45)
 
 
 def save_episode(path: Path, tasks: Tasks, prediction: Distribution) -> None:
-    """Draw the first task: a row for each class, its support on the left, its queries on the right.
+    """Draw the first task: a row for each class, with its support on the left and its queries on the right.
 
-    A query's frame is green where the answer was right, and red, with the class answered, where it was wrong.
-    Images are (T, S, C, H, W) with ink = 1.
+    The frame of a query is green if the predicted class is right. Else it is red, with the predicted class in it.
+    Images are (T, S, C, H, W) with ink 1.
+
+    Args:
+        path: File of the picture.
+        tasks: The tasks.
+        prediction: The learner's prediction for them.
 
     Raises:
         UserError: if the inputs are no images.

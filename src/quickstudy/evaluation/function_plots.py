@@ -19,10 +19,15 @@ _LEARNT, _TRUE = "#3b6fb6", "#c44e52"
 
 
 def save_functions(path: Path, learner: Learner, panels: Sequence[TaskDistribution], seed: int = 0) -> None:
-    """Functions: the support, the learner's mean and central 90 %, and the exact posterior where it is known.
+    """Draw functions: the support, the learner's mean and central 90 %, and the exact posterior if it is known.
 
-    A function of each distribution, drawn from query to query, so they are to have many queries; for inputs and
-    values of one number.
+    There is one function of each distribution. Its curve goes from query to query, so use many queries.
+
+    Args:
+        path: File of the picture.
+        learner: The learner.
+        panels: Distributions of functions whose inputs and values have one number.
+        seed: Decides the functions.
 
     Raises:
         UserError: if matplotlib is not installed, or a function is of several numbers.
@@ -40,7 +45,11 @@ def save_functions(path: Path, learner: Learner, panels: Sequence[TaskDistributi
 
 
 def save_calibration(path: Path, evaluations: Mapping[str, FunctionEvaluation]) -> None:
-    """How much of the values lay in the central intervals, beside how much should, a line for each title.
+    """Draw the share of values in the central intervals against the share that should be there, a line for each title.
+
+    Args:
+        path: File of the picture.
+        evaluations: Evaluations by title.
 
     Raises:
         UserError: if matplotlib is not installed, or a prediction had no quantiles.
@@ -61,7 +70,11 @@ def save_calibration(path: Path, evaluations: Mapping[str, FunctionEvaluation]) 
 
 
 def save_likelihoods(path: Path, by_size: Mapping[int, FunctionEvaluation]) -> None:
-    """Log-likelihood by how many points are given, between one who sees none and one who knows all.
+    """Draw the log-likelihood by the number of given points, beside those of the exact posterior and of the prior.
+
+    Args:
+        path: File of the picture.
+        by_size: Evaluations by number of given points.
 
     Raises:
         UserError: if matplotlib is not installed.

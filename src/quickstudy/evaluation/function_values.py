@@ -38,14 +38,15 @@ class FunctionEvaluation:
     prior: Interval | None
     """That of one who knows the kind of the tasks and sees no support."""
     tasks: int
+    """Number of tasks."""
     log_likelihoods: Tensor
     """(T,): one a task, in the order drawn, so that two learners can be compared task by task."""
 
     @property
     def closed(self) -> float | None:
-        """The share of the way from prior to oracle that the learner has come: 1 is all there is to be known.
+        """The share of the gap between prior and oracle that the learner closes: 1 is as good as the oracle.
 
-        None where next to nothing is to be known, such as of a function without support.
+        None where there is hardly a gap, such as for a function without support.
         """
         if self.oracle is None or self.prior is None or self.oracle.mean - self.prior.mean < _NEXT_TO_NOTHING:
             return None

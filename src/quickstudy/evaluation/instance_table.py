@@ -24,7 +24,12 @@ class ReadsSequences(Protocol):
     """A learner that classifies at every step of a sequence."""
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Distribution:
-        """Its prediction for each of (T, L) items, from the labels of the items before it and no others."""
+        """The prediction for each of (T, L) items, from the items before it and their labels, and no others.
+
+        Args:
+            x: Items (T, L, *input).
+            y: Labels (T, L) or (T, L, *output).
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,7 @@ class InstanceTable:
     accuracy: tuple[Interval, ...]
     """Of the 1st, 2nd, … drawing; not a number where no sequence has as many."""
     sequences: int
+    """Number of sequences."""
     by_sequence: Tensor
     """(T, I): of each sequence, the mean over its classes; not a number where none comes as often."""
     batches: Tensor | None = None
@@ -98,19 +104,33 @@ def _accuracy(learner: ReadsSequences, tasks: Tasks, num_instances: int) -> Tens
 
 
 def as_sequence(tasks: Tasks) -> tuple[Tensor, Tensor]:
-    """Support and queries in a row: items (T, L, *input) and labels (T, L) or (T, L, *output)."""
+    """Support and queries as one sequence: items (T, L, *input) and labels (T, L) or (T, L, *output).
+
+    Args:
+        tasks: The tasks.
+    """
     return torch.cat([tasks.support_x, tasks.query_x], dim=1), torch.cat([tasks.support_y, tasks.query_y], dim=1)
 
 
 def appearances(labels: Tensor) -> Tensor:
-    """How often each label has come in its sequence so far, itself included: (T, L) of (T, L) or strings (T, L, 5)."""
+    """How often each label has occurred in its sequence so far, itself included, (T, L).
+
+    Args:
+        labels: Labels (T, L), or strings (T, L, 5).
+    """
     label_TLC = _characters(labels)
     is_same_TLL = (label_TLC[:, :, None] == label_TLC[:, None]).all(dim=-1)
     return is_same_TLL.tril().sum(dim=-1)
 
 
 def accuracy_by_instance(is_right_TL: Tensor, appearance_TL: Tensor, num_instances: int) -> Tensor:
-    """Of each sequence, the share of right answers at the 1st, 2nd, … appearance, (T, I); nan where there is none."""
+    """Share of right answers at the 1st, 2nd, … appearance in each sequence, (T, I); not a number where there is none.
+
+    Args:
+        is_right_TL: Which answers are right.
+        appearance_TL: How often each label has occurred, as `appearances` returns it.
+        num_instances: Appearances I that are counted.
+    """
     which_TLI = appearance_TL[..., None] == torch.arange(1, num_instances + 1, device=appearance_TL.device)
     right_TI = (which_TLI & is_right_TL[..., None]).sum(dim=1, dtype=torch.float64)
     return right_TI / which_TLI.sum(dim=1)

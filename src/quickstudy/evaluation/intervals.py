@@ -47,7 +47,12 @@ class Interval:
         return {"mean": self.mean if math.isfinite(self.mean) else None, "interval95": self.interval95}
 
     def text(self, digits: int, unit: str = "") -> str:
-        """The mean with so many digits behind the point and its interval, to be read."""
+        """The mean and its interval as text.
+
+        Args:
+            digits: Digits behind the point.
+            unit: What follows the numbers, such as " %".
+        """
         if not math.isfinite(self.mean):
             return "–" if math.isnan(self.mean) else f"{self.mean}{unit}"
         if self.interval95 is None:
@@ -75,10 +80,13 @@ def _standard_error(values_T: Tensor, mean: float, batch_T: Tensor | None) -> tu
 
 @lru_cache
 def student(degrees: int) -> float:
-    """How many standard errors to each side hold 95 % of Student's t with these degrees of freedom.
+    """How many standard errors to each side of the mean contain 95 % of Student's t distribution.
 
     With t = √ν tan θ, the probability within ±t is an integral of cos^(ν − 1) up to θ. It rises ever more slowly, so
-    Newton's steps from zero come to the θ of 95 % from below.
+    Newton's steps from zero reach the θ of 95 % from below.
+
+    Args:
+        degrees: Degrees of freedom ν.
     """
     log_scale = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)
     scale = 2 * math.exp(log_scale) / math.sqrt(math.pi)

@@ -11,9 +11,12 @@ _SHOWN = (1, 2, 3, 4, 5, 10)
 
 
 def save_instances(path: Path, metrics: Path, tasks_per_step: int) -> None:
-    """Accuracy at the 1st, 2nd, … drawing of a class over a training, as in figure 2 of Santoro et al. (2016).
+    """Draw the accuracy at the 1st, 2nd, … drawing of a class over a training, as in figure 2 of Santoro et al. (2016).
 
-    `metrics` is the CSV file of a training that was watched by instance.
+    Args:
+        path: File of the picture.
+        metrics: CSV file of a training whose validations counted accuracy by instance.
+        tasks_per_step: Tasks of each step of the training.
 
     Raises:
         UserError: if matplotlib is not installed, or the file has no such figures.
@@ -31,7 +34,15 @@ def save_instances(path: Path, metrics: Path, tasks_per_step: int) -> None:
 
 
 def read_instances(metrics: Path, tasks_per_step: int) -> tuple[list[int], dict[int, list[float]]]:
-    """Episodes at each look, and for each instance its percentages there."""
+    """Episodes at each validation, and for each instance its percentages there.
+
+    Args:
+        metrics: CSV file of a training whose validations counted accuracy by instance.
+        tasks_per_step: Tasks of each step of the training.
+
+    Raises:
+        UserError: if the file has no such figures.
+    """
     with metrics.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.get("instance_1")]
     if not rows:
@@ -41,7 +52,11 @@ def read_instances(metrics: Path, tasks_per_step: int) -> tuple[list[int], dict[
 
 
 def empty_figure(width: float, height: float) -> Any:
-    """A figure of this size in inches, with nothing on it yet.
+    """A figure with nothing on it.
+
+    Args:
+        width: In inches.
+        height: In inches.
 
     Raises:
         UserError: if matplotlib is not installed.
@@ -54,7 +69,11 @@ def empty_figure(width: float, height: float) -> Any:
 
 
 def plain_axes(figure: Any) -> Any:
-    """Axes that fill a figure, with no more lines than are needed to read them."""
+    """Axes that fill a figure, with few lines.
+
+    Args:
+        figure: The figure.
+    """
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="0.9")
@@ -62,7 +81,11 @@ def plain_axes(figure: Any) -> Any:
 
 
 def colours(count: int) -> list[tuple[float, float, float, float]]:
-    """Dark to light, so that the order of the lines can be seen."""
+    """Colours from dark to light, so that the order of lines can be seen.
+
+    Args:
+        count: Number of colours.
+    """
     import matplotlib
 
     return [matplotlib.colormaps["viridis"](0.85 * index / max(1, count - 1)) for index in range(count)]

@@ -9,12 +9,17 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MixtureSameFamily, Normal
 
-_HALVINGS = 40  # Of an interval of some deviations: beyond what float32 tells apart.
+_HALVINGS = 40  # Of an interval of some deviations: finer than float32 can distinguish.
 _FAR = 10.0  # Deviations from a part's mean; nothing worth counting lies further out.
 
 
 def cumulative(prediction: Distribution, y_TQY: Tensor) -> Tensor | None:
-    """The probability of less than this, of each number of a value by itself; None where there are no quantiles."""
+    """The cumulative probability at each number of a value by itself; None for a prediction without quantiles.
+
+    Args:
+        prediction: The prediction.
+        y_TQY: The values.
+    """
     if isinstance(prediction, MixtureSameFamily):
         part = _normal(prediction.component_distribution)
         if part is None:
@@ -26,7 +31,12 @@ def cumulative(prediction: Distribution, y_TQY: Tensor) -> Tensor | None:
 
 
 def central_interval(prediction: Distribution, share: float) -> tuple[Tensor, Tensor] | None:
-    """The ends of the interval that leaves as much out above as below, of each number of a value by itself."""
+    """The ends of the central interval for each number of a value by itself; None for a prediction without quantiles.
+
+    Args:
+        prediction: The prediction.
+        share: Probability of the interval. Equal probabilities lie above and below it.
+    """
     tails = (1 - share) / 2, (1 + share) / 2
     if isinstance(prediction, MixtureSameFamily):
         part = _normal(prediction.component_distribution)

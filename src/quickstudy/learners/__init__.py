@@ -3,19 +3,25 @@
 from quickstudy.core import register_state
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
+from quickstudy.learners.averaged_gp import AveragedGP, AveragedGPState
 from quickstudy.learners.bidirectional import BLUR, BLURState
 from quickstudy.learners.cnp import CNP, CNPClassifier, CNPClassifierState, CNPState
 from quickstudy.learners.contrastive import ContrastiveEncoder, ContrastiveEncoderState
 from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, GridConvCNPState
+from quickstudy.learners.delta_net import DeltaNet
+from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
 from quickstudy.learners.metanet import MetaNet, MetaNetState
 from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
 from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
+from quickstudy.learners.plastic import Plastic, PlasticState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.snail import SNAIL, SNAILState
+from quickstudy.learners.srwm import SRWM
+from quickstudy.learners.standardised_means import StandardisedMeans, StandardisedMeansState
 from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.learners.vsml import VSML, VSMLState
@@ -35,6 +41,7 @@ __all__ = [
     "MAML",
     "MANN",
     "SNAIL",
+    "SRWM",
     "TNP",
     "VSML",
     "AmortisedGP",
@@ -42,6 +49,8 @@ __all__ = [
     "AttentiveCNP",
     "AttentiveCNPState",
     "AutoencoderNearest",
+    "AveragedGP",
+    "AveragedGPState",
     "BLURState",
     "CNPClassifier",
     "CNPClassifierState",
@@ -50,8 +59,11 @@ __all__ = [
     "ContrastiveEncoderState",
     "ConvCNP",
     "ConvCNPState",
+    "DeltaNet",
     "GridConvCNP",
     "GridConvCNPState",
+    "Hypernetwork",
+    "HypernetworkState",
     "InContextTransformer",
     "InContextTransformerState",
     "MAMLState",
@@ -62,11 +74,15 @@ __all__ = [
     "NearestState",
     "NeuralProcess",
     "NeuralProcessState",
+    "Plastic",
+    "PlasticState",
     "ProtoNet",
     "ProtoNetState",
     "Reptile",
     "ReptileState",
     "SNAILState",
+    "StandardisedMeans",
+    "StandardisedMeansState",
     "TNPState",
     "VSMLState",
 ]
@@ -75,12 +91,14 @@ for _state in (
     AmortisedGPState,
     AttentiveCNPState,
     BLURState,
+    AveragedGPState,
     CNPClassifierState,
     CNPState,
     CellState,
     ContrastiveEncoderState,
     ConvCNPState,
     GridConvCNPState,
+    HypernetworkState,
     InContextTransformerState,
     KeysValues,
     LSTMState,
@@ -92,11 +110,14 @@ for _state in (
     MetaNetState,
     NearestState,
     NeuralProcessState,
+    PlasticState,
+    PlasticState,
     Proposals,
     ProtoNetState,
     ReptileState,
     SNAILState,
     Synapses,
+    StandardisedMeansState,
     TNPState,
     Units,
     VSMLState,

@@ -22,8 +22,9 @@ from quickstudy.core import (
     read_support,
     read_values,
 )
+from quickstudy.networks.batch_statistics import Beside, Recording
 from quickstudy.networks.class_means import balanced_index, mask_absent
-from quickstudy.networks.functional import Beside, FunctionalNetwork, Recording, Weights
+from quickstudy.networks.functional import FunctionalNetwork, Weights
 from quickstudy.networks.low_rank_updates import LowRankUpdate, UpdatedLinear
 
 Answers = Literal["classes", "values"]
@@ -44,11 +45,19 @@ class AdaptedState(NamedTuple):
 
 
 class InnerLoopLearner(Learner):
-    """Trains the network on the support, and answers queries with what came of it.
+    """Trains the network on the support, and predicts with the trained weights.
 
-    The network's outputs are the logits of as many classes at most, or the mean of a value. Batch normalisation has no
-    running statistics, so queries are normalised among themselves where `is_transductive`, as in the papers' tables;
-    that may be changed at any time before adapting. Otherwise each is normalised beside the support alone.
+    The network's outputs are the logits of the classes, or the mean of a value. Batch normalisation has no running
+    statistics. In a transductive learner, queries are normalised among themselves, as in the papers' tables. Else, each
+    query is normalised together with the support alone. You can change `is_transductive` at any time before adapting.
+
+    Args:
+        network: Network whose weights are trained.
+        answers: What it predicts: classes or values.
+        is_transductive: Normalise queries among themselves; switched off, each query with the support alone.
+
+    Raises:
+        ValueError: if there is no such kind of answers.
     """
 
     labels_are_slots = True
@@ -63,13 +72,17 @@ class InnerLoopLearner(Learner):
     @property
     @abstractmethod
     def adapted_names(self) -> tuple[str, ...]:
-        """Which of the network's weights are trained for each task."""
+        """Names of the network's weights that are trained for each task."""
 
     @abstractmethod
     def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor, most_examples: int) -> Weights:
         """All of the network's weights, those of `adapted_names` after training on the support.
 
-        `most_examples` is how many the largest support has of all that are adapted now.
+        Args:
+            support_x: Inputs (T, S, *input).
+            support_y: Class indices (T, S), or values (T, S, Y).
+            is_present: Which classes each task has, (T, N) booleans.
+            most_examples: Examples of the largest support that is adapted in this call.
         """
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> AdaptedState:
@@ -136,7 +149,13 @@ class InnerLoopLearner(Learner):
         }
 
     def losses(self, outputs_TEN: Tensor, y: Tensor, is_present_TN: Tensor) -> Tensor:
-        """Of each task (T,), what its training lowers: the mean of cross-entropies or squared errors."""
+        """The loss that training lowers in each task, (T,): the mean of the cross-entropies, or of the squared errors.
+
+        Args:
+            outputs_TEN: Outputs of the network.
+            y: Class indices (T, E), or values (T, E, Y).
+            is_present_TN: Which classes each task has.
+        """
         if self.answers == "values":
             return (outputs_TEN - y).square().mean(dim=(1, 2))
         logits_TEN = mask_absent(outputs_TEN, is_present_TN)

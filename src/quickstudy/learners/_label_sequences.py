@@ -7,7 +7,7 @@ Letters: T tasks, S support examples, Q queries, E both, L steps of a sequence, 
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,32 +22,37 @@ from quickstudy.core import (
     read_query,
     read_support,
 )
-from quickstudy.networks.label_sequences import (
-    LabelSequences,
-    LabelSequenceState,
-    OneHotLabels,
-    StringLabels,
-    expected_log_likelihood,
-)
+from quickstudy.networks.label_kinds import OneHotLabels, StringLabels
+from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceState, expected_log_likelihood
 
 Labels = Literal["one-hot", "strings"]
 LabelTime = Literal["late", "at once"]
 
 
 class LabelSequenceLearner(OnlineLearner):
-    """Reads examples one after another, with the cell that `make_cell` makes.
+    """Reads examples one after another with a recurrent network.
 
-    Inputs are flattened to `num_features` numbers, or an `encoder` maps (T, S, *input) to as many.
-    Labels are one of `max_ways` slots, or `strings` of five characters out of five, support_y (T, S, 5).
+    With late labels, as in the paper, each label comes with the example after its own, and the loss is the mean over
+    the predictions for support and queries, or for the queries alone. If labels come at once, each comes with its own
+    example, which suits a support that is labelled anyway. The loss is then that of the queries, and labels that were
+    not shown are ruled out as in `predict`.
 
-    Labels come `late` as in the paper, each with the example after its own, and the loss is the mean over all answers,
-    those to the support included, or with `only_queries` over those to the queries. Or they come `at once`, each with
-    its own example, as suits a support that is labelled anyway; the loss is then the queries' alone, with labels not
-    yet told ruled out as in `predict`.
+    Args:
+        num_features: Numbers that the encoder gives for an example, or that an example has.
+        make_cell: Makes the cell from the number of features; see `Cell`.
+        encoder: Network that embeds examples (T, S, *input); None reads their numbers.
+        labels: One-hot labels, or strings of five letters out of five, (T, S, 5).
+        max_ways: Label slots of one-hot labels.
+        labels_come: Labels come with the next example, or with their own.
+        only_queries: Where labels come late, the loss is that of the queries only.
+
+    Raises:
+        ValueError: if there is no such kind of labels, or no such time for them.
     """
 
     order_matters = True
     labels_are_slots = True
+    sequences: ClassVar[type[LabelSequences]] = LabelSequences
 
     def __init__(
         self,
@@ -69,40 +74,44 @@ class LabelSequenceLearner(OnlineLearner):
         self.num_features, self.only_queries = num_features, only_queries
         self.encoder = encoder or nn.Flatten(2)
         cell = make_cell(num_features)
-        self.network = LabelSequences(cell, self.labels, labels_are_late=labels_come == "late")
+        self.network = self.sequences(cell, self.labels, labels_are_late=labels_come == "late")
 
     def prior(self, num_tasks: int) -> LabelSequenceState:
-        """Nothing was read yet, and a memory, if any, is wiped."""
+        """The state before any example. A memory, if there is one, is empty."""
         return self.network.prior(num_tasks)
 
     def extend(
         self, state: LabelSequenceState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
     ) -> LabelSequenceState:
-        """Read examples (T, S, *input) with labels (T, S) or (T, S, 5); a label that comes late may stay pending."""
+        """Read examples (T, S, *input) with labels (T, S) or (T, S, 5). A late label waits for the next example."""
         support_x, support_y, mask = self._read(support_x, support_y, support_mask, state)
         return self.network.read(state, self._encode(support_x), support_y, mask)[1]
 
     def predict(self, state: LabelSequenceState, query_x: Tensor) -> Distribution:
-        """Labels of the queries (T, Q, *input), each the one next step; labels not yet shown are excluded."""
+        """Labels of the queries (T, Q, *input), each as the next step. Labels that were not shown are ruled out."""
         query_x = read_query(self, state, query_x)
         logits_TQN = self._ask(state, self._encode(query_x))
         return self.labels.prediction(logits_TQN, state.is_seen)
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Distribution:
-        """What it says at every step of sequences (T, L, *input), told the labels (T, L) or (T, L, 5) up to the last.
+        """Label of each item of a sequence, predicted from the items before it and their labels.
 
-        No label is ruled out: the first of a class is a guess.
+        No label is ruled out: the prediction for the first item of a class is a guess.
+
+        Args:
+            x: Items (T, L, *input).
+            y: Labels (T, L) or (T, L, 5).
         """
         x, y, _ = self._read(x, y)
         return self.labels.prediction(self.network.along(self._encode(x), y))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
-        """Minus the mean log-likelihood of the answers; in training, labels are thrown at random into the slots.
+        """Minus the mean log-likelihood of the labels. In training, one-hot labels get random slots.
 
-        Where labels are late, the answers are those at every step of the support and for every query: a task of one
-        query is the paper's sequence, its last item the query. Else, or with `only_queries`, they are those for the
-        queries. In training, what is said to a class's first example, whose label nobody can know, is held against
-        every label it might have had.
+        Where labels are late, the predictions at every step of the support and for every query count. A task with one
+        query is then the paper's sequence, whose last item is the query. Else, or with `only_queries`, the predictions
+        for the queries count. Nobody can know the label of a class's first example. So in training, its log-likelihood
+        is the mean over all labels that it could have.
         """
         extremes = self.labels.extremes(tasks.support_y)
         check_tasks(tasks._replace(support_y=extremes), self.labels.num_symbols)
@@ -123,7 +132,12 @@ class LabelSequenceLearner(OnlineLearner):
         return -self.labels.prediction(logits).log_prob(answers).mean()
 
     def compile(self, *options: Any, **named: Any) -> None:
-        """Compile the cell alone: it is what takes the time, and the same at every step, however long the sequence."""
+        """Compile the cell alone. It takes most of the time, and is the same at every step, however long the sequence.
+
+        Args:
+            options: Options of `torch.compile`, by position.
+            named: Options of `torch.compile`, by name.
+        """
         self.network.cell.compile(*options, **{"dynamic": False, **named})  # A memory has few sizes.
 
     def _encode(self, x: Tensor) -> Tensor:
@@ -138,7 +152,10 @@ class LabelSequenceLearner(OnlineLearner):
 
     def _ask(self, state: LabelSequenceState, z_TQD: Tensor) -> Tensor:
         num_queries = z_TQD.shape[1]
-        branches = map_state(lambda leaf: leaf.repeat_interleave(num_queries, dim=0), state)
+        num_tasks = z_TQD.shape[0]
+        branches = map_state(
+            lambda leaf: leaf[:, None].expand(num_tasks, num_queries, *leaf.shape[1:]).flatten(0, 1), state
+        )
         return self.network.ahead(branches, z_TQD.flatten(0, 1)).unflatten(0, z_TQD.shape[:2])
 
     def _read(

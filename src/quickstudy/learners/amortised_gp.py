@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.distributions import MixtureSameFamily, Normal
 
 from quickstudy.core import Learner, UserError, categorical, independent, mixture, read_query, read_values
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.kernel_proposals import (
     NUM_NUMBERS,
     NUM_PEAKS,
@@ -37,7 +38,7 @@ from quickstudy.networks.value_head import perceptron
 from quickstudy.networks.variogram import Variogram
 
 _TRUST = 8.0  # In a proposal's variance, counted in points: ν of the inverse gamma distribution of its scale.
-_BANDS = 32  # Of frequencies, of which the network is told the highest evidence.
+_BANDS = 32  # Bands of frequencies; the network reads the highest evidence in each.
 
 
 class AmortisedGPState(NamedTuple):
@@ -52,6 +53,7 @@ class AmortisedGPState(NamedTuple):
     is_real: Tensor
     """(T, S): 1 where there is a point, 0 where there is padding."""
     proposals: Proposals
+    """The proposed kernels, M for each task."""
     factors: Tensor
     """(T, M, S, S): lower triangles L with L Lᵀ = K + σ² I; of padding, those of the identity."""
     answers: Tensor
@@ -137,13 +139,19 @@ class AmortisedGP(Learner):
         return mixture(categorical(logits_TQM), independent(Normal(mean_TQM1, deviation_TQM1)))
 
     def propose(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Proposals:
-        """Kernels for points (T, S) with values (T, S), both in units of their own."""
+        """Kernels for points and values, both in their own units.
+
+        Args:
+            x_TS: Places of the points.
+            y_TS: Their values.
+            is_real_TS: 1 where there is a point, 0 where there is padding.
+        """
         evidence_TF = self.periodogram(x_TS, y_TS, is_real_TS)
         frequency_TP, height_TP = self.periodogram.refined_peaks(evidence_TF, NUM_PEAKS, x_TS, y_TS, is_real_TS)
         bands_TB = F.adaptive_max_pool1d(evidence_TF, _BANDS)
         log_number_T1 = is_real_TS.sum(dim=1, keepdim=True).clamp(min=1).log()
-        told = [self.variogram(x_TS, y_TS, is_real_TS), _compressed(bands_TB), log_number_T1 / 3]
-        features_TH = self.features(torch.cat(told, dim=1))
+        read = [self.variogram(x_TS, y_TS, is_real_TS), _compressed(bands_TB), log_number_T1 / 3]
+        features_TH = self.features(torch.cat(read, dim=1))
         smooth_TMN = self.of_smooth(features_TH).unflatten(1, (-1, NUM_NUMBERS))
         below_highest_TP = height_TP - height_TP[:, :1]
         peaks_TP3 = torch.stack([frequency_TP.log(), _compressed(height_TP), _compressed(below_highest_TP)], dim=2)
@@ -156,6 +164,8 @@ class AmortisedGP(Learner):
 
 def _refuse_what_cannot_be_said(values: Units, dtype: torch.dtype) -> None:
     """Raise UserError where predictions of this precision could not hold the values, or tell them apart."""
+    if is_traced():
+        return
     info = torch.finfo(dtype)
     origin_T, unit_T = values
     largest_T = origin_T.abs() + 100 * unit_T

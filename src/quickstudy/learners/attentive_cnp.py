@@ -68,7 +68,7 @@ class AttentiveCNP(Learner):
         self.head = ValueHead(num_outputs, likelihood, floor)
         self.encoder = perceptron(num_inputs + num_outputs, channels, channels, channels)
         self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, 2 * channels) for _ in range(self_attention))
-        self.place = perceptron(num_inputs, channels, channels, channels)  # Of keys and queries alike.
+        self.place = perceptron(num_inputs, channels, channels, channels)  # Of both keys and queries.
         self.nothing = nn.Parameter(0.1 * torch.randn(2, channels))  # Key and value.
         self.mix = nn.Linear(channels, channels)
         self.decoder = perceptron(channels + num_inputs, channels, channels, channels, self.head.num_inputs)

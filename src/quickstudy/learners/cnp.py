@@ -3,8 +3,8 @@
 Garnelo et al., "Conditional Neural Processes" (ICML 2018), section 2 for functions (`CNP`) and section 4.3 for classes
 (`CNPClassifier`); our support is their context, our queries are their targets.
 
-Functions: r_i = h(x_i, y_i), r their mean, and g(r, x) tells mean and deviation of the value at x. The mean is a
-bottleneck: the prediction does not pass through the support's points, and is not meant to.
+Functions: r_i = h(x_i, y_i), r their mean, and g(r, x) gives mean and deviation of the value at x. The mean is a
+bottleneck: the prediction need not pass through the support's points, as in the paper.
 
 Classes: the paper gives all class representations, side by side, to one decoder: `decoder="concatenated"`.
 Its decoder has a place for each class, so the number of ways is fixed and labels are slots.

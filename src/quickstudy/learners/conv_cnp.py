@@ -4,9 +4,9 @@ Gordon, Bruinsma, Foong, Requeima, Dubois and Turner, "Convolutional Conditional
 section 4: `ConvCNP` for points anywhere on a line, `GridConvCNP` for pixels. Our support is their context, our queries
 are their targets.
 
-What differs: the grid is fixed and not laid around the points of a batch, so that no task's answer hangs on the others
-or on what is asked; the trunk's convolutions are depthwise, on a line dilated, on pixels over squares of them; the
-values of the pixels given are read beside their means.
+What differs: the grid is fixed and not placed around the points of a batch, so that the prediction for a task depends
+neither on other tasks nor on the queries. The trunk's convolutions are depthwise: dilated on a line, over squares of
+pixels on images. The trunk also reads the given pixels' own values, beside their means.
 
 Letters: T tasks, S support points, Q queries, Y numbers of a value, G places of the grid, C channels, H W the pixels,
 P numbers of a prediction.

@@ -1,7 +1,7 @@
 """Baselines of Santoro et al. (2016): the same task read by a network that has no memory beside its own state.
 
 "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016), section 4.1: an LSTM, and a feed-forward network,
-which knows nothing but the present input and the label before. How labels are read is told in `_label_sequences.py`.
+which knows only the present input and the label before. `_label_sequences.py` explains how labels are read.
 """
 
 from torch import Tensor, nn
@@ -11,7 +11,12 @@ from quickstudy.networks.memory import LSTMState, lstm_inputs, lstm_step
 
 
 class LSTMCell(nn.Module):
-    """The standard LSTM, without peepholes."""
+    """The standard LSTM, without peepholes.
+
+    Args:
+        num_inputs: Numbers of an input.
+        hidden: Units H.
+    """
 
     def __init__(self, num_inputs: int, hidden: int) -> None:
         super().__init__()
@@ -20,22 +25,41 @@ class LSTMCell(nn.Module):
         self.num_drives, self.num_outputs = 4 * hidden, hidden
 
     def prior(self, num_tasks: int, steps: int | None = None) -> LSTMState:
-        """Nothing in mind."""
+        """Zeros for h and c.
+
+        Args:
+            num_tasks: Tasks T.
+            steps: Steps that will follow at most. Not used.
+        """
         nothing_TH = self.from_before.weight.new_zeros(num_tasks, self.num_outputs)
         return LSTMState(nothing_TH, nothing_TH)
 
     def drive(self, features_TLD: Tensor) -> Tensor:
-        """What the inputs contribute to the gates, for all steps at once."""
+        """The contribution of the inputs to the gates, (T, L, 4 H), for all steps at once.
+
+        Args:
+            features_TLD: Inputs of all steps.
+        """
         return self.from_inputs(features_TLD)
 
     def forward(self, drive_TG: Tensor, carried: LSTMState) -> tuple[Tensor, LSTMState]:
-        """One step; the output is h_t."""
+        """One step. Returns the output h_t and what is carried to the next step.
+
+        Args:
+            drive_TG: Contribution of input and label to the gates.
+            carried: h and c of the step before.
+        """
         carried = lstm_step(drive_TG + self.from_before(carried.hidden), carried.cell)
         return carried.hidden, carried
 
 
 class FeedForwardCell(nn.Module):
-    """One hidden layer, nothing carried."""
+    """One hidden layer. It carries nothing from step to step.
+
+    Args:
+        num_inputs: Numbers of an input.
+        hidden: Units H.
+    """
 
     def __init__(self, num_inputs: int, hidden: int) -> None:
         super().__init__()
@@ -43,15 +67,29 @@ class FeedForwardCell(nn.Module):
         self.num_drives = self.num_outputs = hidden
 
     def prior(self, num_tasks: int, steps: int | None = None) -> tuple[()]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            num_tasks: Tasks T.
+            steps: Steps that will follow at most. Not used.
+        """
         return ()
 
     def drive(self, features_TLD: Tensor) -> Tensor:
-        """What the inputs contribute to the hidden layer, for all steps at once."""
+        """The contribution of the inputs to the hidden layer, (T, L, H), for all steps at once.
+
+        Args:
+            features_TLD: Inputs of all steps.
+        """
         return self.from_inputs(features_TLD)
 
     def forward(self, drive_TG: Tensor, carried: tuple[()]) -> tuple[Tensor, tuple[()]]:
-        """One step; the output is the hidden layer."""
+        """One step. Returns the hidden layer's output.
+
+        Args:
+            drive_TG: Contribution of input and label to the hidden layer.
+            carried: Nothing.
+        """
         return drive_TG.tanh(), carried
 
 

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
 from quickstudy.networks.attention import full_precision
-from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights, among_themselves
+from quickstudy.networks.batch_statistics import among_themselves
+from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights
 from quickstudy.networks.low_rank_updates import UpdatedLinear, WatchedLinear
 
 MAMLState = AdaptedState
@@ -42,6 +43,9 @@ class MAML(InnerLoopLearner):
         adapts: Weights that change: all but shifts and scales of normalised numbers, or those of the last layer (ANIL).
         learns_rates: Give each weight its own inner rate, trained by the outer loop (Meta-SGD).
         is_transductive: Normalise queries among themselves; switched off, each query with the support alone.
+
+    Raises:
+        ValueError: if there is no such choice of weights, or a number of steps is negative.
     """
 
     def __init__(
@@ -97,7 +101,7 @@ class MAML(InnerLoopLearner):
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries after adapting (eq. 2).
 
-        In training every task's classes are thrown at random into the label slots.
+        In training, the classes of each task get random label slots.
         """
         if self.training and self.answers == "classes":
             check_tasks(tasks, self.network.num_outputs)

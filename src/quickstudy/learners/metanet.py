@@ -30,18 +30,12 @@ from quickstudy.core import (
 )
 from quickstudy.networks.attention import mask_padding
 from quickstudy.networks.class_means import crowding, mask_absent
-from quickstudy.networks.fast_weights import (
-    AugmentedLayers,
-    Branch,
-    CoordinateLSTM,
-    CoordinateMLP,
-    for_whole_tasks,
-    mixed,
-)
+from quickstudy.networks.fast_weights import AugmentedLayers, Branch, for_whole_tasks, mixed
+from quickstudy.networks.loss_gradients import contrast, cross_entropy_gradient, partners
+from quickstudy.networks.weight_generators import CoordinateLSTM, CoordinateMLP
 
 Variant = Literal["metanet", "metanet-", "metanet+"]
 
-_MARGIN = 1.0
 _FIRST_WEIGHTS = 0.1  # The paper's: uniform between plus and minus this.
 
 
@@ -203,7 +197,7 @@ class MetaNet(Learner):
 
     def _base_gradients(self, maps: Tensor, labels_TS: Tensor, is_present_TN: Tensor) -> list[Tensor]:
         """Of each example's cross-entropy, for the slow weights W of b."""
-        return self.base.gradients(maps, lambda logits: _surprise(logits, labels_TS, is_present_TN))
+        return self.base.gradients(maps, lambda logits: cross_entropy_gradient(logits, labels_TS, is_present_TN))
 
     def _embedding_gradients(self, maps: Tensor, labels_TS: Tensor, is_present_TN: Tensor) -> list[Tensor]:
         """For the slow weights Q of u, (T, G, O, I): of cross-entropies, or of pairs where classes have more shots."""
@@ -218,7 +212,7 @@ class MetaNet(Learner):
         def loss_gradient(r_TED: Tensor) -> Tensor:
             one_TGD, other_TGD = r_TED.chunk(2, dim=1)
             pulled_TGD = contrast(one_TGD - other_TGD, is_same_TG)
-            told_TGD = _surprise(one_TGD @ self.codes.T, labels_TG, is_present_TN) @ self.codes
+            told_TGD = cross_entropy_gradient(one_TGD @ self.codes.T, labels_TG, is_present_TN) @ self.codes
             of_one = torch.where(has_shots_T[:, None, None], pulled_TGD, told_TGD.to(pulled_TGD.dtype))
             return torch.cat([of_one, -pulled_TGD * has_shots_T[:, None, None]], dim=1)
 
@@ -239,33 +233,6 @@ class _Generators(nn.Module):
     def forward(self, gradients: list[Tensor]) -> tuple[Tensor, ...]:
         generators = self.each if len(self.each) > 1 else [self.each[0]] * len(gradients)
         return tuple(generator(each) for generator, each in zip(generators, gradients, strict=True))
-
-
-def partners(labels_TS: Tensor, count: int) -> Tensor:
-    """For each of the first `count` examples another one, (T, G): by turns of its class, and of another.
-
-    It is the next of the kind, the first coming after the last; the next of all if there is none of the kind.
-    """
-    num_examples = labels_TS.shape[1]
-    index_S = torch.arange(num_examples, device=labels_TS.device)
-    away_GS = (index_S - index_S[:count, None]) % num_examples
-    is_same_TGS = labels_TS[:, :count, None] == labels_TS[:, None, :]
-    is_wanted_TGS = is_same_TGS == (index_S[:count, None] % 2 == 0)
-    far_TGS = away_GS + num_examples * ~is_wanted_TGS + 2 * num_examples * (away_GS == 0)
-    return far_TGS.argmin(dim=2)
-
-
-def contrast(apart_TGD: Tensor, is_same_TG: Tensor) -> Tensor:
-    """The gradient for the first of each pair, of d² if they are of one class, of max(0, margin − d)² if not."""
-    distance_TG1 = apart_TGD.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    pushed_TGD = (1 - _MARGIN / distance_TG1).clamp(max=0) * apart_TGD
-    return 2 * torch.where(is_same_TG[..., None], apart_TGD, pushed_TGD)
-
-
-def _surprise(logits_TEN: Tensor, labels_TE: Tensor, is_present_TN: Tensor) -> Tensor:
-    """The gradient of each example's cross-entropy for its logits."""
-    probabilities_TEN = mask_absent(logits_TEN, is_present_TN).softmax(dim=-1)
-    return probabilities_TEN - F.one_hot(labels_TE, logits_TEN.shape[-1]).to(probabilities_TEN.dtype)
 
 
 def _task_branch(weights: tuple[Tensor, ...]) -> tuple[Branch, ...]:

@@ -29,6 +29,9 @@ class Nearest(Learner):
 
     Args:
         temperature: Cosines are divided by it. It changes the probabilities, never the predicted class.
+
+    Raises:
+        ValueError: if the temperature is not positive.
     """
 
     def __init__(self, temperature: float = 0.1) -> None:
@@ -53,9 +56,14 @@ class Nearest(Learner):
         return self._best(cosines_TQS, state.members[:, None].expand(-1, query_x.shape[1], -1, -1))
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Categorical:
-        """What it says of each item of sequences (T, L, *input), having seen those before with their labels (T, L).
+        """Class of each item of a sequence, predicted from the items before it and their labels.
 
-        The kNN baseline of Santoro et al. (2016), table 2. For the first item, all labels have the same probability.
+        This is the kNN baseline of Santoro et al. (2016), table 2. For the first item, all labels have the same
+        probability.
+
+        Args:
+            x: Items (T, L, *input).
+            y: Labels (T, L).
         """
         x, y, _ = read_support(self, x, y)
         items_TLD = F.normalize(x.flatten(2), dim=-1)
@@ -112,12 +120,19 @@ class AutoencoderNearest(Learner):
         return self.nearest.predict(state, self._encode(query_x))
 
     def predict_sequence(self, x: Tensor, y: Tensor) -> Categorical:
-        """As `Nearest.predict_sequence`, of codes."""
+        """As `Nearest.predict_sequence`, on the codes of the items.
+
+        Args:
+            x: Items (T, L, *input).
+            y: Labels (T, L).
+        """
         x, y, _ = read_support(self, x, y)
         return self.nearest.predict_sequence(self._encode(x), y)
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
-        """How badly inputs are drawn again from their codes: the binary cross-entropy a number; labels are unused."""
+        """The error of reconstructing inputs from their codes: binary cross-entropy, mean over numbers. It uses no
+        labels.
+        """
         support_x, _, query_x, _ = tasks.gathered()
         x_TED = torch.cat([support_x, query_x], dim=1).flatten(2)
         return F.binary_cross_entropy_with_logits(self.decoder(self._encode(x_TED)), x_TED)

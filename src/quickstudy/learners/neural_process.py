@@ -118,7 +118,7 @@ class NeuralProcess(OnlineLearner):
         self.register_buffer("draws", torch.randn(num_samples, latent, generator=fixed))
 
     def prior(self, num_tasks: int) -> NeuralProcessState:
-        """No points."""
+        """The state without points."""
         zeros_TR = self.draws.new_zeros(num_tasks, self.hidden)
         direct_TR = zeros_TR[:, :0] if self.direct_encoder is None else zeros_TR
         return NeuralProcessState(zeros_TR, direct_TR, self.draws.new_zeros(num_tasks))
@@ -138,11 +138,15 @@ class NeuralProcess(OnlineLearner):
         return NeuralProcessState(total_TR, direct_TR, state.num_examples + num_real(mask, support_x.shape[1]))
 
     def belief(self, state: NeuralProcessState) -> Normal:
-        """q(z | points): each number of z (T, Z) by itself, its deviation between 0.1 and 1."""
+        """q(z | points), a normal for each number of z, (T, Z). Its standard deviation is between 0.1 and 1.
+
+        Args:
+            state: State of T tasks.
+        """
         return self._latent(_mean(state.total, state))
 
     def predict(self, state: NeuralProcessState, query_x: Tensor) -> MixtureSameFamily:
-        """Values at the queries (T, Q, D): an even mixture of what the draws of z say."""
+        """Values at the queries (T, Q, D): a mixture, with equal weights, of the predictions for each draw of z."""
         query_x = read_query(self, state, query_x, self.sizes[:1])
         said = self.head(self._decoded(state, _placed(self.belief(state), self.draws), query_x))
         alike_TQL = query_x.new_zeros(said.batch_shape)
@@ -151,7 +155,14 @@ class NeuralProcess(OnlineLearner):
     def sample_functions(
         self, state: NeuralProcessState, query_x: Tensor, generator: torch.Generator, num_functions: int = 1
     ) -> Tensor:
-        """Whole functions: means (T, F, Q, Y) at the queries (T, Q, D), one draw of z for all places of a function."""
+        """Means of sampled functions, (T, F, Q, Y). All places of a function share one draw of z.
+
+        Args:
+            state: State of T tasks.
+            query_x: Places (T, Q, D).
+            generator: Source of randomness.
+            num_functions: Functions F for each task.
+        """
         query_x = read_query(self, state, query_x, self.sizes[:1])
         shape = len(query_x), num_functions, self.latent
         normal_TFZ = torch.randn(shape, generator=generator, device=generator.device).to(state.total)
@@ -159,10 +170,11 @@ class NeuralProcess(OnlineLearner):
         return said.mean.transpose(1, 2)
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
-        """Minus the bound, or the likelihood, of the queries' values, for each of them; the mean over tasks.
+        """Minus the bound, or minus the log-likelihood, of the queries' values, divided by their number; the mean over
+        tasks.
 
-        The posterior is q(z | queries), of the queries alone: as in the papers, the queries of a training are to hold
-        the support's points too. The bound is one whether or not they do. In eval mode z comes from the fixed draws.
+        The posterior is q(z | queries), of the queries alone. In the papers, the queries of training tasks contain the
+        support's points too; it is a bound whether or not they do. In eval mode, z comes from the fixed draws.
         """
         tasks = tasks.gathered()
         state = self.adapt(tasks.support_x, tasks.support_y)

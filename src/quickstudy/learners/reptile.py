@@ -42,6 +42,9 @@ class Reptile(InnerLoopLearner):
         test_steps: Steps on the support in eval mode.
         test_batch_size: Examples in one of these steps.
         is_transductive: Normalise queries among themselves; switched off, each query with the support alone.
+
+    Raises:
+        ValueError: if there is no such optimiser, or a number of steps or the size of a mini-batch is below one.
     """
 
     order_matters = True
@@ -86,9 +89,9 @@ class Reptile(InnerLoopLearner):
         return weights
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
-        """The mean of the inner losses on the way, with the gradient φ − φ̃, the mean over tasks.
+        """The mean of the inner losses during training; its gradient is φ − φ̃, the mean over tasks.
 
-        In training every task's classes are thrown at random into the label slots.
+        In training, the classes of each task get random label slots.
         """
         if self.answers == "classes":
             check_tasks(tasks, self.network.num_outputs)
@@ -145,7 +148,7 @@ class Reptile(InnerLoopLearner):
         rounds = -(-steps * size // num_examples)
         if self.training:
             key = torch.rand(num_tasks, rounds, num_examples, device=x.device)
-        else:  # So that the answers depend on nothing but what was asked, on any device.
+        else:  # So that the predictions depend on nothing but support and queries, on any device.
             generator = torch.Generator().manual_seed(0)
             key = torch.rand(rounds, num_examples, generator=generator).expand(num_tasks, -1, -1).to(x.device)
         order_TE = key.argsort(dim=2).flatten(1)

@@ -27,6 +27,7 @@ from quickstudy.core import (
     categorical,
     check_tasks,
     in_random_slots,
+    is_traced,
     num_real,
     read_query,
     read_support,
@@ -131,7 +132,7 @@ class SNAIL(OnlineLearner):
     def extend(
         self, state: SNAILState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
     ) -> SNAILState:
-        """Read further examples (T, S, *input) with class indices (T, S), after those read before.
+        """Read further examples (T, S, *input) with class indices (T, S).
 
         Raises:
             UserError: if there are then more than the learner was built for.
@@ -152,15 +153,15 @@ class SNAIL(OnlineLearner):
         return adapted_by_size(extended, mask)
 
     def predict(self, state: SNAILState, query_x: Tensor) -> Categorical:
-        """Classes of the queries (T, Q, *input), all of them at the position after the last example."""
+        """Classes of the queries (T, Q, *input). Each query takes the position after the last example."""
         query_x = read_query(self, state, query_x)
         return self._answer(state, self._embed(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries.
 
-        In training every task's classes are thrown at random into the label slots. Support and queries are embedded
-        together, so that they share their batch statistics.
+        In training, the classes of each task get random label slots. Support and queries are embedded together, so that
+        they share their batch statistics.
         """
         check_tasks(tasks, self.max_ways)
         self._refuse_too_many(tasks.support_y.shape[1])
@@ -173,9 +174,15 @@ class SNAIL(OnlineLearner):
         return -self._answer(state, z_TQD).log_prob(tasks.query_y).mean()
 
     def predict_naively(self, support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Categorical:
-        """What `adapt` and `predict` give, the usual way: each query ends a sequence of its own, embedded anew.
+        """The same prediction as with `adapt` and `predict`, computed in the usual way: each query ends a sequence of
+        its own.
 
-        Costs Q times the support; kept for tests and benchmarks.
+        It reads the support again for each of Q queries. Tests and benchmarks compare with it.
+
+        Args:
+            support_x: Inputs (T, S, *input).
+            support_y: Class indices (T, S).
+            query_x: Inputs (T, Q, *input).
         """
         support_x, support_y, _ = read_support(self, support_x, support_y, max_ways=self.max_ways)
         self._refuse_too_many(support_y.shape[1])
@@ -212,6 +219,8 @@ class SNAIL(OnlineLearner):
         return self.label_scale * F.one_hot(support_y.long(), self.max_ways).to(like.dtype)
 
     def _refuse_too_many(self, num_examples: Tensor | int) -> None:
+        if is_traced():
+            return
         num_examples = int(num_examples if isinstance(num_examples, int) else num_examples.max())
         if num_examples > self.max_examples:
             raise UserError(
@@ -227,7 +236,13 @@ def _told_what_is_real(caches: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def in_random_channels(z_TSD: Tensor, z_TQD: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Embeddings of support and queries, with this share of the tasks having theirs in an order of its own."""
+    """Embeddings of support and queries; some tasks have their channels in a random order of their own.
+
+    Args:
+        z_TSD: Embeddings of the support.
+        z_TQD: Embeddings of the queries.
+        share: Probability that a task's channels are shuffled.
+    """
     num_tasks, _, num_channels = z_TSD.shape
     order_TD = torch.rand(num_tasks, num_channels, device=z_TSD.device).argsort(dim=1)
     is_left_T1 = torch.rand(num_tasks, 1, device=z_TSD.device) >= share

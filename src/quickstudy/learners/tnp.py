@@ -3,8 +3,8 @@
 Nguyen and Grover, "Transformer Neural Processes: Uncertainty-Aware Meta Learning Via Sequence Modeling" (ICML 2022).
 TNP-D answers every query by itself; TNP-A answers them in turn, each knowing the values of those before.
 
-What differs: beside the support all read a token of nothing, learnt, so that an empty support has an answer. TNP-A's
-answers in turn are those of `predict_in_turn`; asked by `predict` it answers each query as the first.
+What differs: all tokens also read a learnt token that stands for nothing, so that an empty support has a prediction.
+TNP-A predicts in turn in `predict_in_turn`; its `predict` predicts each query as if it were the first.
 
 Letters: T tasks, S support points, Q queries, D numbers of an input, Y of a value, C channels, P tokens.
 """
@@ -30,10 +30,8 @@ class TNPState(NamedTuple):
 
 
 class TNP(Learner):
-    """Points attend to each other, and queries to the points; cached, a query costs S + 1 keys a layer.
-
-    A token has a place, a value (zero for a query) and a flag for the value. There are no positions: the support is a
-    set.
+    """Points attend to each other, and queries to the points. Keys are cached, so a query reads S + 1 keys in each
+    layer.
 
     Args:
         num_inputs: Numbers of a place.
@@ -81,7 +79,7 @@ class TNP(Learner):
         return TNPState(tuple(layers))
 
     def predict(self, state: TNPState, query_x: Tensor) -> Distribution:
-        """Values at the queries (T, Q, D), each by itself."""
+        """Values at the queries (T, Q, D), each without the others."""
         query_x = read_query(self, state, query_x, self.sizes[:1])
         x_TQC = self._asked(query_x)
         for block, seen in zip(self._blocks, state.layers, strict=True):
@@ -89,18 +87,22 @@ class TNP(Learner):
         return self.head(self.decoder(x_TQC))
 
     def predict_in_turn(self, state: TNPState, query_x: Tensor, query_y: Tensor) -> Distribution:
-        """Values at the queries (T, Q, D), each knowing the values (T, Q, Y) of those before: section 3.2's TNP-A.
+        """Values at the queries, each predicted with the values of those before it: TNP-A of section 3.2.
 
-        The sum of the log-likelihoods is that of all values together, in this order. Every query is two tokens: one
-        with its value, which those after it read, and one without.
+        The sum of the log-likelihoods is the joint log-likelihood of all values in this order. Each query is two
+        tokens: one with its value, which later queries read, and one without.
+
+        Args:
+            state: State of T tasks.
+            query_x: Places (T, Q, D).
+            query_y: Their values (T, Q, Y).
         """
         query_x, query_y, _ = read_values(self, query_x, query_y, sizes=self.sizes, part="query")
         read_query(self, state, query_x, self.sizes[:1])
         told_TQC, asked_TQC = self._seen(query_x, query_y), self._asked(query_x)
         not_later_QQ = torch.ones(query_x.shape[1], query_x.shape[1], dtype=torch.bool, device=query_x.device).tril()
         for block, support in zip(self._blocks, state.layers, strict=True):
-            told = block.remember(told_TQC)
-            seen = joined(support, told)
+            seen = joined(support, block.remember(told_TQC))
             # A query reads the values before it; its own value's token reads itself too.
             asked_TQC = block(asked_TQC, seen, _open(support, not_later_QQ.tril(-1)))
             told_TQC = block(told_TQC, seen, _open(support, not_later_QQ))
@@ -115,7 +117,12 @@ class TNP(Learner):
         return -self.predict_in_turn(state, tasks.query_x, tasks.query_y).log_prob(tasks.query_y).mean()
 
     def sample_in_turn(self, state: TNPState, query_x: Tensor, generator: torch.Generator) -> Tensor:
-        """A function drawn point by point: values (T, Q, Y) at the queries, each drawn knowing those drawn before.
+        """A function sampled point by point: values (T, Q, Y) at the queries, each given those sampled before.
+
+        Args:
+            state: State of T tasks.
+            query_x: Places (T, Q, D), in the order of sampling.
+            generator: Source of randomness.
 
         Raises:
             UserError: if the likelihood is not normal.

@@ -3,7 +3,8 @@
 from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock
 from quickstudy.networks.class_means import class_means, mask_absent
 from quickstudy.networks.conv4 import Conv4, Downsampling
-from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceState, OneHotLabels, StringLabels
+from quickstudy.networks.label_kinds import LabelKind, OneHotLabels, StringLabels
+from quickstudy.networks.label_sequences import LabelSequences, LabelSequenceState
 from quickstudy.networks.memory import LSTMState, MemoryState, access, empty_memory, lstm_inputs, lstm_step
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 from quickstudy.networks.temporal import CausalBlock, CausalChain, CausalConvolution, DenseBlock, TCBlock
@@ -19,6 +20,7 @@ __all__ = [
     "Downsampling",
     "KeysValues",
     "LSTMState",
+    "LabelKind",
     "LabelSequenceState",
     "LabelSequences",
     "MemoryState",

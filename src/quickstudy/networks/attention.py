@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.temporal import CausalBlock
 
 
@@ -85,9 +86,13 @@ class CausalAttention(CausalBlock):
     def weights(
         self, keys: Tensor, x_TLC: Tensor, is_real: tuple[Tensor, ...] = (), crowding: Tensor | None = None
     ) -> Tensor:
-        """How much each of the last L positions reads of every position, given all keys (T, P, K): (T, L, P).
+        """How much each of the last L positions reads of every position, (T, L, P).
 
-        `is_real` is that of `KeysValues`, `crowding` (T, P) that of `extend`.
+        Args:
+            keys: Keys of all positions, (T, P, K).
+            x_TLC: Inputs of the last L positions.
+            is_real: Which of all positions may be read, as in `KeysValues`.
+            crowding: How common the kind of each position is, (T, P); see `CausalBlock.query`.
         """
         num_new, num_all = x_TLC.shape[1], keys.shape[1]
         is_later_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=keys.device).triu(num_all - num_new + 1)
@@ -105,10 +110,13 @@ class CausalAttention(CausalBlock):
 
 
 def full_precision(x: Tensor) -> torch.autocast:
-    """What is computed within stays out of mixed precision, as attention itself must.
+    """Keep what is computed within out of mixed precision.
 
-    Its gradients are small differences of large numbers: in bfloat16, and a sharp head, they come out as noise that is
-    larger than any true gradient, and the training is lost.
+    Attention needs this: its gradients are small differences of large numbers. In bfloat16, and with a sharp head,
+    their rounding errors are larger than any true gradient, and the training diverges.
+
+    Args:
+        x: Tensor whose device the computation uses.
     """
     return torch.autocast(x.device.type, enabled=False)
 
@@ -141,12 +149,23 @@ class TransformerBlock(nn.Module):
         )
 
     def remember(self, x_TLC: Tensor, is_real_TL: Tensor | None = None) -> KeysValues:
-        """Keys and values of the items to be read, of which some may be padding that is not."""
+        """Keys and values of the items that others will read.
+
+        Args:
+            x_TLC: The items.
+            is_real_TL: False where an item is padding, which nobody reads; None if all are real.
+        """
         keys_TLC, values_TLC = self.keys_values(self.norm(x_TLC)).chunk(2, dim=-1)
         return KeysValues(self._by_head(keys_TLC), self._by_head(values_TLC), optional(is_real_TL))
 
     def forward(self, x_TLC: Tensor, seen: KeysValues, may_read: Tensor | None = None) -> Tensor:
-        """The items after each has read what was seen, or what of it `may_read` (L, P), booleans, lets it."""
+        """The items after each has read what was seen.
+
+        Args:
+            x_TLC: Items that read.
+            seen: Keys and values of the items that are read.
+            may_read: Which item (row) may read which (column), (L, P) booleans; None lets each read all.
+        """
         queries_THLK = self._by_head(self.queries(self.norm(x_TLC)))
         read_THLV = read(queries_THLK, seen.keys, seen.values, readable(seen, may_read))
         x_TLC = x_TLC + self.out(merged_heads(read_THLV))
@@ -160,12 +179,29 @@ def read(queries: Tensor, keys: Tensor, values: Tensor, may_read: Tensor | None 
     """What queries (…, Q, K) find: values (…, L, V) in proportion to softmax(β keys·query), β = 1/√K.
 
     Where the values are the keys, this is Ramsauer et al.'s update ξ_new = X softmax(β Xᵀ ξ), X the patterns stored.
+
+    Args:
+        queries: Queries (…, Q, K).
+        keys: Keys (…, L, K).
+        values: Values (…, L, V).
+        may_read: Which query may read which item, booleans that broadcast to (…, Q, L); None lets each read all.
     """
-    return F.scaled_dot_product_attention(queries, keys, values, may_read)
+    if not is_traced():
+        return F.scaled_dot_product_attention(queries, keys, values, may_read)
+    # The fused operation has no counterpart in ONNX at sizes that are not known.
+    logits = queries @ keys.transpose(-1, -2) / math.sqrt(keys.shape[-1])
+    if may_read is not None:
+        logits = logits.masked_fill(~may_read, -torch.inf)
+    return logits.softmax(dim=-1) @ values
 
 
 def readable(seen: KeysValues, may_read_QL: Tensor | None = None) -> Tensor | None:
-    """What queries may read, (T, 1, 1 or Q, L) or (Q, L): of what is real, what they may; None if they may read all."""
+    """Which items each query may read, (T, 1, 1 or Q, L) or (Q, L) booleans; None if each may read all.
+
+    Args:
+        seen: Keys and values, some of which may be padding.
+        may_read_QL: What the queries may read of the real items; None lets them read all of those.
+    """
     if not seen.is_real:
         return may_read_QL
     is_real_T11L = seen.is_real[0][:, None, None]
@@ -173,22 +209,40 @@ def readable(seen: KeysValues, may_read_QL: Tensor | None = None) -> Tensor | No
 
 
 def optional(is_real_TL: Tensor | None) -> tuple[Tensor, ...]:
-    """A mask as a state holds it: none where nothing is padding."""
+    """A mask in the form in which a state holds it: an empty tuple if there is no padding.
+
+    Args:
+        is_real_TL: The mask, or None.
+    """
     return () if is_real_TL is None else (is_real_TL,)
 
 
 def split_heads(x_TLC: Tensor, num_heads: int) -> Tensor:
-    """Channels divided among heads: (T, H, L, C / H)."""
+    """Channels divided among heads: (T, H, L, C / H).
+
+    Args:
+        x_TLC: Items with the channels of all heads side by side.
+        num_heads: Heads H.
+    """
     return x_TLC.unflatten(-1, (num_heads, -1)).transpose(1, 2)
 
 
 def merged_heads(x_THLC: Tensor) -> Tensor:
-    """All heads' channels side by side, (T, L, C)."""
+    """The channels of all heads side by side, (T, L, C). It undoes `split_heads`.
+
+    Args:
+        x_THLC: Items for each head.
+    """
     return x_THLC.transpose(1, 2).flatten(2)
 
 
 def joined(seen: KeysValues, more: KeysValues) -> KeysValues:
-    """What was seen, and more of it."""
+    """Keys and values of all items, first those seen and then the further ones.
+
+    Args:
+        seen: The first items.
+        more: The further items.
+    """
     keys, values = (torch.cat(both, dim=-2) for both in zip(seen[:2], more[:2], strict=True))
     if not (seen.is_real or more.is_real):
         return KeysValues(keys, values)
@@ -196,12 +250,21 @@ def joined(seen: KeysValues, more: KeysValues) -> KeysValues:
 
 
 def mask_padding(logits_TLP: Tensor, is_real: tuple[Tensor, ...]) -> Tensor:
-    """Rule out the items that `KeysValues` says are not real."""
+    """Rule out the items that are padding.
+
+    Args:
+        logits_TLP: How much each position would read of each item, before the softmax.
+        is_real: Mask of the items, as in `KeysValues`.
+    """
     return logits_TLP.masked_fill(~is_real[0][:, None], -torch.inf) if is_real else logits_TLP
 
 
 def which_are_real(seen: KeysValues) -> Tensor:
-    """(T, L) booleans: all, unless it is said otherwise."""
+    """Which items are real, (T, L) booleans. All are, if there is no mask.
+
+    Args:
+        seen: Keys and values of the items.
+    """
     if seen.is_real:
         return seen.is_real[0]
     return torch.ones(len(seen.keys), seen.keys.shape[-2], dtype=torch.bool, device=seen.keys.device)

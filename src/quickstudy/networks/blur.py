@@ -5,10 +5,16 @@ from torch import Tensor, nn
 
 
 class Blur(nn.Module):
-    """A Gaussian blur of images (..., H, W), `deviation` pixels wide; beyond the edge there is nothing.
+    """A Gaussian blur of images (..., H, W). Pixels beyond the edge are zero.
 
-    A layer that reads single pixels can undo it, and so loses nothing; but what gradients teach it is smooth, and a
-    stroke that lies half a pixel aside still means the same.
+    A layer that reads single pixels can undo the blur, so no information is lost. But gradients through it are smooth,
+    and a stroke that is half a pixel aside still has nearly the same input.
+
+    Args:
+        deviation: Standard deviation of the blur in pixels.
+
+    Raises:
+        ValueError: if the deviation is not positive.
     """
 
     def __init__(self, deviation: float) -> None:
@@ -18,7 +24,11 @@ class Blur(nn.Module):
         self.deviation = deviation
 
     def forward(self, x: Tensor) -> Tensor:
-        """Blur rows and columns."""
+        """Blur rows and columns.
+
+        Args:
+            x: Images (..., H, W).
+        """
         return self._along(x.shape[-2], x) @ x @ self._along(x.shape[-1], x)
 
     def _along(self, size: int, like: Tensor) -> Tensor:

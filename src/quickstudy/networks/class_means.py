@@ -1,8 +1,9 @@
 """Means over the examples of each class: how metric learners and classifying CNPs aggregate."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from quickstudy.core.tracing import is_traced
 
 
 def class_means(
@@ -23,15 +24,23 @@ def class_means(
 
 
 def members(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None) -> Tensor:
-    """Which example is of which class, (T, S, N) booleans; with a mask, those are of none where it is False."""
-    members_TSN = F.one_hot(labels_TS.long(), num_ways).bool()
+    """Which example is of which class, (T, S, N) booleans.
+
+    Args:
+        labels_TS: Class of each example.
+        num_ways: Classes N.
+        mask_TS: Where it is False, an example belongs to no class; None counts all.
+    """
+    members_TSN = labels_TS[..., None] == torch.arange(num_ways, device=labels_TS.device)
     return members_TSN if mask_TS is None else members_TSN & mask_TS[..., None]
 
 
 def crowding(labels_TS: Tensor, counts_TN: Tensor) -> Tensor:
-    """How many examples the class of each example has, over the mean of the classes present: (T, S), one for even ones.
+    """The size of each example's class over the mean size of the classes present, (T, S). It is one for even classes.
 
-    `counts_TN` are the classes' examples.
+    Args:
+        labels_TS: Class of each example.
+        counts_TN: Number of examples of each class.
     """
     mean_T1 = counts_TN.sum(dim=1, keepdim=True) / (counts_TN > 0).sum(dim=1, keepdim=True).clamp(min=1)
     # At least one: the label of padding may be of a class without examples.
@@ -39,11 +48,22 @@ def crowding(labels_TS: Tensor, counts_TN: Tensor) -> Tensor:
 
 
 def balanced_index(labels_TS: Tensor, num_ways: int, mask_TS: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
-    """Which examples to read so that every class has as many as the task's largest, the others in turn again.
+    """Which examples to read so that all classes count equally: those of smaller classes are repeated in turn.
 
-    The index (T, L) and which of it counts, (T, L) booleans; None where the classes of every task are as large. A task
-    whose classes are as large is read as it is.
+    Each class gets as many places as the largest class of its task. A task whose classes are equally large is read in
+    its own order.
+
+    Args:
+        labels_TS: Class of each example.
+        num_ways: Classes N.
+        mask_TS: Where it is False, an example is padding; None counts all.
+
+    Returns:
+        The index (T, L) of the examples, and which places of it count, (T, L) booleans. None if in every task all
+        classes are equally large.
     """
+    if is_traced():
+        return None  # A graph cannot choose by numbers: it is for classes of equal size.
     counts_TN = members(labels_TS, num_ways, mask_TS).sum(dim=1)
     largest_T1 = counts_TN.amax(dim=1, keepdim=True)
     is_uneven_T = ((counts_TN > 0) & (counts_TN < largest_T1)).any(dim=1)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.normalisation import Normalisation, normalisation_2d
 from quickstudy.networks.normalised_convolution import normalised_convolution
 
@@ -33,6 +34,9 @@ class Conv4(nn.Module):
         blocks: Number of blocks.
         image_size: Side of an image in pixels.
         keep_edge: Round up in max-pooling too, so that the last row and column of an odd size count.
+
+    Raises:
+        ValueError: if there is no such way of downsampling, or so many halvings leave nothing of the image.
     """
 
     def __init__(
@@ -73,6 +77,9 @@ class Conv4(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Features (..., D) of images (..., C, H, W).
 
+        Args:
+            images: Images (..., C, H, W).
+
         Raises:
             ValueError: if the images are of another size than it was built for.
         """
@@ -87,7 +94,8 @@ class Conv4(nn.Module):
             features_BCHW = _passed(list(self.blocks)[2:], self._first_normalised(x_BCHW))
         else:  # In parts whose activations stay in the cache; only here is an image normalised by itself.
             blocks = self._without_batch_normalisation()
-            features_BCHW = torch.cat([_passed(blocks, part) for part in x_BCHW.split(_IMAGES_AT_ONCE)])
+            parts = (x_BCHW,) if is_traced() else x_BCHW.split(_IMAGES_AT_ONCE)
+            features_BCHW = torch.cat([_passed(blocks, part) for part in parts])
         return features_BCHW.flatten(1).reshape(*leading, self.num_features)
 
     def _first_normalised(self, x_BCHW: Tensor) -> Tensor:

@@ -12,7 +12,12 @@ from torch import Tensor, nn
 
 
 def folded(x_BHWC: Tensor, side: int) -> Tensor:
-    """Squares of cells, each as one cell of `side`² C channels: (B, H / side, W / side, …), the last ones filled up."""
+    """Squares of cells become cells: (B, H / side, W / side, side² C). Zeros fill up the last squares.
+
+    Args:
+        x_BHWC: The maps.
+        side: Side of a square in cells.
+    """
     height, width = x_BHWC.shape[1:3]
     filled_BHWC = F.pad(x_BHWC, (0, 0, 0, -width % side, 0, -height % side))
     squares = filled_BHWC.unflatten(2, (-1, side)).unflatten(1, (-1, side))
@@ -20,15 +25,26 @@ def folded(x_BHWC: Tensor, side: int) -> Tensor:
 
 
 def unfolded(x_BHWC: Tensor, side: int, shape: tuple[int, int]) -> Tensor:
-    """The cells (H, W) of `shape` that were folded, (B, H, W, C / side²)."""
+    """The cells before `folded` put them together, (B, H, W, C / side²).
+
+    Args:
+        x_BHWC: Folded maps.
+        side: Side of a square in cells.
+        shape: Height and width (H, W) before the folding.
+    """
     squares = x_BHWC.unflatten(3, (side, side, -1)).transpose(2, 3)
     return squares.flatten(3, 4).flatten(1, 2)[:, : shape[0], : shape[1]]
 
 
 class ResidualBlock(nn.Module):
-    """x + two pointwise layers of a depthwise convolution of x, normalised at each place over its channels.
+    """x plus a perceptron of a depthwise convolution of x, which is first normalised at each place over its channels.
 
-    Reads maps (B, H, W, C); `kernel` and `dilation` are those of height and width, and a kernel's sizes are odd.
+    Reads maps (B, H, W, C).
+
+    Args:
+        channels: Channels C.
+        kernel: Height and width of the kernel in cells, both odd.
+        dilation: Distance between the cells that the kernel reads, downwards and to the right.
     """
 
     def __init__(self, channels: int, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> None:
@@ -40,15 +56,25 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x_BHWC: Tensor) -> Tensor:
-        """The next maps, of the same shape."""
+        """The next maps, of the same shape.
+
+        Args:
+            x_BHWC: The maps.
+        """
         near_BHWC = self.depthwise(x_BHWC.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return x_BHWC + self.pointwise(near_BHWC)
 
 
 class ConvTrunk(nn.Module):
-    """A pointwise layer into the channels, and a residual block for each of the `dilations`.
+    """A linear layer at each place, and then residual blocks.
 
-    Maps (B, H, W, `num_inputs`) become (B, H, W, `channels`).
+    It turns maps (B, H, W, I) into maps (B, H, W, C).
+
+    Args:
+        num_inputs: Channels I of the input.
+        channels: Channels C of the blocks and of the output.
+        kernel: Height and width of the kernels in cells.
+        dilations: For each block the distance between the cells that its kernel reads, downwards and to the right.
 
     Raises:
         ValueError: if a size of the kernel is even, so that it has no middle.
@@ -68,5 +94,9 @@ class ConvTrunk(nn.Module):
         """How many cells up and down, left and right, an output sees."""
 
     def forward(self, x_BHWI: Tensor) -> Tensor:
-        """Features of the maps."""
+        """Features of the maps, (B, H, W, C).
+
+        Args:
+            x_BHWI: The maps.
+        """
         return self.layers(x_BHWI)

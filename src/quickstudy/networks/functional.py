@@ -8,31 +8,32 @@ of an image, O the channels made of it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from quickstudy.networks.attention import full_precision
-from quickstudy.networks.batch_statistics import standardised
+from quickstudy.networks.batch_statistics import EPSILON, Normaliser, among_themselves
 from quickstudy.networks.low_rank_updates import UpdatedLinear
 from quickstudy.networks.task_convolution import as_matrices, for_tasks, halving_convolution, patches
 
 Weights = dict[str, Any]
 """Of each name a tensor (T, …); of a name in `linear_names` a layer, from (T, E, D) to (T, E, N), will do as well."""
 
-Normaliser = Callable[[Tensor, Tensor | None, Tensor], Tensor]
-"""Normalises (T, E, …, C) and then scales and shifts by (T, C); called for a network's layers in their order."""
-
 HEAD = ("head", "head_bias")
 """The last layer's weights."""
 
-_EPSILON = 1e-3  # As TensorFlow's layers have it, in which MAML and Reptile were written.
-
 
 class FunctionalNetwork(nn.Module, ABC):
-    """Layers that make features, and a linear layer that makes `num_outputs` numbers of them."""
+    """Layers that make features, and a linear layer, the head, that makes outputs of them.
+
+    Args:
+        num_outputs: Outputs N.
+        num_features: Features D.
+        head_deviation: Standard deviation of the head's first weights.
+    """
 
     def __init__(self, num_outputs: int, num_features: int, head_deviation: float) -> None:
         super().__init__()
@@ -48,7 +49,11 @@ class FunctionalNetwork(nn.Module, ABC):
         return frozenset(name for name in self.first if name.startswith(("scale", "shift")))
 
     def weights(self, num_tasks: int) -> Weights:
-        """The same for all tasks: those to begin with."""
+        """The weights that all tasks begin with.
+
+        Args:
+            num_tasks: Tasks T.
+        """
         return {name: weight.expand(num_tasks, *weight.shape) for name, weight in self.first.items()}
 
     @property
@@ -57,19 +62,41 @@ class FunctionalNetwork(nn.Module, ABC):
         return ()
 
     def stepped(self, name: str, num_tasks: int) -> UpdatedLinear:
-        """The layer that all tasks begin with, whose steps are to stay what they are made of."""
+        """The layer that all tasks begin with, in a form that keeps gradient steps as factors of low rank.
+
+        Args:
+            name: Name of the layer's weights, one of `linear_names`.
+            num_tasks: Tasks T.
+        """
         return UpdatedLinear.unchanged(self.first[name], num_tasks)
 
     @abstractmethod
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
-        """What the head reads (T, E, D) of inputs (T, E, *input)."""
+        """The features (T, E, D) of inputs.
+
+        Args:
+            weights: Weights of each task by name.
+            x: Inputs (T, E, *input).
+            normalise: How layers are normalised.
+        """
 
     def head(self, weights: Weights, z_TED: Tensor) -> Tensor:
-        """The outputs (T, E, N) for features."""
+        """The outputs (T, E, N) for features.
+
+        Args:
+            weights: Weights of each task by name.
+            z_TED: Features.
+        """
         return torch.baddbmm(weights["head_bias"][:, None], z_TED, weights["head"])
 
     def forward(self, weights: Weights, x: Tensor, normalise: Normaliser | None = None) -> Tensor:
-        """The outputs (T, E, N) for inputs (T, E, *input), normalised among themselves by default."""
+        """The outputs (T, E, N) for inputs.
+
+        Args:
+            weights: Weights of each task by name.
+            x: Inputs (T, E, *input).
+            normalise: How layers are normalised; None normalises the examples of a task among themselves.
+        """
         return self.head(weights, self.features(weights, x, normalise or among_themselves))
 
     def _add_norm(self, layer: int, channels: int, scales: bool) -> None:
@@ -82,10 +109,22 @@ class FunctionalNetwork(nn.Module, ABC):
 
 
 class FunctionalConv4(FunctionalNetwork):
-    """Blocks of 3×3 convolution of stride two, normalisation by batch statistics and ReLU; then the last maps' mean
-    over their positions, or all of them (`pooling="none"`), and a linear layer.
+    """Blocks of 3×3 convolution with stride two, normalisation by batch statistics and ReLU, then a linear layer.
 
-    Normalised maps are shifted, and with `scales` scaled before. Reads images (T, E, C, H, W).
+    Normalised maps are shifted. Reads images (T, E, C, H, W).
+
+    Args:
+        num_outputs: Outputs N.
+        pooling: `mean` gives the head the mean of the last maps over their positions, `none` gives it all of them.
+        scales: Scale normalised maps too, before they are shifted.
+        head_deviation: Standard deviation of the head's first weights.
+        in_channels: Channels of an image.
+        channels: Channels of each block.
+        blocks: Number of blocks.
+        image_size: Side of an image in pixels.
+
+    Raises:
+        ValueError: if there is no such pooling.
     """
 
     def __init__(
@@ -119,7 +158,7 @@ class FunctionalConv4(FunctionalNetwork):
         return super().weights(num_tasks) | {name: for_tasks(self.first[name], num_tasks) for name in convolutions}
 
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
-        """What the head reads of images.
+        """The features (T, E, D) of images.
 
         Raises:
             ValueError: if the images are of another size than it was built for.
@@ -147,7 +186,7 @@ class FunctionalConv4(FunctionalNetwork):
         covariance_TPP = read_TMP.transpose(1, 2) @ read_TMP / read_TMP.shape[1]
         kernel_TPO = as_matrices(weights["conv0"])
         variance_T1O = (kernel_TPO * (covariance_TPP @ kernel_TPO)).sum(dim=1, keepdim=True)
-        factor_T1O = (variance_T1O + _EPSILON).rsqrt()
+        factor_T1O = (variance_T1O + EPSILON).rsqrt()
         if "scale0" in weights:
             factor_T1O = factor_T1O * weights["scale0"][:, None]
         maps_TMO = torch.baddbmm(weights["shift0"][:, None], read_TMP, kernel_TPO * factor_T1O)
@@ -156,10 +195,17 @@ class FunctionalConv4(FunctionalNetwork):
 
 
 class FunctionalPerceptron(FunctionalNetwork):
-    """Linear layers of these `widths` with normalisation by batch statistics, if it `normalises`, and ReLU; then a
-    linear layer.
+    """Linear layers with ReLU, normalised by batch statistics or not, and the head.
 
-    Reads inputs (T, E, *input) of `num_inputs` numbers.
+    Reads inputs (T, E, *input), whose numbers it flattens.
+
+    Args:
+        num_inputs: Numbers of an input.
+        widths: Outputs of each layer before the head.
+        num_outputs: Outputs N.
+        normalises: Normalise what each layer gives, and shift it.
+        scales: Scale what is normalised too, before it is shifted.
+        head_deviation: Standard deviation of the head's first weights.
     """
 
     def __init__(
@@ -189,7 +235,7 @@ class FunctionalPerceptron(FunctionalNetwork):
         return tuple(f"linear{layer}" for layer in range(self.num_layers))
 
     def features(self, weights: Weights, x: Tensor, normalise: Normaliser) -> Tensor:
-        """What the head reads of inputs.
+        """The features (T, E, D) of inputs.
 
         Raises:
             ValueError: if an input has another number of numbers than it was built for.
@@ -204,53 +250,6 @@ class FunctionalPerceptron(FunctionalNetwork):
             else:
                 z_TED = (z_TED + weights[f"bias{layer}"][:, None]).relu()
         return z_TED
-
-
-def among_themselves(y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-    """Normalised by the mean and variance of each channel over a task's examples and their positions."""
-    y_TMC = standardised(y.flatten(1, -2), _EPSILON)
-    shift_T1C = shift_TC[:, None]
-    y_TMC = y_TMC + shift_T1C if scale_TC is None else torch.addcmul(shift_T1C, y_TMC, scale_TC[:, None])
-    return y_TMC.view(y.shape)
-
-
-class Recording:
-    """Normalises among themselves, and notes what by."""
-
-    def __init__(self) -> None:
-        self.moments: list[Tensor] = []
-        """Mean and variance (T, 2, C) of each layer."""
-
-    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-        """The examples normalised among themselves."""
-        variance_TC, mean_TC = torch.var_mean(y.flatten(1, -2), dim=1, correction=0)
-        self.moments.append(torch.stack([mean_TC, variance_TC], dim=1))
-        return among_themselves(y, scale_TC, shift_TC)
-
-
-class Beside:
-    """Normalises each example by itself and a batch of others, whose `moments` were noted: none sees another.
-
-    The others stay as they were among themselves; so nothing of them is computed again, however many examples ask.
-    """
-
-    def __init__(self, moments: Sequence[Tensor], count_T: Tensor) -> None:
-        self._rest, self._share_T11 = iter(moments), 1 / (count_T[:, None, None] + 1)
-
-    def __call__(self, y: Tensor, scale_TC: Tensor | None, shift_TC: Tensor) -> Tensor:
-        """The examples normalised one by one."""
-        mean_T1C, variance_T1C = next(self._rest).split(1, dim=1)
-        y_TELC = y.flatten(2, -2) if y.ndim > 3 else y[:, :, None]
-        own_variance_TEC, own_mean_TEC = torch.var_mean(y_TELC, dim=2, correction=0)
-        # Two batches as one: the mean of their variances, and what lies between their means.
-        share_T11 = self._share_T11
-        away_TEC = own_mean_TEC - mean_T1C
-        both_mean_TEC = mean_T1C + share_T11 * away_TEC
-        both_variance_TEC = (1 - share_T11) * (variance_T1C + share_T11 * away_TEC.square())
-        both_variance_TEC = both_variance_TEC + share_T11 * own_variance_TEC
-        factor_TEC = (both_variance_TEC + _EPSILON).rsqrt() * (1.0 if scale_TC is None else scale_TC[:, None])
-        normalised_TELC = (y_TELC - both_mean_TEC[:, :, None]) * factor_TEC[:, :, None] + shift_TC[:, None, None]
-        return normalised_TELC.reshape(y.shape)
 
 
 def _refuse_shape(x: Tensor, expected: tuple[int, ...]) -> None:

@@ -72,7 +72,12 @@ class Proposals(NamedTuple):
 
 
 def as_proposals(numbers_TMN: Tensor, log_period_TP: Tensor) -> Proposals:
-    """The kernels that the numbers stand for; the waves, which come last, take turns of the periods given."""
+    """The kernels that numbers stand for. The waves come last and take the periods in turn.
+
+    Args:
+        numbers_TMN: Numbers of each proposal, in the order that `NUM_NUMBERS` explains.
+        log_period_TP: Logarithms of the periods of waves.
+    """
     n = numbers_TMN.clamp(-14, 8)
     has_two_M = torch.tensor([len(terms) > 1 for kind, terms in _TERMS.items() for _ in range(_COUNTS[kind])])
     variances = n[..., :2].exp().clamp(max=400) * F.pad(has_two_M.to(n)[:, None], (1, 0), value=1.0)
@@ -91,7 +96,14 @@ def as_proposals(numbers_TMN: Tensor, log_period_TP: Tensor) -> Proposals:
 
 
 def covariances(proposals: Proposals, a_TA: Tensor, b_TB: Tensor) -> Tensor:
-    """Of a function's values at points, (T, M, A, B), without noise; in double precision, as they may be singular."""
+    """Covariances of a function's values at points, (T, M, A, B), without noise. They may be singular, so they are
+    float64.
+
+    Args:
+        proposals: Kernels of each task.
+        a_TA: Points, for the rows.
+        b_TB: Points, for the columns.
+    """
     proposals, a_TA, b_TB = Proposals(*(each.double() for each in proposals)), a_TA.double(), b_TB.double()
     distance_T1AB = (a_TA[:, None, :, None] - b_TB[:, None, None]).abs()
     parts, end = [], 0

@@ -9,120 +9,26 @@ Letters: T tasks, L steps of a sequence, D features of an input, N numbers of a 
 from typing import Any, NamedTuple, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
-from quickstudy.core.distributions import categorical, independent
 from quickstudy.networks.attention import full_precision
-from quickstudy.networks.class_means import mask_absent, members
+from quickstudy.networks.label_kinds import LabelKind
 
 _LABEL_SPREAD = 0.3
 """Of a label's first weights: too small, and a few ones are lost among many features; at one they drown them."""
 
 
-class OneHotLabels:
-    """A label is one of a number of slots; `num_symbols` is that number.
-
-    Args:
-        slots: Number of slots.
-    """
-
-    def __init__(self, slots: int) -> None:
-        self.num_symbols = self.width = self.slots = slots
-
-    def encode(self, labels: Tensor, like: Tensor) -> Tensor:
-        """What the network reads, (T, L, N), of labels (T, L)."""
-        return F.one_hot(labels.long(), self.width).to(like.dtype)
-
-    def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
-        """Which slots the labels (T, L) name, (T, N) booleans; those where the mask is False name none."""
-        return members(labels, self.width, mask_TL).any(dim=1)
-
-    def count(self, labels: Tensor) -> Tensor:
-        """How many labels can occur, a single number: as many as there are slots."""
-        return labels.new_tensor(self.slots)
-
-    def extremes(self, labels: Tensor) -> Tensor:
-        """For each label (T, L) the symbol to be checked: itself."""
-        return labels
-
-    def shuffled(self, *labels: Tensor) -> list[Tensor]:
-        """The same labels (T, L) thrown into slots at random, by one shuffle for each task."""
-        shape = (labels[0].shape[0], self.width)
-        slots_TN = torch.rand(shape, device=labels[0].device).argsort(dim=1)
-        return [slots_TN.gather(1, part.long()) for part in labels]
-
-    def log_probs(self, logits: Tensor) -> Tensor:
-        """How likely each slot is, in the log, from logits (T, L, N)."""
-        return logits.log_softmax(dim=-1)
-
-    def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
-        """A slot for each input, from logits (T, L, N); slots not seen are ruled out, unless none was."""
-        if is_seen is not None:
-            logits = mask_absent(logits, is_seen | ~is_seen.any(dim=1, keepdim=True))
-        return categorical(logits)
-
-
-class StringLabels:
-    """A label is a string: (T, L, length) indices of its letters. So many labels need no large softmax.
-
-    Args:
-        length: Letters of a string.
-        num_symbols: Letters of the alphabet.
-    """
-
-    def __init__(self, length: int = 5, num_symbols: int = 5) -> None:
-        self.length, self.num_symbols, self.width = length, num_symbols, length * num_symbols
-        self.slots = 0  # No string has a place of its own.
-
-    def encode(self, labels: Tensor, like: Tensor) -> Tensor:
-        """What the network reads, (T, L, N): a one-hot for each character."""
-        return F.one_hot(labels.long(), self.num_symbols).flatten(-2).to(like.dtype)
-
-    def named(self, labels: Tensor, mask_TL: Tensor | None = None) -> Tensor:
-        """Nothing, (T, 0): strings are not kept account of."""
-        return labels.new_zeros((labels.shape[0], 0), dtype=torch.bool)
-
-    def count(self, labels: Tensor) -> Tensor:
-        """How many strings can occur beside these (T, L, length), a single number.
-
-        Fewer letters than the length may have been drawn, which the others then repeat in turn, in all strings alike.
-        """
-        place = torch.arange(self.length, device=labels.device)
-        drawn = [(labels == labels[..., place % letters]).all() for letters in range(1, self.length + 1)]
-        return self.num_symbols ** (1 + torch.stack(drawn).int().argmax())
-
-    def extremes(self, labels: Tensor) -> Tensor:
-        """For each label the symbol to be checked, (T, L): its lowest if that is negative, else its highest."""
-        if labels.ndim != 3 or labels.shape[2] != self.length:
-            raise ValueError(
-                f"Labels have shape {tuple(labels.shape)}, but strings (T, S, {self.length}) were expected. "
-                "Draw them as strings, or build the learner with one-hot labels."
-            )
-        lowest = labels.amin(dim=-1)
-        return torch.where(lowest < 0, lowest, labels.amax(dim=-1))
-
-    def shuffled(self, *labels: Tensor) -> list[Tensor]:
-        """The same labels: strings are drawn at random to begin with."""
-        return list(labels)
-
-    def log_probs(self, logits: Tensor) -> Tensor:
-        """How likely each character is in its place, in the log, from logits (T, L, N)."""
-        return logits.unflatten(-1, (self.length, self.num_symbols)).log_softmax(dim=-1).flatten(-2)
-
-    def prediction(self, logits: Tensor, is_seen: Tensor | None = None) -> Distribution:
-        """A string for each input, its characters independent, from logits (T, L, N)."""
-        by_character = logits.unflatten(-1, (self.length, self.num_symbols))
-        return independent(categorical(by_character))
-
-
-def expected_log_likelihood(kind: OneHotLabels | StringLabels, logits_TLN: Tensor, labels: Tensor) -> Tensor:
+def expected_log_likelihood(kind: LabelKind, logits_TLN: Tensor, labels: Tensor) -> Tensor:
     """Log-likelihood (T, L) of labels in their order; for the first of a class, the mean over all unused labels.
 
-    Labels are assigned at random, so the first of a class could have been any that was not used before. The mean over
-    all of these is what the log-likelihood is on average, and so is its gradient, without the noise of the draw
-    (Rao and Blackwell). Only labels that can occur are open: of strings that repeat their letters, few.
+    Labels are assigned at random, so the first label of a class could have been any unused one. The mean over these is
+    the expected log-likelihood, and its gradient is the expected gradient, without the noise of the draw (Rao and
+    Blackwell). Only labels that can occur are counted: of strings that repeat their letters, few.
+
+    Args:
+        kind: Kind of labels.
+        logits_TLN: Logits of the network.
+        labels: Labels (T, L), or strings (T, L, length).
     """
     logs_TLN = kind.log_probs(logits_TLN)
     told_TLN = kind.encode(labels, like=logs_TLN)
@@ -147,13 +53,27 @@ class Cell(Protocol):
     num_outputs: int
 
     def prior(self, num_tasks: int, steps: int | None = None) -> Any:
-        """What is carried before the first step; if `steps` is given, no more will follow."""
+        """What is carried before the first step.
+
+        Args:
+            num_tasks: Tasks T.
+            steps: Steps that will follow at most; None if this is unknown.
+        """
 
     def drive(self, features_TLD: Tensor) -> Tensor:
-        """What the inputs alone contribute, (T, L, num_drives), to which the labels' share is added."""
+        """The contribution of the inputs, (T, L, num_drives), for all steps at once. That of the labels is added to it.
+
+        Args:
+            features_TLD: Features of the inputs.
+        """
 
     def forward(self, drive_TG: Tensor, carried: Any) -> tuple[Tensor, Any]:
-        """One step: the output (T, num_outputs), and what is carried on."""
+        """One step: the output (T, num_outputs), and what is carried to the next step.
+
+        Args:
+            drive_TG: Contribution of input and label to this step.
+            carried: What the step before carried.
+        """
 
 
 class LabelSequenceState(NamedTuple):
@@ -182,7 +102,7 @@ class LabelSequences(nn.Module):
     def __init__(
         self,
         cell: nn.Module,
-        labels: OneHotLabels | StringLabels,
+        labels: LabelKind,
         *,
         labels_are_late: bool = True,
     ) -> None:
@@ -197,7 +117,12 @@ class LabelSequences(nn.Module):
         self.output = nn.Linear(num_outputs, labels.width)
 
     def prior(self, num_tasks: int, steps: int | None = None) -> LabelSequenceState:
-        """Nothing was read yet; if `steps` is given, no more will follow."""
+        """The state before any input.
+
+        Args:
+            num_tasks: Tasks T.
+            steps: Steps that will follow at most; None if this is unknown.
+        """
         pending_TN = self.output.weight.new_zeros(num_tasks, self.labels.width)
         nothing_TN = torch.zeros(num_tasks, self.labels.slots, dtype=torch.bool, device=pending_TN.device)
         return LabelSequenceState(self.cell.prior(num_tasks, steps), pending_TN, nothing_TN)
@@ -205,10 +130,15 @@ class LabelSequences(nn.Module):
     def read(
         self, state: LabelSequenceState, features_TLD: Tensor, labels: Tensor, mask_TL: Tensor | None = None
     ) -> tuple[Tensor, LabelSequenceState]:
-        """Go through a sequence: what is thought at each step, logits (T, L, N), and the new state.
+        """Read a sequence of labelled inputs: the logits (T, L, N) at each step, and the new state.
 
-        Where labels are late that is thought before the label came; else it was there to be seen. With a mask, a task's
-        sequence ends where it becomes False: what follows is padding.
+        If labels are late, the logits of a step do not depend on its label; else they do.
+
+        Args:
+            state: State of each task before.
+            features_TLD: Features of the inputs.
+            labels: Labels (T, L), or strings (T, L, length).
+            mask_TL: A task's sequence ends where this becomes False; what follows is padding. None reads everything.
         """
         told_TLN = self.labels.encode(labels, like=features_TLD)
         if self.labels_are_late:
@@ -221,12 +151,22 @@ class LabelSequences(nn.Module):
         return logits_TLN, LabelSequenceState(carried, pending_TN, state.is_seen | self.labels.named(labels, mask_TL))
 
     def ahead(self, state: LabelSequenceState, features_TD: Tensor) -> Tensor:
-        """The prediction for one further input of each task, logits (T, N); nothing of it is kept."""
+        """The logits (T, N) for one further input of each task. The state does not change.
+
+        Args:
+            state: State of each task.
+            features_TD: Features of the input.
+        """
         logits_T1N, _ = self._steps(state.carried, features_TD[:, None], state.pending[:, None])
         return logits_T1N.squeeze(1)
 
     def along(self, features_TLD: Tensor, labels: Tensor) -> Tensor:
-        """The prediction for every input of a sequence before its label is shown, logits (T, L, N)."""
+        """The logits (T, L, N) for every input of a sequence before its label is shown.
+
+        Args:
+            features_TLD: Features of the inputs.
+            labels: Labels (T, L), or strings (T, L, length).
+        """
         state = self.prior(features_TLD.shape[0])
         if self.labels_are_late:
             return self.read(state, features_TLD, labels)[0]

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.attention import full_precision
 
 Time = Literal["before", "after"]
@@ -52,18 +53,34 @@ def empty_memory(like: Tensor, num_tasks: int, slots: int, width: int, heads: in
 
 
 def least_used(usage_TM: Tensor, count: int) -> Tensor:
-    """Exactly `count` slots of each task, the least used first, (T, count); of equals, the lower index first."""
+    """The least-used slots of each task, (T, count), the least used first. Of equal ones the lower index is first.
+
+    Args:
+        usage_TM: How much each slot was used.
+        count: Number of slots.
+    """
     if count == 1:
         return usage_TM.argmin(dim=1, keepdim=True)  # Far cheaper than a sort, and of equals the first as well.
+    if is_traced():  # ONNX has no stable sort.
+        found = []
+        for _ in range(count):
+            found.append(usage_TM.argmin(dim=1, keepdim=True))
+            usage_TM = usage_TM.scatter(1, found[-1], torch.inf)
+        return torch.cat(found, dim=1)
     return usage_TM.argsort(dim=1, stable=True)[:, :count]
 
 
 def content_weights(
     memory_TMW: Tensor, keys_TRW: Tensor, sharpness_TR: Tensor | None = None, copies: int = 1
 ) -> Tensor:
-    """Where each key finds its like, (T, R, M): a softmax over cosines, times the sharpness.
+    """How much each key reads of each slot, (T, R, M): a softmax over cosines times the sharpness.
 
-    The last row stands for so many `copies`, each of which has the weight that is given.
+    Args:
+        memory_TMW: The memory.
+        keys_TRW: Key of each head.
+        sharpness_TR: Factor of the cosines of each head; None is one.
+        copies: Number of equal slots that the last row stands for. Each of them gets the weight that is given for the
+            row.
     """
     dots_TRM = keys_TRW @ memory_TMW.transpose(1, 2)
     lengths_TRM = keys_TRW.norm(dim=-1)[:, :, None] * memory_TMW.norm(dim=-1)[:, None]
@@ -85,8 +102,11 @@ def _counts(like_TRM: Tensor, copies: int) -> Tensor:
 def write_weights(read_TRM: Tensor, least_TR: Tensor, gates_TR: Tensor, *, are_shared: bool = False) -> Tensor:
     """Where each head writes, (T, R, M): where it last read (gate → ∞), or to least-used slots (gate → −∞).
 
-    Head j has the j-th of the least-used slots for its own, (T, R). Or these `are_shared`, (T, any number): then every
-    head writes to all of them.
+    Args:
+        read_TRM: Where each head last read.
+        least_TR: Least-used slots. Head j writes to the j-th. If they `are_shared`, (T, any number).
+        gates_TR: Gate of each head, before the sigmoid.
+        are_shared: Let every head write to all of the least-used slots.
     """
     fresh_TRM = F.one_hot(least_TR, read_TRM.shape[2]).to(read_TRM.dtype)  # w^lu
     if are_shared:

@@ -14,6 +14,9 @@ def normalisation_2d(kind: Normalisation, channels: int) -> nn.Module:
         kind: `batch` uses statistics of the batch in training and running ones in eval mode. `group` normalises eight
             groups of channels of each image, the same in training and eval mode.
         channels: Channels C.
+
+    Raises:
+        ValueError: if there is no such kind.
     """
     if kind == "batch":
         return nn.BatchNorm2d(channels)

@@ -17,6 +17,9 @@ def normalised_convolution(x_BCHW: Tensor, convolution: nn.Conv2d, norm: nn.Batc
         x_BCHW: Images.
         convolution: Without bias, over zero-padded images.
         norm: In training mode.
+
+    Raises:
+        ValueError: if the normalisation keeps no moving statistics.
     """
     with torch.autocast(x_BCHW.device.type, enabled=False):  # Differences of sums do not stand rounding.
         exact_BCHW = x_BCHW.to(convolution.weight.dtype)  # A layer before may have rounded them.

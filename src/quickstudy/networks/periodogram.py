@@ -1,7 +1,7 @@
 """How well a wave of each frequency explains the points of a curve: a periodogram for points at uneven distances.
 
 Lomb, "Least-squares frequency analysis of unequally spaced data" (1976), as a Bayesian regression on a few harmonics
-beside a trend, so that what is told is the evidence for a wave: Bretthorst, "Bayesian Spectrum Analysis and Parameter
+beside a trend, so that the result is the evidence for a wave: Bretthorst, "Bayesian Spectrum Analysis and Parameter
 Estimation" (1988).
 
 Letters: T tasks, S support points, F frequencies, H harmonics, B numbers of a regression, P peaks.
@@ -21,7 +21,13 @@ _SAME_PLACE = 1e-4  # Points at a smaller distance are at one place.
 
 
 class Periodogram(nn.Module):
-    """The evidence for waves at evenly spaced `frequencies`, in waves a unit; points lie from -2 to 2."""
+    """The evidence for waves of evenly spaced frequencies. Points lie from -2 to 2.
+
+    Args:
+        lowest: Lowest frequency, in waves per unit of place.
+        highest: Highest frequency, which itself is left out.
+        spacing: Distance between frequencies.
+    """
 
     frequencies: Tensor
 
@@ -32,7 +38,13 @@ class Periodogram(nn.Module):
 
     @torch.no_grad()
     def forward(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Tensor:
-        """Log-evidence (T, F) for values of mean zero and variance one, a wave beside a trend, less the trend's own."""
+        """Log-evidence (T, F) for a wave beside a trend, less that for the trend alone.
+
+        Args:
+            x_TS: Places of the points.
+            y_TS: Their values, of mean zero and variance one in each task.
+            is_real_TS: Zero where a point is padding, else one.
+        """
         frequency_TF = self.frequencies.expand(len(x_TS), -1)
         return evidence_for_waves(frequency_TF, _SEARCHED, x_TS, y_TS, is_real_TS)
 
@@ -40,9 +52,16 @@ class Periodogram(nn.Module):
     def refined_peaks(
         self, evidence_TF: Tensor, count: int, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The highest peaks (T, P): their frequencies, sought again around each with more harmonics, and evidence.
+        """The highest peaks (T, P), the highest first: their frequencies and their evidence.
 
-        The highest comes first.
+        Around each peak, a second search uses a finer grid and more harmonics.
+
+        Args:
+            evidence_TF: What `forward` returned.
+            count: Peaks P.
+            x_TS: Places of the points.
+            y_TS: Their values, of mean zero and variance one in each task.
+            is_real_TS: Zero where a point is padding, else one.
         """
         is_alias_TF = self.frequencies > highest_told(x_TS, is_real_TS)[:, None]
         frequency_TP, _ = self.peaks(
@@ -61,7 +80,12 @@ class Periodogram(nn.Module):
         return refined_TP.gather(1, order_TP), top_TP
 
     def peaks(self, evidence_TF: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The highest peaks, (T, P): their frequencies, between those of the grid, and their evidence."""
+        """The highest peaks (T, P): their frequencies, interpolated between those of the grid, and their evidence.
+
+        Args:
+            evidence_TF: What `forward` returned.
+            count: Peaks P.
+        """
         inner_TF = evidence_TF[:, 1:-1]
         left_TF, right_TF = evidence_TF[:, :-2], evidence_TF[:, 2:]
         is_peak_TF = (inner_TF >= left_TF) & (inner_TF > right_TF)
@@ -73,10 +97,16 @@ class Periodogram(nn.Module):
 
 
 def highest_told(x_TS: Tensor, is_real_TS: Tensor) -> Tensor:
-    """The highest frequency that the points can tell from a lower one, (T,): half of one over their closest distances.
+    """The highest frequency that the points can distinguish from a lower one, (T,): half of one over their closest
+    distances.
 
-    Evenly spaced points see a quick wave and a slow one alike (Nyquist). Of the distances between neighbours the tenth
-    part counts, so that few close pairs among even points do not hide that; points at random have close pairs enough.
+    At evenly spaced points a fast wave and a slow one have the same values (Nyquist). The tenth part of the distances
+    between neighbours counts as close, so that a few close pairs among even points do not hide this. Random points have
+    enough close pairs.
+
+    Args:
+        x_TS: Places of the points.
+        is_real_TS: Zero where a point is padding, else one.
     """
     if x_TS.shape[1] < 2:
         return x_TS.new_full(x_TS.shape[:1], math.inf)
@@ -93,7 +123,15 @@ def highest_told(x_TS: Tensor, is_real_TS: Tensor) -> Tensor:
 def evidence_for_waves(
     frequency_TF: Tensor, num_harmonics: int, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor
 ) -> Tensor:
-    """Log-evidence (T, F) for a wave of each frequency beside a trend, less that for the trend alone."""
+    """Log-evidence (T, F) for a wave of each frequency beside a trend, less that for the trend alone.
+
+    Args:
+        frequency_TF: Frequencies, in waves per unit of place.
+        num_harmonics: Harmonics of a wave, the fundamental included.
+        x_TS: Places of the points.
+        y_TS: Their values, of mean zero and variance one in each task.
+        is_real_TS: Zero where a point is padding, else one.
+    """
     trend_TSB = _trend(x_TS / 2) * is_real_TS[..., None]
     angle_TFS = 2 * math.pi * frequency_TF[..., None] * x_TS[:, None]
     cos, sin = angle_TFS.cos(), angle_TFS.sin()

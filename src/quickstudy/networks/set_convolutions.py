@@ -1,7 +1,8 @@
 """From a set of points onto a grid, and from the grid to any place: the ends of convolutional neural processes.
 
 Gordon et al., "Convolutional Conditional Neural Processes" (ICLR 2020): section 4 for points anywhere on a line,
-and its version for pixels. Values are carried beside their density, so that no value can be told from value zero.
+and its version for pixels. The density of points is kept beside their values, so that no value differs from
+value zero.
 
 Letters: T tasks, S support points, Q queries, Y numbers of a value, G places of a grid, C channels, H W a pixel grid.
 """
@@ -22,6 +23,7 @@ class Grid(NamedTuple):
     low: float
     """The first place."""
     spacing: float
+    """Distance from each place to the next."""
     size: int
     """How many places."""
 
@@ -31,20 +33,30 @@ class Grid(NamedTuple):
         return self.low + self.spacing * (self.size - 1)
 
     def places(self, like: Tensor) -> Tensor:
-        """(G,), of the precision and on the device of another tensor."""
+        """The places, (G,).
+
+        Args:
+            like: Tensor that gives precision and device.
+        """
         return self.low + self.spacing * torch.arange(self.size, dtype=like.dtype, device=like.device)
 
 
 def padded_grid(low: float, high: float, points_per_unit: float, margin: float) -> Grid:
-    """A grid from `low` to `high` and by `margin` beyond, of whole steps from `low`.
+    """A grid in whole steps from `low`, with a margin at both ends.
+
+    Args:
+        low: Where the points can begin.
+        high: Where they can end.
+        points_per_unit: Places of the grid per unit.
+        margin: How far the grid reaches beyond both ends.
 
     Raises:
         ValueError: if the ends are not in order, there are no points, or the margin is negative.
     """
     if not (low < high and points_per_unit > 0 and margin >= 0):
         raise ValueError(
-            f"A grid from {low} to {high} of {points_per_unit} points per unit with a margin of {margin} was asked "
-            "for, but ends in order, a positive number of points and a margin of zero or more were expected."
+            f"A grid from {low} to {high} of {points_per_unit} points per unit with a margin of {margin} was given, "
+            "but ends in order, a positive number of points and a margin of zero or more were expected."
         )
     beyond, within = math.ceil(margin * points_per_unit), math.ceil((high - low) * points_per_unit)
     return Grid(low - beyond / points_per_unit, 1 / points_per_unit, within + 2 * beyond + 1)
@@ -67,8 +79,11 @@ class _Nearness(nn.Module):
 class SetConvolution(nn.Module):
     """Puts points and their values onto a grid: at each place the density of the points, and their mean value there.
 
-    A point counts by its distance, exp(−d² / 2ℓ²); ℓ is learnt and starts at two steps of the grid. The value is the
-    mean of the values so weighed, and zero where there is no density.
+    A point at distance d has the weight exp(−d² / 2ℓ²). The length ℓ is learnt and starts at two steps of the grid. The
+    value is the weighted mean of the values, and zero where there is no density.
+
+    Args:
+        grid: The grid.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -76,7 +91,13 @@ class SetConvolution(nn.Module):
         self.nearness = _Nearness(grid)
 
     def forward(self, x_TS1: Tensor, y_TSY: Tensor, mask_TS: Tensor | None = None) -> Tensor:
-        """Density and values (T, G, 1 + Y); S may be zero. With a mask, the points count where it is True."""
+        """Density and values, (T, G, 1 + Y).
+
+        Args:
+            x_TS1: Places of the points; S may be zero.
+            y_TSY: Their values.
+            mask_TS: Where it is False, a point does not count; None counts all.
+        """
         weight_TGS = self.nearness(x_TS1).exp().transpose(1, 2)
         if mask_TS is not None:
             weight_TGS = weight_TGS * mask_TS[:, None]
@@ -85,9 +106,12 @@ class SetConvolution(nn.Module):
 
 
 class GridReading(nn.Module):
-    """Reads a function on the grid at any place: a mean over the grid, weighed by distance, with a learnt ℓ.
+    """Reads a function on the grid at any place: a mean over the grid, weighted by distance with a learnt length ℓ.
 
-    The weights sum to one, so a constant is read as itself, and the reading is smooth in the place.
+    The weights sum to one, so a constant function is read without error. What is read is smooth in the place.
+
+    Args:
+        grid: The grid.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -95,12 +119,22 @@ class GridReading(nn.Module):
         self.nearness = _Nearness(grid)
 
     def forward(self, f_TGC: Tensor, x_TQ1: Tensor) -> Tensor:
-        """What is there: (T, Q, C)."""
+        """The function at the places, (T, Q, C).
+
+        Args:
+            f_TGC: The function on the grid.
+            x_TQ1: The places.
+        """
         return self.nearness(x_TQ1).softmax(dim=2) @ f_TGC
 
 
 def cells(x_TP2: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Which cell of an (H, W) grid over the unit square holds each place (row, column): (T, P), row by row."""
+    """Index of the cell that holds each place, (T, P), row by row.
+
+    Args:
+        x_TP2: Places (row, column) in the unit square.
+        shape: Height and width (H, W) of the grid that covers the square.
+    """
     row_TP, column_TP = (
         (x_TP * size).floor().long().clamp(0, size - 1) for x_TP, size in zip(x_TP2.unbind(dim=-1), shape, strict=True)
     )
@@ -108,9 +142,13 @@ def cells(x_TP2: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def scatter(cell_TS: Tensor, y_TSY: Tensor, shape: tuple[int, int], mask_TS: Tensor | None = None) -> Tensor:
-    """An (H, W) grid of where there are points, and of their values, averaged in each cell: (T, H, W, 1 + Y).
+    """A grid of where there are points, and of the mean of their values in each cell, (T, H, W, 1 + Y).
 
-    With a mask, the points count where it is True.
+    Args:
+        cell_TS: Index of each point's cell, as `cells` returns it.
+        y_TSY: Values of the points.
+        shape: Height and width (H, W) of the grid.
+        mask_TS: Where it is False, a point does not count; None counts all.
     """
     num_tasks, _, num_outputs = y_TSY.shape
     seen_TSI = torch.cat([torch.ones_like(y_TSY[..., :1]), y_TSY], dim=2)
@@ -124,10 +162,14 @@ def scatter(cell_TS: Tensor, y_TSY: Tensor, shape: tuple[int, int], mask_TS: Ten
 
 
 class NormalisedConvolution(nn.Module):
-    """Spreads the values of a pixel grid: kernels over the mask give densities, over the values their mean nearby.
+    """Spreads the values of a pixel grid: each kernel gives a density of points, and the weighted mean of their values.
 
-    The kernels are used without their signs, so that a density is none the less one. They start as bumps, each wider
-    than the one before. Reads (T, H, W, 1 + Y) of `scatter`, gives (T, H, W, F (1 + Y)) for F = `num_kernels`.
+    The absolute values of the kernels are used, so that a density is never negative. The kernels start as bumps, each
+    wider than the one before. Reads (T, H, W, 1 + Y) of `scatter`, and gives (T, H, W, F (1 + Y)).
+
+    Args:
+        num_kernels: Kernels F.
+        size: Side of a kernel in cells, odd.
 
     Raises:
         ValueError: if the size is even, so that a kernel has no middle.
@@ -144,7 +186,11 @@ class NormalisedConvolution(nn.Module):
         self.kernels = nn.Parameter(bump_FK[:, None, :, None] * bump_FK[:, None, None, :])
 
     def forward(self, seen_THWI: Tensor) -> Tensor:
-        """Densities, then values."""
+        """Densities, and then values.
+
+        Args:
+            seen_THWI: What `scatter` returned.
+        """
         num_tasks, height, width, num_channels = seen_THWI.shape
         each_B1HW = seen_THWI.permute(0, 3, 1, 2).reshape(-1, 1, height, width)
         spread_BFHW = F.conv2d(each_B1HW, self.kernels.abs(), padding=self.margin)

@@ -21,12 +21,21 @@ class Units(NamedTuple):
     """(T,)."""
 
     def measured(self, values_TS: Tensor) -> Tensor:
-        """Numbers (T, S) in these units."""
+        """The numbers in these units, (T, S).
+
+        Args:
+            values_TS: Numbers of each task.
+        """
         return (values_TS - self.origin[:, None]) / self.unit[:, None]
 
 
 def units_of_places(x_TS: Tensor, is_real_TS: Tensor) -> Units:
-    """In which the real points lie from -2 to 2. Where there is one place only, the unit is one."""
+    """Units in which the real points lie from -2 to 2. If all are at one place, the unit is one.
+
+    Args:
+        x_TS: Places of the points.
+        is_real_TS: Zero where a point is padding, else one.
+    """
     if x_TS.shape[1] == 0:
         return Units(x_TS.new_zeros(len(x_TS)), x_TS.new_ones(len(x_TS)))
     lowest_T = x_TS.masked_fill(is_real_TS == 0, math.inf).amin(dim=1)
@@ -37,7 +46,12 @@ def units_of_places(x_TS: Tensor, is_real_TS: Tensor) -> Units:
 
 
 def units_of_values(y_TS: Tensor, is_real_TS: Tensor) -> Units:
-    """In which the real values have mean zero and variance one. Where they are all equal, the unit is one."""
+    """Units in which the real values have mean zero and variance one. If all are equal, the unit is one.
+
+    Args:
+        y_TS: Values of the points.
+        is_real_TS: Zero where a point is padding, else one.
+    """
     number_T = is_real_TS.sum(dim=1).clamp(min=1)
     mean_T = (y_TS * is_real_TS).sum(dim=1) / number_T
     away_TS = (y_TS - mean_T[:, None]) * is_real_TS

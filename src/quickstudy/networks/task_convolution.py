@@ -23,17 +23,26 @@ from torch.autograd import Function
 from quickstudy.networks.attention import full_precision
 
 # Two rows of the input belong to each row of outputs. Its first is read by the kernel's middle row for those outputs;
-# its second by the last row for them, and by the first row for the outputs one further down. Columns are alike.
+# its second by the last row for them, and by the first row for the outputs one further down. So it is for columns.
 _REACHED_BY = (((1, 0),), ((2, 0), (0, 1)))
 
 
 def halving_convolution(x_TEHWI: Tensor, weights_TOIHW: Tensor) -> Tensor:
-    """The 3×3 convolution of stride two and padding one, to (T, E, ⌈H/2⌉, ⌈W/2⌉, O)."""
+    """The 3×3 convolution of stride two and padding one, to (T, E, ⌈H/2⌉, ⌈W/2⌉, O).
+
+    Args:
+        x_TEHWI: Images.
+        weights_TOIHW: Weights of each task, 3×3.
+    """
     return _applied(_Output, x_TEHWI, as_matrices(weights_TOIHW), patches(x_TEHWI.detach()))
 
 
 def patches(x_TEHWI: Tensor) -> Tensor:
-    """What each of the convolution's outputs reads, (T, M, P)."""
+    """What each output of the convolution reads, (T, M, P).
+
+    Args:
+        x_TEHWI: Images.
+    """
     height, width = x_TEHWI.shape[2:4]
     padded = F.pad(x_TEHWI, (0, 0, 1, width % 2, 1, height % 2))
     windows_TEHWI33 = padded.unfold(2, 3, 2).unfold(3, 3, 2)
@@ -41,12 +50,22 @@ def patches(x_TEHWI: Tensor) -> Tensor:
 
 
 def as_matrices(weights_TOIHW: Tensor) -> Tensor:
-    """The weights as the patches are multiplied by them, (T, P, O); no copy if they came from `for_tasks`."""
+    """The weights as matrices that patches are multiplied by, (T, P, O). It copies nothing if they come from
+    `for_tasks`.
+
+    Args:
+        weights_TOIHW: Weights of each task, 3×3.
+    """
     return weights_TOIHW.permute(0, 3, 4, 2, 1).flatten(1, 3)
 
 
 def for_tasks(weight_OIHW: Tensor, num_tasks: int) -> Tensor:
-    """The same weights for all tasks, (T, O, I, H, W); in memory they lie as `as_matrices` has them."""
+    """The same weights for all tasks, (T, O, I, H, W), in memory in the order of `as_matrices`.
+
+    Args:
+        weight_OIHW: The weights.
+        num_tasks: Tasks T.
+    """
     weight_HWIO = weight_OIHW.permute(2, 3, 1, 0).contiguous()
     return weight_HWIO.expand(num_tasks, *weight_HWIO.shape).permute(0, 4, 3, 1, 2)
 

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from quickstudy.core.tracing import is_traced
+
 
 class CausalBlock(nn.Module, ABC):
     """A sequence (T, L, C) in, a sequence (T, L, `out_channels`) out, in which nothing depends on what comes later.
@@ -30,28 +32,50 @@ class CausalBlock(nn.Module, ABC):
 
     @abstractmethod
     def empty(self, num_tasks: int) -> Any:
-        """The cache before any item was read."""
+        """The cache before any item was read.
+
+        Args:
+            num_tasks: Tasks T.
+        """
 
     @abstractmethod
     def extend(self, cache: Any, x_TLC: Tensor, crowding: Tensor | None = None) -> tuple[Tensor, Any]:
-        """What comes out at the next L positions, and the cache after them.
+        """The output at the next L positions, and the cache after them.
 
-        `crowding` is that of `query`, (T, L) for all positions so far; the last position alone reads by it.
+        Args:
+            cache: Cache of what was read so far.
+            x_TLC: Inputs at the next positions.
+            crowding: How common the kind of each item is, (T, all positions so far). Only the last position uses it;
+                see `query`.
         """
 
     @abstractmethod
     def query(self, cache: Any, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
-        """What comes out for each of Q items that take the next position in turn; the cache stays as it is.
+        """The output for each of Q items, as if each alone took the next position. The cache does not change.
 
-        `crowding` (T, L) says of each item read how common its kind is: attention reads it by as much less.
+        Args:
+            cache: Cache of what was read so far.
+            x_TQC: The items.
+            crowding: How common the kind of each item read so far is, (T, L). Attention reads an item less by this
+                factor; None reads all equally.
         """
 
     def remember(self, cache: Any, x_TLC: Tensor) -> Any:
-        """The cache after the next L positions, where nobody asks what comes out at them."""
+        """The cache after the next L positions, if their output is not needed.
+
+        Args:
+            cache: Cache of what was read so far.
+            x_TLC: Inputs at the next positions.
+        """
         return self.extend(cache, x_TLC)[1]
 
     def forward(self, x_TLC: Tensor, crowding: Tensor | None = None) -> Tensor:
-        """What comes out at every position of a whole sequence; the last one reads as by `query`."""
+        """The output at every position of a whole sequence.
+
+        Args:
+            x_TLC: The sequence.
+            crowding: How common the kind of each item is, (T, L). Only the last position uses it; see `query`.
+        """
         return self.extend(self.empty(x_TLC.shape[0]), x_TLC, crowding)[0]
 
 
@@ -73,8 +97,8 @@ class CausalConvolution(CausalBlock):
         self.taps = nn.Linear(2 * in_channels, out_channels)  # A and B side by side: initialised as a convolution is.
 
     def empty(self, num_tasks: int) -> Tensor:
-        """Of no inputs."""
-        return self.taps.weight.new_empty(num_tasks, 0, self.out_channels)
+        """The cache of no inputs. In a graph, whose sizes are fixed, it has as many zeros as it can hold."""
+        return self.taps.weight.new_zeros(num_tasks, self.dilation if is_traced() else 0, self.out_channels)
 
     def extend(self, cache: Tensor, x_TLC: Tensor, crowding: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The convolution at the next L positions, and the A x of the last d inputs."""
@@ -83,7 +107,7 @@ class CausalConvolution(CausalBlock):
         ahead_TLF = torch.cat([cache.to(later_TLF.dtype), later_TLF], dim=1)
         convolved_TLF = now_TLF + self.taps.bias + self._padded(ahead_TLF, cache.shape[1])[:, : x_TLC.shape[1]]
         # A copy where inputs drop out: a view would keep them in memory.
-        return convolved_TLF, ahead_TLF[:, -self.dilation :].contiguous()
+        return convolved_TLF, ahead_TLF[:, max(0, ahead_TLF.shape[1] - self.dilation) :].contiguous()
 
     def query(self, cache: Tensor, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """The convolution of each item with the one input it reaches, which is the same for all of them."""

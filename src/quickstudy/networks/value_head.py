@@ -17,7 +17,11 @@ Likelihood = Literal["normal", "bernoulli"]
 
 
 def perceptron(*sizes: int) -> nn.Sequential:
-    """Linear layers from each size to the next, with ReLU between them."""
+    """Linear layers from each size to the next, with ReLU between them.
+
+    Args:
+        sizes: Numbers that the first layer reads, and then numbers that each layer gives.
+    """
     layers: list[nn.Module] = []
     for source, target in pairwise(sizes):
         layers += [nn.Linear(source, target), nn.ReLU(inplace=True)]
@@ -25,11 +29,16 @@ def perceptron(*sizes: int) -> nn.Sequential:
 
 
 class ValueHead(nn.Module):
-    """What a decoder's last numbers mean: a distribution over values (T, Q) of `num_outputs` numbers.
+    """Turns a decoder's last numbers into a distribution over values.
 
-    `normal`: mean and deviation, the deviation above a `floor`, σ = floor + (1 − floor) softplus(s), without which the
-    likelihood of points that are seen and asked for has no bound. `bernoulli`: the chance of ink, of which grey is a
-    share (see `Ink`).
+    `normal` gives mean and standard deviation. The deviation has a floor, σ = floor + (1 − floor) softplus(s). Without
+    it, the likelihood of points that are in the support and among the queries has no bound. `bernoulli` gives the
+    probability of ink; a grey value is a share of ink (see `Ink`).
+
+    Args:
+        num_outputs: Numbers Y of a value.
+        likelihood: Kind of distribution, `normal` or `bernoulli`.
+        floor: Least standard deviation, from 0 up to below 1.
 
     Raises:
         ValueError: if there is no such likelihood, or the floor is not from 0 up to below 1.
@@ -46,12 +55,20 @@ class ValueHead(nn.Module):
         """How many numbers the decoder must give."""
 
     def forward(self, numbers: Tensor) -> Distribution:
-        """The distribution for numbers (..., num_inputs)."""
+        """The distribution of the values.
+
+        Args:
+            numbers: The decoder's numbers, (..., num_inputs).
+        """
         if self.likelihood == "bernoulli":
             return independent(Ink(logits=numbers))
         mean, spread = numbers.chunk(2, dim=-1)
         return independent(Normal(mean, self.deviation(spread)))
 
     def deviation(self, spread: Tensor) -> Tensor:
-        """σ, above the floor, and with none at least far enough from zero to divide by."""
+        """The standard deviation σ, above the floor. Without a floor it is still large enough to divide by.
+
+        Args:
+            spread: The number s that the decoder gives, of any shape.
+        """
         return (self.floor + (1 - self.floor) * F.softplus(spread)).clamp(min=torch.finfo(spread.dtype).tiny ** 0.25)

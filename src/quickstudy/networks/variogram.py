@@ -13,10 +13,14 @@ from torch import Tensor, nn
 
 
 class Variogram(nn.Module):
-    """Describes points (T, S) with values (T, S) by `num_outputs` numbers, whatever their order and their place.
+    """Describes a task's points and values by `num_outputs` numbers that do not depend on their order or their place.
 
-    Distances up to `longest` are binned twice, evenly, and evenly in their logarithm from `shortest` on. A distance
-    between two bins counts for both.
+    Distances are binned twice: evenly, and evenly in their logarithm. A distance between two bins counts for both.
+
+    Args:
+        bins: Bins B of each kind.
+        shortest: Distance at which the logarithmic bins begin.
+        longest: Distance at which all bins end.
     """
 
     def __init__(self, *, bins: int = 32, shortest: float = 0.01, longest: float = 4.0) -> None:
@@ -25,7 +29,13 @@ class Variogram(nn.Module):
         self.num_outputs = 4 * bins
 
     def forward(self, x_TS: Tensor, y_TS: Tensor, is_real_TS: Tensor) -> Tensor:
-        """Mean semivariance and the logarithm of the number of pairs, of every bin; only real points count."""
+        """Of every bin, the mean semivariance and the logarithm of the number of pairs: (T, num_outputs).
+
+        Args:
+            x_TS: Places of the points.
+            y_TS: Their values.
+            is_real_TS: Zero where a point is padding, else one. Padding does not count.
+        """
         distance_TP = (x_TS[:, :, None] - x_TS[:, None]).abs().flatten(1)
         half_square_TP = (y_TS[:, :, None] - y_TS[:, None]).square().flatten(1) / 2
         is_other_SS = ~torch.eye(x_TS.shape[1], dtype=torch.bool, device=x_TS.device)

@@ -50,7 +50,11 @@ class Views(nn.Module):
         self.register_load_state_dict_pre_hook(_put_in_wrapper)  # type: ignore[no-untyped-call]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features (..., D) of images (..., H, W)."""
+        """Features (..., D) of images.
+
+        Args:
+            images: Images (..., H, W).
+        """
         features: Tensor = self.encoder(images)
         if self.training or self.views == 1:
             return features

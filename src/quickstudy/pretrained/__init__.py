@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 
 from quickstudy.core import (
+    Calibration,
     Experiment,
     Header,
     Learner,
@@ -90,6 +91,40 @@ def describe(name: str | Path) -> Header:
     header = header_of(path)
     _refuse_unknown_recipe(header, path)
     return header
+
+
+def calibration(name: str | Path) -> Calibration:
+    """The calibration that is stored with a classifier's weights.
+
+    `load(name)` predicts without it. Pass its predictions to `calibration(name).at(ways, shots)`.
+
+    Args:
+        name: Name of the weights, a run folder, or a file in one.
+
+    Raises:
+        UserError: as `load`, and if no calibration is stored, or it is damaged.
+    """
+    stored = describe(name).calibration
+    if not stored:
+        raise UserError(
+            f"'{name}' has no calibration. Fit one, in a checkout of the project: python tools/calibrate.py {name}"
+        )
+    return Calibration.from_json(stored, str(name))
+
+
+def file_of(name: str | Path) -> Path:
+    """The file of weights that `load` would read.
+
+    Args:
+        name: Name of the weights, a run folder, or a file in one.
+
+    Raises:
+        UserError: if there is nothing of that name, or its learner has no weights.
+    """
+    path = _find(name)
+    if path is None:
+        raise UserError(f"'{name}' has no weights, so there is no file. Choose a learner that was trained.")
+    return path
 
 
 def adopt(learner: Learner, *names: str | Path) -> Adopted:

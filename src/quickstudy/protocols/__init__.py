@@ -3,6 +3,7 @@
 Every result has a `record()` for JSON. `quickstudy evaluate` and the benchmarks call the same functions.
 """
 
+from quickstudy.protocols.calibrating import CalibrationOptions, CalibrationResult, calibrate
 from quickstudy.protocols.completion_errors import CompletionOptions, CompletionResult, measure_completion
 from quickstudy.protocols.few_shot import FewShotOptions, FewShotResult, measure_few_shot
 from quickstudy.protocols.final_test import FinalResult, FinalTest
@@ -12,6 +13,8 @@ from quickstudy.protocols.sequence_accuracy import SequenceOptions, SequenceResu
 from quickstudy.protocols.weights import Weights, open_weights
 
 __all__ = [
+    "CalibrationOptions",
+    "CalibrationResult",
     "CompletionOptions",
     "CompletionResult",
     "FewShotOptions",
@@ -25,6 +28,7 @@ __all__ = [
     "SequenceOptions",
     "SequenceResult",
     "Weights",
+    "calibrate",
     "measure_completion",
     "measure_few_shot",
     "measure_regression",

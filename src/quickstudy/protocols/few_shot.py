@@ -22,7 +22,7 @@ class FewShotOptions:
     """What to evaluate on, and how."""
 
     data: str | None = None
-    """omniglot, glyphs, or a folder with a sub-folder of images for each class; by default the training's data."""
+    """omniglot, glyphs, or a folder with one sub-folder of images for each class; by default the training's data."""
     split: Split = "vinyals"
     """Which Omniglot characters are the test classes."""
     part: Part = "test"
@@ -34,7 +34,7 @@ class FewShotOptions:
     queries: int = 15
     """Queries of each class."""
     tasks: int = 1000
-    """Tasks; the interval shrinks with the root of their number, and a single task has none."""
+    """Number of tasks. The interval shrinks with its square root; a single task has no interval."""
     within_alphabet: bool = False
     """Take all classes of a task from one alphabet."""
     rotated: bool = False
@@ -45,11 +45,11 @@ class FewShotOptions:
     skip_small: bool = False
     """Leave out the classes of a folder that have too few images, and name them."""
     shuffled_labels: bool = False
-    """The control: support labels that say nothing, so the accuracy must be chance."""
+    """Give support labels that say nothing about the classes. This is a control: the accuracy must be chance."""
     inductive: bool = False
-    """Answer each query by itself: for learners such as MAML, which normalise a task's queries among themselves."""
+    """Predict each query without the others. For learners such as MAML, which normalise a task's queries together."""
     seed: int = 0
-    """Decides the tasks: the same seed gives every learner the same ones."""
+    """Seed of the tasks. With the same seed, all learners get the same tasks."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     device: str = "cpu"
@@ -67,8 +67,11 @@ class FewShotResult:
     """What was measured."""
 
     weights: Weights
+    """What was measured."""
     options: FewShotOptions
+    """On what, and how."""
     evaluation: Evaluation
+    """The figures."""
     is_transductive: bool
     """Whether the learner used a task's queries together."""
 
@@ -110,7 +113,11 @@ class FewShotResult:
 
 
 def setting_of(options: FewShotOptions) -> str:
-    """Ways and shots, in the field's words."""
+    """Ways and shots as text.
+
+    Args:
+        options: On what was evaluated.
+    """
     return f"{options.ways}-way {'+'.join(map(str, options.shots))}-shot"
 
 

@@ -111,15 +111,18 @@ class FinalTest:
 
 @dataclass
 class FinalResult:
-    """What a test found."""
+    """The result of a test at the end of a training."""
 
     recipe: str
+    """Name of the recipe."""
     folder: Path
+    """Folder of the run."""
     kind: str
     """What was evaluated: queries, instances or functions."""
     rows: Mapping[str, Any]
     """Of the table, by title."""
     records: Mapping[str, Any]
+    """What is stored of the figures, by name."""
     drawings: Mapping[Path, Callable[[], None]]
     """For each picture what draws it."""
     drawn: list[Path] = field(default_factory=list)

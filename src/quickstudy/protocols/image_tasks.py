@@ -109,7 +109,17 @@ def omniglot_source(
 
 
 def glyph_source(weights: Weights, part: Part, layout: Layout, size: int | None) -> TaskSource:
-    """Episodes over generated characters, in the one size that the learner reads."""
+    """Episodes over generated characters, in the size that the learner reads.
+
+    Args:
+        weights: They know the size of images.
+        part: Generated characters of the training or of the test.
+        layout: How many of what.
+        size: Side of the images that the user chose, which must be None.
+
+    Raises:
+        UserError: if the user chose a size.
+    """
     if size is not None:
         raise UserError("--size was given, but 'glyphs' comes in one size for these weights. Leave it out.")
     return glyph_episodes(part, layout, size_of(weights, None))

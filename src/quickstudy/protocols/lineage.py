@@ -15,7 +15,11 @@ from quickstudy.recipes.sources import Part, Split, part_classes
 
 
 def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
-    """Indices of the Omniglot characters that a recipe with these arguments trains on; none if it has no split."""
+    """Indices of the Omniglot characters that a recipe with these arguments trains on; none if it has no split.
+
+    Args:
+        arguments: The recipe's arguments by name.
+    """
     if "split" not in arguments:
         return np.array([], dtype=int)
     return part_classes(arguments["split"], "train and validation" if arguments.get("final") else "train")

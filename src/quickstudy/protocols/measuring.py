@@ -13,7 +13,12 @@ Progress = Callable[[str, int], None]
 
 
 def shown_by(progress: Progress | None, title: str) -> Callable[[int], None] | None:
-    """The progress of one evaluation, as `quickstudy.evaluation` takes it."""
+    """The progress of one evaluation, as `quickstudy.evaluation` takes it.
+
+    Args:
+        progress: Called with the title and the number of tasks that are done; None for no display.
+        title: What is measured.
+    """
     return None if progress is None else partial(progress, title)
 
 

@@ -22,6 +22,7 @@ class OfficialResult:
     """What was measured."""
 
     weights: Weights
+    """What was measured."""
     names: tuple[str, ...]
     """Names of the runs."""
     errors: Tensor

@@ -19,12 +19,23 @@ from quickstudy.tasks import CompletionLayout, PointLayout, SequenceLayout
 
 
 def json_text(value: Any, *, indent: int | None = 2, ensure_ascii: bool = True) -> str:
-    """Strict JSON: a number that is not finite, for which JSON has no word, is null."""
+    """Strict JSON. A number that is not finite becomes null, because JSON has no word for it.
+
+    Args:
+        value: The value.
+        indent: Spaces of indentation; None writes one line.
+        ensure_ascii: Write all other characters as escapes.
+    """
     return json.dumps(_finite(value), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a record or a list of them, and make the folder if there is none."""
+    """Write JSON into a file, whose folder is made if it does not exist.
+
+    Args:
+        path: The file.
+        value: A record, or a list of records.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json_text(value, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -53,7 +64,15 @@ def evaluation_record(evaluation: Evaluation, name: str, seed: int, *, is_transd
 def instances_record(
     table: InstanceTable, learner: Learner, name: str, seed: int, layout: SequenceLayout
 ) -> dict[str, Any]:
-    """The same of an accuracy by instance, over sequences of a fixed number of classes."""
+    """What `--json` prints of an accuracy by instance, over sequences of a fixed number of classes.
+
+    Args:
+        table: The figures.
+        learner: The learner.
+        name: Name of the recipe.
+        seed: The seed that decided the sequences.
+        layout: How the sequences are made.
+    """
     assert isinstance(layout.classes, int)
     has_strings = layout.labels == "strings"
     return {
@@ -141,18 +160,32 @@ def number(value: float | None, digits: int, times: float = 1) -> str:
 
 
 def interval_text(found: Mapping[str, float | None], digits: int, times: float = 1) -> str:
-    """A stored mean with its interval as text, or the mean alone where there is no interval. Arguments as `number`."""
+    """A stored mean with its interval as text, or the mean alone if there is no interval.
+
+    Args:
+        found: Mean and interval as `Interval.record` stores them.
+        digits: Digits behind the point.
+        times: What to multiply the numbers by, such as 100 for percent.
+    """
     mean = number(found["mean"], digits, times)
     return mean if found["interval95"] is None else f"{mean} ± {number(found['interval95'], digits, times)}"
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """The lowest value, the median and the highest, by name."""
+    """The lowest value, the median and the highest, by name.
+
+    Args:
+        values: The values.
+    """
     return {"minimum": min(values), "median": statistics.median(values), "maximum": max(values)}
 
 
 def ratio_text(values: Mapping[str, float]) -> str:
-    """A spread of ratios as text."""
+    """A spread of ratios as text.
+
+    Args:
+        values: What `spread` returned.
+    """
     digits = 1 if values["median"] >= 10 else 2
     low, middle, high = (f"{values[name]:.{digits}f}" for name in ("minimum", "median", "maximum"))
     return f"{middle} × ({low} to {high})"

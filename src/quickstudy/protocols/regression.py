@@ -26,14 +26,14 @@ _POINTS = re.compile(r"(^|, )\d+ to \d+ points$")
 
 @dataclass(frozen=True, kw_only=True)
 class PointOptions:
-    """At which points of a function to evaluate, where that differs from the recipe's tests."""
+    """Points of the functions, where they differ from those of the recipe's tests."""
 
     support: tuple[int, ...] = ()
-    """How many points are given: a row of the table for each of these numbers."""
+    """Numbers of given points. The table has a row for each."""
     range: tuple[float, float] | None = None
-    """All points lie between these, such as where the training never was."""
+    """Lowest and highest place of all points, for example outside the range of the training."""
     query_range: tuple[float, float] | None = None
-    """The queries lie between these; the support lies where it usually does."""
+    """Lowest and highest place of the queries only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class RegressionOptions:
     tasks: int = 1000
     """Tasks of each setting."""
     seed: int = 0
-    """Decides the tasks: the same seed gives every learner the same ones."""
+    """Seed of the tasks. With the same seed, all learners get the same tasks."""
     data_root: Path | None = None
     """Folder with the data sets, for learners of images."""
     device: str = "cpu"
@@ -59,20 +59,24 @@ class Setting(NamedTuple):
     """Functions to evaluate on."""
 
     title: str
+    """Title of the row."""
     test: str
     """Which of the experiment's tests it is made of."""
     tasks: TaskDistribution
+    """Distribution of the functions."""
 
 
 class Measured(NamedTuple):
     """The figures of one setting."""
 
     setting: Setting
+    """What was evaluated on."""
     evaluation: FunctionEvaluation
+    """The figures."""
 
     @property
     def layout(self) -> Layout | None:
-        """How many points there are and where, where the tasks say so."""
+        """How many points there are and where; None if the tasks have no such layout."""
         return layout_of(self.setting.tasks)
 
 
@@ -81,8 +85,11 @@ class RegressionResult:
     """What was measured."""
 
     weights: Weights
+    """What was measured."""
     options: RegressionOptions
+    """At which points, and how."""
     measured: Sequence[Measured]
+    """The figures of each setting."""
 
     @property
     def title(self) -> str:
@@ -132,7 +139,11 @@ def measure_regression(
 
 
 def layout_of(tasks: object) -> Layout | None:
-    """How many points there are and where; None where tasks are made in another way."""
+    """How many points there are and where; None if the tasks are made in another way.
+
+    Args:
+        tasks: A distribution of tasks.
+    """
     return tasks.layout if isinstance(tasks, Functions | Completion | Mixture) else None
 
 
@@ -140,6 +151,12 @@ def settings(
     experiment: Experiment, options: PointOptions, data_root: Path | None = None, device: str = "cpu"
 ) -> list[Setting]:
     """The experiment's tests, at the points that the options choose.
+
+    Args:
+        experiment: The experiment.
+        options: At which points.
+        data_root: Folder of the data sets.
+        device: Where tasks are drawn.
 
     Raises:
         UserError: if the options choose points and a test draws none, or a range is not of finite numbers.
@@ -170,7 +187,15 @@ def _given(moved: Sequence[Setting], count: int) -> list[Setting]:
 def evaluated(
     learner: Learner, rows: Sequence[Setting], num_tasks: int, seed: int, progress: Progress | None = None
 ) -> list[Measured]:
-    """The learner on each of these settings, with the same seed."""
+    """Figures of the learner on each setting, all with the same seed.
+
+    Args:
+        learner: The learner.
+        rows: The settings.
+        num_tasks: Tasks of each setting.
+        seed: Decides the tasks.
+        progress: Called with the title and the number of tasks that are done.
+    """
     return [
         Measured(row, evaluate_functions(learner, row.tasks, num_tasks, seed, shown_by(progress, row.title)))
         for row in rows
@@ -178,9 +203,13 @@ def evaluated(
 
 
 def by_support(experiment: Experiment, data_root: Path | None) -> list[Setting]:
-    """The first test with as few points given as in training, as many, and some numbers between.
+    """The first test with several numbers of given points, from the fewest of the training to the most.
 
-    Nothing where the number is fixed, or for images, whose tests are by the pixels given already.
+    It is empty if the number is fixed, and for images, whose tests vary the number of pixels already.
+
+    Args:
+        experiment: The experiment.
+        data_root: Folder of the data sets.
     """
     layout, tested = layout_of(experiment.train(data_root)), layout_of(next(iter(experiment.test.values()))(data_root))
     if not (isinstance(layout, PointLayout) and isinstance(tested, PointLayout)):

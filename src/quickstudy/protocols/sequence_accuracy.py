@@ -26,13 +26,13 @@ class SequenceOptions:
     classes: int = 5
     """Classes in a sequence."""
     sequences: int = 1000
-    """Sequences; the interval shrinks with the root of their number, and a single sequence has none."""
+    """Number of sequences. The interval shrinks with its square root; a single sequence has no interval."""
     rotated: bool = False
     """Make four classes of each character, rotated by 0, 90, 180 and 270 degrees."""
     size: int | None = None
     """Side of the images in pixels; by default that of the training. Only learners without weights read other sizes."""
     seed: int = 0
-    """Decides the sequences: the same seed gives every learner the same ones."""
+    """Seed of the sequences. With the same seed, all learners get the same sequences."""
     data_root: Path | None = None
     """Folder with the data sets, if not in $QUICKSTUDY_DATA or the user cache."""
     device: str = "cpu"
@@ -44,9 +44,13 @@ class SequenceResult:
     """What was measured."""
 
     weights: Weights
+    """What was measured."""
     options: SequenceOptions
+    """On what, and how."""
     table: InstanceTable
+    """The figures."""
     layout: SequenceLayout
+    """How the sequences are made."""
 
     @property
     def title(self) -> str:

@@ -21,6 +21,7 @@ class Weights:
     experiment: Experiment
     """Its learner has the weights and is in eval mode."""
     header: Header
+    """What is stored with the weights."""
 
     @property
     def learner(self) -> Learner:
@@ -70,11 +71,26 @@ class Weights:
         }
 
     def refuse_classes(self, split: Split, part: Part) -> None:
-        """Raise UserError if these weights, or those that they started from, were trained on classes of this part."""
+        """Refuse to evaluate on classes that these weights, or those that they started from, were trained on.
+
+        Args:
+            split: Split of Omniglot.
+            part: Part of the split.
+
+        Raises:
+            UserError: if classes of that part are among them.
+        """
         refuse_leak(self.header, split, part)
 
     def refuse_pictures(self, data_root: Path | None) -> None:
-        """Raise UserError if the test has pictures that these weights were trained on."""
+        """Refuse to evaluate on pictures that these weights, or those that they started from, were trained on.
+
+        Args:
+            data_root: Folder with the pictures.
+
+        Raises:
+            UserError: if pictures of the test are among them.
+        """
         refuse_seen(self.header, self.experiment, data_root, parts=("test",))
 
 
@@ -93,7 +109,11 @@ def open_weights(name: str | Path) -> Weights:
 
 @contextmanager
 def answering_one_by_one(weights: Weights, inductive: bool) -> Iterator[Learner]:
-    """The learner, which if `inductive` answers each query by itself; afterwards it is as before.
+    """The learner, which predicts each query by itself if that is wished. Afterwards it is as before.
+
+    Args:
+        weights: What is measured.
+        inductive: Predict each query by itself.
 
     Raises:
         UserError: if it answers each query by itself anyway.

@@ -19,7 +19,9 @@ from quickstudy.recipes.conv_cnp import (
     gp_conv_cnp,
     omniglot_completion_conv_cnp,
 )
+from quickstudy.recipes.delta_net import omniglot_delta_net
 from quickstudy.recipes.general import gp_general, gp_general_tnp
+from quickstudy.recipes.hypernetwork import omniglot_hypernetwork
 from quickstudy.recipes.lstm import omniglot_feed_forward, omniglot_lstm
 from quickstudy.recipes.maml import (
     omniglot_anil,
@@ -33,9 +35,12 @@ from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omni
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
+from quickstudy.recipes.plastic import omniglot_plastic
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
+from quickstudy.recipes.srwm import omniglot_srwm
+from quickstudy.recipes.tables import feature_means, table_gp, table_means
 from quickstudy.recipes.tnp import gp_tnp
 from quickstudy.recipes.transformer import omniglot_transformer
 from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
@@ -44,6 +49,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         boolean_blur,
+        feature_means,
         folder_completion_conv_cnp,
         glyphs_completion_conv_cnp,
         glyphs_nearest,
@@ -63,7 +69,9 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_completion_cnp,
         omniglot_completion_conv_cnp,
         omniglot_contrastive,
+        omniglot_delta_net,
         omniglot_feed_forward,
+        omniglot_hypernetwork,
         omniglot_lstm,
         omniglot_maml,
         omniglot_maml_dense,
@@ -74,14 +82,18 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         omniglot_metanet,
         omniglot_metanet_paper,
         omniglot_nearest,
+        omniglot_plastic,
         omniglot_protonet,
         omniglot_reptile,
         omniglot_snail,
         omniglot_snail_paper,
+        omniglot_srwm,
         omniglot_transformer,
         omniglot_vsml,
         prototypes_vsml,
         sinusoid_maml,
+        table_gp,
+        table_means,
     )
 }
 

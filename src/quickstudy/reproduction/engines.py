@@ -24,7 +24,13 @@ class Engine(Protocol):
     """Starts commands."""
 
     def start(self, command: Sequence[str], output: Path, log: Path) -> Running:
-        """Start a command; what it prints goes to one file, and its messages to another."""
+        """Start a command.
+
+        Args:
+            command: The command and its arguments.
+            output: File for what it prints.
+            log: File for its messages, which are added at the end.
+        """
 
 
 class LocalEngine:
@@ -38,7 +44,13 @@ class LocalEngine:
         self.threads = threads
 
     def start(self, command: Sequence[str], output: Path, log: Path) -> Running:
-        """Start a process."""
+        """Start a process.
+
+        Args:
+            command: The command and its arguments.
+            output: File for what it prints.
+            log: File for its messages, which are added at the end.
+        """
         return _Process(command, output, log, {**os.environ, "OMP_NUM_THREADS": str(self.threads)})
 
 
@@ -84,7 +96,13 @@ class SubmititEngine:
         self.executor.update_parameters(**{"timeout_min": 24 * 60, **options})
 
     def start(self, command: Sequence[str], output: Path, log: Path) -> Running:
-        """Submit a job."""
+        """Submit a job.
+
+        Args:
+            command: The command and its arguments.
+            output: File for what it prints.
+            log: File for its messages, which are added at the end.
+        """
         return _ClusterJob(self.executor.submit(_run, list(command), str(output), str(log)))
 
 

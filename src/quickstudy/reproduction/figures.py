@@ -13,6 +13,7 @@ class Figure(NamedTuple):
     """A published figure of weights, and the command that measures it."""
 
     weights: str
+    """Name of the weights."""
     setting: str
     """What was measured, for the table."""
     options: tuple[str, ...]
@@ -33,8 +34,11 @@ class Comparison(NamedTuple):
     """A figure beside the same figure of weights that were trained anew."""
 
     figure: Figure
+    """Figure of the shipped weights."""
     mean: float
+    """Mean of the weights that were trained anew, in units of the command's output."""
     interval95: float
+    """Half of its 95 % interval."""
 
     @property
     def difference(self) -> float:

@@ -23,6 +23,7 @@ class Job(NamedTuple):
     """A command, and the jobs that it waits for."""
 
     title: str
+    """Name of the job, which is unique."""
     command: Callable[[], list[str]]
     """Made when the job starts: a training that was cut off goes on."""
     output: Path
@@ -39,6 +40,7 @@ class Progress(NamedTuple):
     """A change of state of a job."""
 
     title: str
+    """Title of the job."""
     state: str
     """`there already`, `started`, `done`, `failed` or `left out`."""
     seconds: float
@@ -99,13 +101,23 @@ def evaluations(name: str, out: Path, data_root: Path | None = None) -> list[Job
 
 
 def evaluation_file(name: str, options: Sequence[str], out: Path) -> Path:
-    """Where the output of an evaluation is."""
+    """The file with the output of an evaluation.
+
+    Args:
+        name: Name of the weights.
+        options: Options of `quickstudy evaluate`.
+        out: Folder of all runs.
+    """
     words = "-".join(option.lstrip("-") for option in options) or "default"
     return out / f"{name}.{words}.json"
 
 
 def read_output(path: Path) -> dict[str, Any] | None:
-    """The output of an evaluation; None if there is no whole one."""
+    """The output of an evaluation; None if there is no complete one.
+
+    Args:
+        path: The file.
+    """
     try:
         output: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -114,7 +126,11 @@ def read_output(path: Path) -> dict[str, Any] | None:
 
 
 def steps_of(folder: Path) -> int:
-    """How many steps the training in a folder has done; 0 if there is none."""
+    """How many steps the training in a folder has done; 0 if there is none.
+
+    Args:
+        folder: Folder of the run.
+    """
     try:
         return _position(folder).step
     except UserError:
@@ -122,7 +138,10 @@ def steps_of(folder: Path) -> int:
 
 
 def seconds_of(folder: Path) -> float:
-    """How long the training in a folder took, all its parts together.
+    """How long the training in a folder took, over all sessions.
+
+    Args:
+        folder: Folder of the run.
 
     Raises:
         UserError: if there is none.

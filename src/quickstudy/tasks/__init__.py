@@ -2,6 +2,7 @@
 
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
 from quickstudy.tasks.boolean import BooleanPlane
+from quickstudy.tasks.clusters import ClassClusters, ClusterLayout
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
 from quickstudy.tasks.episodes import Episodes, GeneratedEpisodes, mirrored_classes, rotated_classes
@@ -18,6 +19,8 @@ from quickstudy.tasks.stages import Stages
 __all__ = [
     "Augmentation",
     "BooleanPlane",
+    "ClassClusters",
+    "ClusterLayout",
     "Completion",
     "CompletionLayout",
     "ContrastivePairs",

@@ -119,8 +119,8 @@ class Completion:
         ordered_TPC = values_TPC.gather(1, order_TP[..., None].expand_as(values_TPC))
         first = 0 if self.layout.predicts_support else num_support
         last = None if self.layout.queries is None else num_support + self.layout.queries
-        given, asked = slice(num_support), slice(first, last)
-        return Tasks(places_TPD[:, given], ordered_TPC[:, given], places_TPD[:, asked], ordered_TPC[:, asked])
+        given, queries = slice(num_support), slice(first, last)
+        return Tasks(places_TPD[:, given], ordered_TPC[:, given], places_TPD[:, queries], ordered_TPC[:, queries])
 
     def _images(self, num_tasks: int, generator: torch.Generator) -> Tensor:
         """Draw the images (T, C, H, W) of the tasks."""
@@ -204,13 +204,13 @@ def _refuse(layout: CompletionLayout, grid: tuple[int, int]) -> None:
             f"support = {layout.support} pixels were given, but a number from 0 was expected, or a pair of them, "
             "the lowest first."
         )
-    asked = layout.queries if layout.queries is not None else 0 if layout.predicts_support else 1
+    num_queries = layout.queries if layout.queries is not None else 0 if layout.predicts_support else 1
     if layout.queries is not None and layout.queries < 1:
         raise UserError(f"queries = {layout.queries} pixels were given, but a task needs at least one.")
-    if most + asked > pixels:
+    if most + num_queries > pixels:
         raise UserError(
-            f"{most} pixels of support and {asked} queries need {most + asked}, but an image of {grid[0]}×{grid[1]} "
-            f"has {pixels}. Lower one of them."
+            f"{most} pixels of support and {num_queries} queries need {most + num_queries}, but an image of "
+            f"{grid[0]}×{grid[1]} has {pixels}. Lower one of them."
         )
     if layout.order not in ("random", "from the top"):
         raise UserError(f"order = {layout.order!r} was given, but 'random' or 'from the top' was expected.")

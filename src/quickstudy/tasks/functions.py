@@ -106,8 +106,8 @@ class Functions(ABC):
         unit_TQD = unit_TPD[:, num_support:]
         if layout.evenly:
             unit_TQD = torch.linspace(0, 1, num_queries, device=generator.device)[None, :, None].expand_as(unit_TQD)
-        asked_TQD = _stretched(unit_TQD, *(layout.query_range or (layout.low, layout.high)))
-        return torch.cat([given_TSD, asked_TQD], dim=1), num_support
+        query_TQD = _stretched(unit_TQD, *(layout.query_range or (layout.low, layout.high)))
+        return torch.cat([given_TSD, query_TQD], dim=1), num_support
 
     def _divided(self, x_TPD: Tensor, y_TPY: Tensor, num_support: int) -> Tasks:
         first = 0 if self.layout.predicts_support else num_support

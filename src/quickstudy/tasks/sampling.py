@@ -80,8 +80,8 @@ def assign_examples(
     most = max(shots)
     place_S = torch.tensor([way * most + shot for way, count in enumerate(shots) for shot in range(count)])
     support_index, support_order = _shuffled(index_TNE[..., :most], place_S.to(index_TNE.device), generator)
-    asked = index_TNE[..., -layout.queries :]
-    query_index, query_order = _shuffled(asked, torch.arange(asked[0].numel(), device=asked.device), generator)
+    query = index_TNE[..., -layout.queries :]
+    query_index, query_order = _shuffled(query, torch.arange(query[0].numel(), device=query.device), generator)
     support_y, query_y = support_order // most, query_order // layout.queries
     if layout.shuffled_labels:
         support_y = _labels_at_random(index_TNE.shape[0], shots, generator).gather(1, support_order.argsort().argsort())

@@ -87,9 +87,9 @@ class SharedEpisodes:
                 f"{highest(self.layout.ways)} ways need as many classes, but the pool has {classes}. "
                 "Lower the ways, or enlarge the pool."
             )
-        asked = highest(self.layout.shots) + self.layout.queries
-        if asked > shots + queries:
+        needed = highest(self.layout.shots) + self.layout.queries
+        if needed > shots + queries:
             raise UserError(
-                f"{highest(self.layout.shots)} shots and {self.layout.queries} queries need {asked} examples of every "
+                f"{highest(self.layout.shots)} shots and {self.layout.queries} queries need {needed} examples of every "
                 f"class, but the pool has {shots + queries}. Lower the shots or the queries, or enlarge the pool."
             )

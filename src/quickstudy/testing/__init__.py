@@ -9,11 +9,12 @@ import copy
 import torch
 
 from quickstudy.core import Learner, Tasks
+from quickstudy.testing.causality import answers_along, check_causality
 from quickstudy.testing.comparing import LawBrokenError, is_classification
 from quickstudy.testing.laws import LAWS
 from quickstudy.testing.learning import training_beats_chance
 
-__all__ = ["LawBrokenError", "check_learner"]
+__all__ = ["LawBrokenError", "answers_along", "check_causality", "check_learner"]
 
 
 def check_learner(learner: Learner, tasks: Tasks, *, training_steps: int = 200) -> list[str]:

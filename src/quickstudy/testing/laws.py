@@ -1,10 +1,10 @@
-"""What is true of every learner at any time, trained or not. Each law's name says what it demands."""
+"""What is true of every learner at any time, trained or not. The name of each law says what it demands.
 
-import copy
+Each law raises LawBrokenError where it does not hold.
+"""
+
 import inspect
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,17 +12,12 @@ from torch import Tensor
 from quickstudy.core import (
     Learner,
     OnlineLearner,
-    SharedTasks,
     Tasks,
     leaves,
-    load_checkpoint,
     map_state,
-    move_state,
-    save_checkpoint,
     select_tasks,
 )
 from quickstudy.testing.comparing import (
-    LawBrokenError,
     adapt,
     answers,
     demand,
@@ -34,9 +29,21 @@ from quickstudy.testing.comparing import (
     same,
     summary,
 )
+from quickstudy.testing.module_laws import (
+    every_parameter_gets_a_gradient,
+    it_moves_between_precisions_and_devices,
+    saved_and_loaded_it_predicts_the_same,
+    tasks_that_share_their_examples_are_learnt_alike,
+)
 
 
 def tasks_lead_every_leaf_of_the_state(learner: Learner, tasks: Tasks) -> None:
+    """The first dimension of every tensor of the state is the task, and a prediction has batch shape (T, Q).
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     state = adapt(learner, tasks)
     num_tasks = len(tasks.support_x)
     for leaf in leaves(state):
@@ -53,6 +60,12 @@ def tasks_lead_every_leaf_of_the_state(learner: Learner, tasks: Tasks) -> None:
 
 
 def a_batch_equals_a_loop_over_its_tasks(learner: Learner, tasks: Tasks) -> None:
+    """A task has the same prediction with other tasks in its batch as alone.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     together = answers(learner, tasks)
     alone = torch.cat(
         [answers(learner, Tasks(*(field[task : task + 1] for field in tasks))) for task in range(len(together))]
@@ -61,6 +74,12 @@ def a_batch_equals_a_loop_over_its_tasks(learner: Learner, tasks: Tasks) -> None
 
 
 def queries_do_not_see_each_other(learner: Learner, tasks: Tasks) -> None:
+    """A query has the same prediction with other queries as alone, unless the learner is transductive.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     if learner.is_transductive:
         return
     state = adapt(learner, tasks)
@@ -78,6 +97,12 @@ def queries_do_not_see_each_other(learner: Learner, tasks: Tasks) -> None:
 
 
 def the_order_of_the_support_does_not_matter(learner: Learner, tasks: Tasks) -> None:
+    """Another order of the support gives the same prediction, unless the learner's `order_matters`.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     if learner.order_matters:
         return
     order = torch.randperm(tasks.support_x.shape[1], generator=torch.Generator().manual_seed(0))
@@ -90,6 +115,12 @@ def the_order_of_the_support_does_not_matter(learner: Learner, tasks: Tasks) -> 
 
 
 def a_sliced_state_predicts_the_same(learner: Learner, tasks: Tasks) -> None:
+    """The state of a task gives the same prediction when it is taken out of its batch.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     state = adapt(learner, tasks)
     whole = summary(predict(learner, state, tasks))
     last = select_tasks(state, slice(-1, None))
@@ -98,6 +129,12 @@ def a_sliced_state_predicts_the_same(learner: Learner, tasks: Tasks) -> None:
 
 
 def nothing_is_mutated(learner: Learner, tasks: Tasks) -> None:
+    """In eval mode, `adapt` and `predict` change neither the learner nor the state nor the tasks.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     before, given = inside(learner), [field.clone() for field in tasks]
     # Two supports, of which at most one can be what the learner may have kept from an earlier call.
     adapt(learner, tasks._replace(support_x=tasks.support_x.flip(1), support_y=tasks.support_y.flip(1)))
@@ -116,39 +153,14 @@ def nothing_is_mutated(learner: Learner, tasks: Tasks) -> None:
     demand_equal(first, second, "the same state and queries are answered differently a second time")
 
 
-def every_parameter_gets_a_gradient(learner: Learner, tasks: Tasks) -> None:
-    trained = copy.deepcopy(learner).train()
-    trained.zero_grad(set_to_none=True)
-    loss = trained(tasks)
-    demand(loss.ndim == 0 and bool(loss.isfinite()), f"the meta-loss is {loss}, but one finite number was expected")
-    wanted = [(name, parameter) for name, parameter in trained.named_parameters() if parameter.requires_grad]
-    if wanted:
-        loss.backward()
-    for name, parameter in wanted:
-        demand(parameter.grad is not None, f"no gradient reaches the parameter {name}")
-
-
-def tasks_that_share_their_examples_are_learnt_alike(learner: Learner, tasks: Tasks) -> None:
-    # Every task twice, and the pool in disorder, so that only the index tells what is whose.
-    twice = Tasks(*(torch.cat([field, field]) for field in tasks))
-    examples = torch.cat([tasks.support_x, tasks.query_x], dim=1)
-    order = torch.randperm(examples.shape[:2].numel(), generator=torch.Generator().manual_seed(0))
-    place_TE = order.argsort().view(examples.shape[:2]).repeat(2, 1)
-    support_index, query_index = place_TE.split([tasks.support_x.shape[1], tasks.query_x.shape[1]], dim=1)
-    pool_x = examples.flatten(0, 1)[order]
-    shared = SharedTasks(pool_x, support_index, twice.support_y, query_index, twice.query_y)
-    with torch.no_grad():
-        one = learner(twice)
-        try:
-            other = learner(shared)
-        except AttributeError as error:
-            advice = "Let `meta_loss` call tasks.embedded(encoder), or tasks.gathered() for tasks as they were."
-            raise LawBrokenError(f"{error}. {advice}") from error
-    demand_equal(one, other, "the meta-loss depends on whether tasks share their examples")
-
-
 def relabelling_the_classes_relabels_the_prediction(learner: Learner, tasks: Tasks) -> None:
     # Where labels are slots this holds only on average: that is tested after training.
+    """Other labels for the classes relabel the prediction and change nothing else, unless `labels_are_slots`.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     if not is_classification(tasks) or learner.labels_are_slots:
         return
     order = torch.arange(num_ways(tasks)).roll(1)
@@ -162,43 +174,23 @@ def relabelling_the_classes_relabels_the_prediction(learner: Learner, tasks: Tas
 
 
 def the_query_answers_stay_unseen(learner: Learner, tasks: Tasks) -> None:
+    """The true answers of the queries do not change the prediction.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     wrong = tasks._replace(query_y=tasks.query_y.flip(1))
     demand_equal(answers(learner, tasks), answers(learner, wrong), "the queries' true answers change the prediction")
 
 
-def saved_and_loaded_it_predicts_the_same(learner: Learner, tasks: Tasks) -> None:
-    expected = answers(learner, tasks)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "learner.safetensors"
-        save_checkpoint(path, {name: value.clone() for name, value in learner.state_dict().items()}, {})
-        tensors, _ = load_checkpoint(path)
-    other = copy.deepcopy(learner)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter.add_(1.0)  # So that what is not loaded shows.
-    try:
-        other.load_state_dict(tensors)
-    except RuntimeError as error:
-        demand(False, f"weights that were saved do not load: {error}")
-    demand_equal(expected, answers(other, tasks), "weights that were saved and loaded predict something else")
-
-
-def it_moves_between_precisions_and_devices(learner: Learner, tasks: Tasks) -> None:
-    single = copy.deepcopy(learner).float()
-    coarse = answers(single, tasks.to("cpu", torch.float32))
-    demand(coarse.dtype == torch.float32, f"in float32 it answers in {coarse.dtype}")
-    demand(
-        torch.allclose(coarse.double(), answers(learner, tasks), atol=1e-2, rtol=1e-2),
-        "in float32 it answers differently than in float64",
-    )
-    if torch.cuda.is_available():
-        moved = copy.deepcopy(learner).cuda()
-        state = move_state(adapt(learner, tasks), "cuda")
-        there = summary(predict(moved, state, tasks.to("cuda")))
-        demand_equal(answers(learner, tasks), there.cpu(), "on another device it answers differently")
-
-
 def extending_twice_equals_extending_once(learner: Learner, tasks: Tasks) -> None:
+    """An online learner predicts the same if it reads the support in two parts.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     if not isinstance(learner, OnlineLearner):
         return
     half = tasks.support_x.shape[1] // 2
@@ -211,6 +203,12 @@ def extending_twice_equals_extending_once(learner: Learner, tasks: Tasks) -> Non
 
 
 def padding_changes_nothing(learner: Learner, tasks: Tasks) -> None:
+    """Examples that `support_mask` leaves out do not change the prediction, if the learner takes a mask.
+
+    Args:
+        learner: The learner, in eval mode and in float64.
+        tasks: A few small tasks, in float64.
+    """
     reads = learner.extend if isinstance(learner, OnlineLearner) else learner.adapt
     if "support_mask" not in inspect.signature(reads).parameters:
         return

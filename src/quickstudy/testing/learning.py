@@ -9,7 +9,18 @@ from quickstudy.testing.comparing import adapt, demand, num_ways, predict
 
 
 def training_beats_chance(learner: Learner, tasks: Tasks, steps: int) -> None:
-    """Learn the handful of tasks under labels that change in every step: only the support tells them."""
+    """Training on a few tasks beats chance, and wrong support labels give chance.
+
+    Labels change in every step, so the answers follow from the support alone.
+
+    Args:
+        learner: The learner, of which a copy is trained.
+        tasks: A few small tasks, whose supports have every class.
+        steps: Optimiser steps.
+
+    Raises:
+        LawBrokenError: if the accuracy is hardly above chance, or above it with wrong labels.
+    """
     generator = torch.Generator().manual_seed(0)
     trained = copy.deepcopy(learner).float().train()
     single = tasks.to("cpu", torch.float32)

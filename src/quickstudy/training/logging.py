@@ -12,13 +12,18 @@ _COLUMNS = ("step", "seconds", "loss", "learning_rate", "tasks_per_second", "acc
 
 
 class Log(Protocol):
-    """Somewhere figures go."""
+    """A place that figures of a training are written to."""
 
     def write(self, step: int, figures: Mapping[str, float | None]) -> None:
-        """Note the figures of a step; None where there is none."""
+        """Write the figures of a step.
+
+        Args:
+            step: Optimiser steps done.
+            figures: Figures by name; None for one that was not measured.
+        """
 
     def close(self) -> None:
-        """Finish."""
+        """Write what is left and close."""
 
 
 class CSVLog:
@@ -48,7 +53,12 @@ class CSVLog:
         self._writer = csv.DictWriter(self._file, columns)
 
     def write(self, step: int, figures: Mapping[str, float | None]) -> None:
-        """Add a row, at once on disk."""
+        """Add a row. It is on disk when this returns.
+
+        Args:
+            step: Optimiser steps done.
+            figures: Figures by name of the column; None leaves the place empty.
+        """
         known = {key: f"{value:.6g}" for key, value in figures.items() if value is not None}
         self._writer.writerow({"step": step, **known})
         self._file.flush()
@@ -93,7 +103,12 @@ class TensorBoardLog:
         self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)
 
     def write(self, step: int, figures: Mapping[str, float | None]) -> None:
-        """Add a point to each figure's curve."""
+        """Add a point to each figure's curve.
+
+        Args:
+            step: Optimiser steps done.
+            figures: Figures by name; None adds no point.
+        """
         for name, value in ((name, value) for name, value in figures.items() if value is not None):
             self._writer.add_scalar(name, value, step)
 

@@ -9,21 +9,18 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import torch
 from lightning_fabric import Fabric
 
 from quickstudy.core import (
     Experiment,
     Learner,
     StagedDistribution,
-    TrainingDistribution,
-    UserError,
     save_trained,
     unchecked_distributions,
     unfinished_checkpoints,
 )
 from quickstudy.training.logging import CSVLog, Log, TensorBoardLog, refuse_missing_tensorboard
+from quickstudy.training.process_steps import share_of_step, step_generator
 from quickstudy.training.run import (
     BEST,
     LAST,
@@ -267,24 +264,3 @@ class _Training:
         self.saved_step = self.position.step
         if self.fabric.is_global_zero:
             save_last(self.run.folder, self.learner, self.optimiser, self.average, self.position, self.run.header)
-
-
-def share_of_step(tasks_per_step: int, processes: int) -> int:
-    """How many of a step's tasks each process draws.
-
-    Raises:
-        UserError: if they cannot be shared evenly.
-    """
-    if tasks_per_step % processes:
-        raise UserError(
-            f"{tasks_per_step} tasks a step cannot be shared evenly by {processes} processes. "
-            f"Give a multiple of {processes} as --tasks-per-step, or fewer --devices."
-        )
-    return tasks_per_step // processes
-
-
-def step_generator(tasks: TrainingDistribution, seed: int, process: int, step: int) -> torch.Generator:
-    """The generator of one step's tasks, on the tasks' own device."""
-    # Hashed into 32 bits, as torch's CPU generator reads no more of a seed.
-    hashed = int(np.random.SeedSequence([seed, process, step]).generate_state(1)[0])
-    return torch.Generator(tasks.device).manual_seed(hashed)

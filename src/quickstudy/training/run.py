@@ -35,35 +35,46 @@ METRICS = "metrics.csv"
 
 @dataclass(frozen=True)
 class Progress:
-    """What a display shows; `validation` only where it was just measured."""
+    """What a display of a running training shows."""
 
     step: int
+    """Optimiser steps done."""
     fraction: float
+    """Share of the training that is done, from 0 to 1."""
     loss: float
+    """Mean loss of the steps since the last report."""
     tasks_per_second: float
+    """Tasks per second, of all processes together."""
     seconds: float
+    """Time spent, over all sessions."""
     validation: str | None = None
+    """Figures of a validation, as text. None if there was none at this step."""
     warning: str | None = None
     """What a person should know at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Where and for how long to train; what to train is the experiment's."""
+    """Where and for how long to train. What to train is in the experiment."""
 
     folder: Path
+    """Folder for weights, log and figures."""
     header: Header
     """Stored with the weights: what is known before the first step."""
     seed: int = 0
+    """Decides first weights, tasks and all other random numbers."""
     minutes: float | None = None
     """Train for this long instead of the experiment's steps."""
     data_root: Path | None = None
+    """Folder of the data sets; None finds them as `datasets` does."""
     compile: bool = False
+    """Compile the learner, as its `compile` method does."""
     resume: bool = False
     """Go on from the folder's last checkpoint."""
     tensorboard: bool = False
     """Write event files beside the CSV file, which is always written."""
     show: Callable[[Progress], None] = field(default=lambda progress: None)
+    """Called with the progress from time to time."""
 
 
 @dataclass
@@ -77,6 +88,7 @@ class Position:
     best_score: float = -math.inf
     """At validation."""
     best_step: int = 0
+    """Optimiser steps at the best validation."""
     failed_validations: int = 0
     """Validations in a row, up to now, that gave no finite numbers."""
     losses: list[float] = field(default_factory=list)
@@ -84,7 +96,13 @@ class Position:
 
 
 def averaged(learner: nn.Module, decay: float) -> AveragedModel:
-    """A copy of the learner that follows it as an exponential moving average, statistics included."""
+    """A copy of the learner that follows it as an exponential moving average of parameters and buffers.
+
+    Args:
+        learner: The learner.
+        decay: Share of the average that a step keeps. Early steps keep less, so that the random first weights are
+            forgotten.
+    """
 
     def follow(average: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
         if not average.is_floating_point():
@@ -104,7 +122,16 @@ def save_last(
     position: Position,
     header: Header,
 ) -> None:
-    """Write all that a training needs to go on exactly where it is; the checkpoint before stays beside it."""
+    """Write everything that a training needs to go on exactly. The checkpoint before is kept beside it.
+
+    Args:
+        folder: Folder of the run.
+        learner: The learner.
+        optimiser: Its optimiser.
+        average: Moving average of the learner; None if there is none.
+        position: How far the training has come.
+        header: Header of the weights.
+    """
     tensors = {f"learner.{name}": value for name, value in learner.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in values.items()}
@@ -128,6 +155,9 @@ def save_last(
 def newest_checkpoint(folder: Path) -> Path:
     """The last checkpoint, or the one before it if the last is damaged or missing.
 
+    Args:
+        folder: Folder of the run.
+
     Raises:
         UserError: if neither can be read.
     """
@@ -138,7 +168,11 @@ def newest_checkpoint(folder: Path) -> Path:
 
 
 def is_readable(path: Path) -> bool:
-    """Whether there is a whole checkpoint of ours at a path."""
+    """Whether there is a whole checkpoint with a header of ours.
+
+    Args:
+        path: The file.
+    """
     try:
         header_of(path)
     except UserError:
@@ -147,12 +181,22 @@ def is_readable(path: Path) -> bool:
 
 
 def is_new(folder: Path) -> bool:
-    """Whether nothing but half-written checkpoints of a killed training is in a folder."""
+    """Whether a folder has nothing in it but half-written checkpoints of a killed training.
+
+    Args:
+        folder: The folder.
+    """
     return set(folder.iterdir()) <= set(unfinished_checkpoints(folder))
 
 
 def load_last(folder: Path, learner: nn.Module, optimiser: Optimizer, average: AveragedModel | None) -> Position:
-    """Put everything back as `save_last` found it.
+    """Load everything that `save_last` wrote, and return the position.
+
+    Args:
+        folder: Folder of the run.
+        learner: Gets its weights.
+        optimiser: Gets its state.
+        average: Gets its weights; None if there is none.
 
     Raises:
         UserError: if the checkpoint and the one before it are damaged, or it lacks something.
@@ -174,7 +218,14 @@ def load_last(folder: Path, learner: nn.Module, optimiser: Optimizer, average: A
 
 
 def load_end(folder: Path) -> tuple[dict[str, Tensor], Header]:
-    """Weights and header as `best.safetensors` would have them, of where the training is now; raises as `load_last`."""
+    """Weights and header of the last checkpoint, as `best.safetensors` would have them.
+
+    Args:
+        folder: Folder of the run.
+
+    Raises:
+        UserError: as `load_last` does.
+    """
     path = newest_checkpoint(folder)
     tensors, header = load_trained(path)
     step = read_position(header, path).step
@@ -182,7 +233,11 @@ def load_end(folder: Path) -> tuple[dict[str, Tensor], Header]:
 
 
 def read_position(header: Header, path: Path) -> Position:
-    """How far the training of a checkpoint's header had come.
+    """How far the training of a checkpoint has come.
+
+    Args:
+        header: Header of the checkpoint.
+        path: The file, for messages.
 
     Raises:
         UserError: if the header does not say so, as that of `best.safetensors`.

@@ -64,16 +64,16 @@ def _of_accuracy(accuracy: Interval, details: dict[str, float], problem: str | N
 
 @contextmanager
 def _watched(learner: Any) -> Iterator[list[bool]]:
-    """Note of each answer along a sequence whether any of it is no number, which accuracies do not tell."""
+    """Record for each prediction along a sequence whether it has NaN, which accuracies do not show."""
     has_nan: list[bool] = []
-    ask = learner.predict_sequence
+    original = learner.predict_sequence
 
-    def asked(x: Tensor, y: Tensor) -> Any:
-        said = ask(x, y)
+    def watched(x: Tensor, y: Tensor) -> Any:
+        said = original(x, y)
         has_nan.append(bool(said.log_prob(y).isnan().any()))
         return said
 
-    learner.predict_sequence = asked
+    learner.predict_sequence = watched
     try:
         yield has_nan
     finally:

@@ -16,7 +16,8 @@ from torch.func import functional_call, vmap
 from quickstudy.core import Learner, TaskDistribution, Tasks, UserError, unchecked_distributions
 from quickstudy.training.evolution.perturbations import Shapes, flat, unflattened
 from quickstudy.training.evolution.strategies import Strategy
-from quickstudy.training.loop import NonFiniteLossError, step_generator
+from quickstudy.training.loop import NonFiniteLossError
+from quickstudy.training.process_steps import step_generator
 
 
 @runtime_checkable

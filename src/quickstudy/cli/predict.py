@@ -1,0 +1,134 @@
+"""`quickstudy predict --support FOLDER --query FILES…`: from examples to answers."""
+
+import csv
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from quickstudy.cli.adapt import AdaptOptions, adapted
+from quickstudy.cli.options import parse, print_json
+from quickstudy.core import UserError
+from quickstudy.estimators.answers import Answer
+from quickstudy.estimators.image_task import ImageTask
+from quickstudy.estimators.stored_tasks import load_task
+from quickstudy.estimators.table_task import TableTask
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """How answers are printed."""
+
+    json: bool = False
+    """Print one JSON object instead of a table."""
+    csv: bool = False
+    """Print CSV instead of a table."""
+
+
+def run(arguments: list[str]) -> int:
+    """Predict from command line arguments."""
+
+    def command(
+        options: AdaptOptions,
+        output: OutputOptions,
+        *,
+        support: Annotated[
+            Path,
+            tyro.conf.arg(help="A folder with a sub-folder for each class, a CSV file, or a file of quickstudy adapt."),
+        ],
+        query: Annotated[
+            tuple[Path, ...], tyro.conf.arg(help="Images, folders of images, or CSV files with the same columns.")
+        ],
+    ) -> tuple[AdaptOptions, OutputOptions, Path, tuple[Path, ...]]:
+        return options, output, support, query
+
+    options, output, support, query = parse(command, "predict", arguments)
+    if output.json and output.csv:
+        raise UserError("--json and --csv were given, but only one of them can be printed. Leave one out.")
+    if not query:
+        raise UserError("--query names no file. Give images, or a CSV file for a table.")
+    task = _task(support, options)
+    answers = task.predict(list(query))
+    _print(task, answers, output)
+    for answer in answers:
+        if answer.problem is not None:
+            print(f"no answer: {answer.problem}", file=sys.stderr)
+    if all(answer.problem is not None for answer in answers):
+        raise UserError("No query could be answered.")
+    return 0
+
+
+def _task(support: Path, options: AdaptOptions) -> ImageTask | TableTask:
+    if support.suffix != ".safetensors":
+        return adapted(support, options)
+    allowed = {"learner"}
+    given = [
+        f"--{each.name}"
+        for each in fields(options)
+        if each.name not in allowed and getattr(options, each.name) != each.default
+    ]
+    if given:
+        raise UserError(f"{', '.join(given)}: {support} was adapted already. Leave that out, or adapt again.")
+    return load_task(support, None if options.learner == "auto" else options.learner)
+
+
+def _print(task: ImageTask | TableTask, answers: Sequence[Answer], output: OutputOptions) -> None:
+    if output.json:
+        print_json(
+            {
+                "learner": task.adapted.chosen.name,
+                "classes": list(task.names) or None,
+                "predictions": [answer.record() for answer in answers],
+                "left_out": list(task.problems),
+            }
+        )
+    elif output.csv:
+        _print_csv(task, answers)
+    else:
+        _print_table(task, answers)
+
+
+def _print_csv(task: ImageTask | TableTask, answers: Sequence[Answer]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if task.names:
+        writer.writerow(["query", "label", "confidence", *task.names])
+    else:
+        writer.writerow(["query", "mean", "low", "high"])
+    for answer in answers:
+        writer.writerow(_cells(task, answer))
+
+
+def _cells(task: ImageTask | TableTask, answer: Answer) -> list[Any]:
+    if answer.problem is not None:
+        return [answer.query, *[""] * (2 + len(task.names) if task.names else 3)]
+    if answer.probabilities is not None:
+        return [answer.query, answer.label, answer.confidence, *(answer.probabilities[name] for name in task.names)]
+    return [answer.query, answer.mean, *(answer.interval90 or ("", ""))]
+
+
+def _print_table(task: ImageTask | TableTask, answers: Sequence[Answer]) -> None:
+    table = Table()
+    for heading in ("query", "class", "confidence", "next") if task.names else ("query", "mean", "in 90 %"):
+        table.add_column(heading, justify="left" if heading in ("query", "class", "next") else "right")
+    for answer in answers:
+        if answer.problem is None:
+            table.add_row(*_texts(answer))
+    Console().print(table)
+
+
+def _texts(answer: Answer) -> list[str]:
+    if answer.probabilities is None:
+        low, high = answer.interval90 or (float("nan"), float("nan"))
+        return [answer.query, f"{answer.mean:.5g}", f"{low:.5g} to {high:.5g}"]
+    following = list(answer.probabilities.items())[1:2]
+    return [
+        answer.query,
+        str(answer.label),
+        f"{answer.confidence:.1%}",
+        *(f"{name} {probability:.1%}" for name, probability in following or [("", 0.0)]),
+    ]

@@ -1,0 +1,38 @@
+"""A task-conditioned hypernetwork on episodes of any number of ways, behind the encoder of a metric learner."""
+
+from dataclasses import replace
+
+from quickstudy.core import Experiment, Optimisation
+from quickstudy.learners import Hypernetwork
+from quickstudy.networks.weight_generation import Initialisation
+from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.recipes.characters import EpisodeCharacters
+
+
+def omniglot_hypernetwork(
+    *,
+    hidden: int = 128,
+    initialisation: Initialisation = "hyperfan",
+    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
+    episodes: AnyWayEpisodes = AnyWayEpisodes(),
+    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
+    optimisation: Optimisation = replace(
+        any_way_optimisation(steps=300, tasks_per_step=32, learning_rate=2e-3),
+        warmup_steps=50,
+        average_decay=0.99,
+        precision="bf16-mixed",
+    ),
+) -> Experiment:
+    """Hypernetwork on Omniglot: it generates a classifier for any ways and shots.
+
+    Args:
+        hidden: Units of the generated classifier.
+        initialisation: "hyperfan" gives the classifier's outputs a variance of one from the start.
+        encoder: Encoder and its first weights.
+        episodes: Training episodes.
+        characters: Characters for training.
+        optimisation: Optimiser and schedule.
+    """
+    network = encoder.build()
+    learner = Hypernetwork(network, network.num_features, hidden=hidden, initialisation=initialisation)
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)

@@ -1,0 +1,50 @@
+"""The self-referential weight matrix on episodes of any number of ways, behind the encoder of a metric learner."""
+
+from dataclasses import dataclass, replace
+
+from quickstudy.core import Experiment, Optimisation
+from quickstudy.learners import SRWM
+from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.recipes.characters import EpisodeCharacters
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfReference:
+    """The layers of self-referential weights."""
+
+    channels: int = 128
+    """Numbers of an item; the heads share them."""
+    num_blocks: int = 2
+    """Layers."""
+    num_heads: int = 8
+    """Heads of each layer."""
+    hidden: int = 256
+    """Width between the two layers of a block's perceptron."""
+    first_rate: float = 0.0
+    """First mean of the weights that give the rates, before the sigmoid."""
+    normalises: bool = True
+    """Scale each example's features to mean zero and variance one."""
+
+
+def omniglot_srwm(
+    *,
+    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
+    self_reference: SelfReference = SelfReference(),
+    episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(5, 20), shots=1),
+    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
+    optimisation: Optimisation = replace(
+        any_way_optimisation(steps=1_500, tasks_per_step=32, learning_rate=1e-3), precision="bf16-mixed"
+    ),
+) -> Experiment:
+    """The self-referential weight matrix on Omniglot: one set of weights for up to 20 ways.
+
+    Args:
+        encoder: Encoder and its first weights.
+        self_reference: Layers of self-referential weights.
+        episodes: Training episodes; each query is the next item after the support.
+        characters: Characters for training.
+        optimisation: Optimiser and schedule.
+    """
+    network = encoder.build()
+    learner = SRWM(network.num_features, encoder=network, max_ways=episodes.slots, **vars(self_reference))
+    return any_way_experiment(learner, episodes, characters, optimisation, encoder)

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from torch import nn
+
+from quickstudy.core import UserError, leaves
+from quickstudy.export.graphs import Adapt, Sizes, make_example, trace
+from quickstudy.learners import MAML, CNPClassifier, ProtoNet
+from quickstudy.networks import Conv4
+from quickstudy.networks.functional import FunctionalPerceptron
+
+
+def small() -> ProtoNet:
+    torch.manual_seed(0)
+    return ProtoNet(Conv4(channels=4, image_size=14))
+
+
+def test_both_graphs_together_predict_as_the_learner_on_tasks_of_other_sizes() -> None:
+    learner = small()
+    graphs = trace(learner, Sizes(tasks=2, ways=3, shots=1, queries=4))
+    for sizes in (Sizes(1, 2, 4, 1), Sizes(5, 6, 2, 9)):
+        example = make_example(learner, sizes, seed=1)
+        state = graphs.adapt.module()(*example.adapting)
+        (found,) = graphs.predict.module()(state, example.query_x)
+        expected = learner.predict(learner.adapt(example.support_x, example.support_y), example.query_x).logits
+        assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_the_state_of_a_graph_is_that_of_the_learner_in_order() -> None:
+    learner = small().eval()
+    example = make_example(learner, Sizes())
+    found = Adapt(learner)(*example.adapting)
+    expected = leaves(learner.adapt(example.support_x, example.support_y))
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_examples_have_the_shape_that_the_learner_reads() -> None:
+    example = make_example(small(), Sizes(2, 3, 4, 5))
+    assert example.support_x.shape == (2, 12, 1, 14, 14)
+    assert example.query_x.shape == (2, 5, 1, 14, 14)
+    assert example.classes is not None
+    assert example.classes.tolist() == [0, 1, 2]
+    assert example.support_y[0].bincount().tolist() == [4, 4, 4]
+
+
+def test_a_learner_that_trains_while_it_adapts_is_refused_with_the_way_out() -> None:
+    learner = MAML(FunctionalPerceptron(784, (8,), 5, head_deviation=0.1), inner_steps=1)
+    with pytest.raises(UserError, match=r"MAML cannot be traced to a graph: .*quickstudy\.load"):
+        trace(learner)
+
+
+def test_a_number_of_classes_is_open_where_the_learner_has_no_slots() -> None:
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(2), nn.Linear(784, 6))
+    learner = CNPClassifier(encoder, 6, decoder="shared", representation=4, hidden=8)
+    graphs = trace(learner, Sizes(2, 3, 2, 4))
+    example = make_example(learner, Sizes(2, 7, 1, 3))
+    (found,) = graphs.predict.module()(graphs.adapt.module()(*example.adapting), example.query_x)
+    assert found.shape == (2, 3, 7)
