@@ -353,15 +353,26 @@ def test_a_resumed_training_keeps_its_precision(
     code, _, err = quickstudy("train", tiny, *STILL, "--precision", "64-true", "--out", tmp_path / "run")
     assert code == 0, err
     found: list[str] = []
-    make = train_command._fabric
+    make = train_command.launched
 
-    def noted(options, precision):
-        found.append(precision)
-        return make(options, precision)
+    def noted(accelerator, devices, num_nodes, asked):
+        found.append(asked)
+        return make(accelerator, devices, num_nodes, asked)
 
-    monkeypatch.setattr(train_command, "_fabric", noted)
+    monkeypatch.setattr(train_command, "launched", noted)
     code, _, err = quickstudy("train", tiny, "--test-tasks", 0, "--resume", tmp_path / "run")
     assert (code, found) == (0, ["64-true"]), err
     code, _, err = quickstudy("train", tiny, "--precision", "bf16-mixed", "--resume", tmp_path / "run")
     assert code == 2
     assert "was begun with precision = 64-true" in err
+
+
+def test_a_processor_without_bfloat16_trains_in_32_bits_and_says_so(
+    quickstudy, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quickstudy.training.devices.has_fast_bfloat16", lambda: False)
+    code, _, err = quickstudy("train", tiny, *STILL, "--precision", "bf16-mixed", "--out", tmp_path / "run")
+    assert code == 0, err
+    assert "no bfloat16 arithmetic: the precision is 32-true" in err
+    header = header_of(tmp_path / "run/last.safetensors")
+    assert (header.arguments["precision"], header.provenance["precision"]) == ("bf16-mixed", "32-true")

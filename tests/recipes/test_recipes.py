@@ -1,6 +1,7 @@
 import ast
 import inspect
 import json
+import os
 import textwrap
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
@@ -30,6 +31,15 @@ def test_every_option_is_documented(name: str) -> None:
     assert all(f"    {parameter}: " in documentation for parameter in parameters)
     groups = [type(each.default) for each in parameters.values() if is_dataclass(each.default)]
     assert all(field.name in documented(group) for group in groups for field in fields(group))
+
+
+@pytest.mark.skipif(
+    not os.environ.get("QUICKSTUDY_DATA"), reason="QUICKSTUDY_DATA names no folder with the real Omniglot"
+)
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("omniglot")])
+def test_the_defaults_of_a_recipe_make_a_step_of_real_characters(name: str, generator: torch.Generator) -> None:
+    experiment = build(name, {})
+    assert experiment.train(None).sample(1, generator) is not None  # A pool too small for its tasks is refused here.
 
 
 def documented(group: type) -> set[str]:

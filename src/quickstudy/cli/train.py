@@ -16,7 +16,6 @@ from quickstudy.cli.display import EvaluationBar, TrainingBar
 from quickstudy.cli.folders import RunFolder, new_folder, resume_command, resumed_folder, stored_header
 from quickstudy.cli.options import captured, check_count, check_seed, parse, print_final_test
 from quickstudy.core import Experiment, Header, UserError
-from quickstudy.core.optimisation import Precision
 from quickstudy.datasets import DataError
 from quickstudy.evaluation import provenance
 from quickstudy.pretrained import adopt, available
@@ -24,6 +23,7 @@ from quickstudy.protocols import FinalTest
 from quickstudy.protocols.lineage import refuse_leaking_start, refuse_seen, training_pictures
 from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.training import NonFiniteLossError, Run, train
+from quickstudy.training.devices import launched
 from quickstudy.training.process_steps import share_of_step
 from quickstudy.training.run import LAST, METRICS
 
@@ -102,11 +102,15 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     share_of_step(experiment.optimisation.tasks_per_step, options.devices * options.num_nodes)
     starts = [] if goes_on else _starts(name, experiment, options)
     _refuse_pointless(name, experiment, has_start=bool(starts) or bool(header.parents))
-    fabric = _fabric(options, experiment.optimisation.precision)
+    asked = experiment.optimisation.precision
+    fabric, precision = launched(options.accelerator, options.devices, options.num_nodes, asked)
     # A new folder is made once the other processes exist: they run this same code.
     folder = resumed or _agreed(fabric, lambda: new_folder(name, options.out))
     with folder.left_clean():
         _say(folder.notice, fabric)
+        if precision != asked:
+            _say(f"This processor has no bfloat16 arithmetic: the precision is {precision}, not {asked}.", fabric)
+        header = replace(header, provenance={**header.provenance, "precision": precision})
         if goes_on:
             refuse_seen(header, experiment, options.data_root)
         header = _begun(header, experiment, starts, options.data_root, fabric)
@@ -181,22 +185,6 @@ def _told_how_to_go_on(name: str, folder: Path, options: TrainOptions, fabric: F
             changed = {key: value for key, value in given.items() if value != getattr(TrainOptions(), key)}
             error.add_note(f"Go on with: {resume_command(name, folder, changed)}")
         raise
-
-
-def _fabric(options: TrainOptions, precision: Precision) -> Fabric:
-    many = options.devices * options.num_nodes > 1
-    try:
-        fabric = Fabric(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            num_nodes=options.num_nodes,
-            strategy="ddp" if many else "auto",
-            precision=precision,
-        )
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"No such devices: {error}") from None
-    fabric.launch()
-    return fabric
 
 
 def _say(notice: str | None, fabric: Fabric) -> None:

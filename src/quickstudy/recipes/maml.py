@@ -117,7 +117,7 @@ omniglot_anil = variant(
     test_steps=1,
     generated=0.2,
     mirrored=True,
-    steps=26_000,
+    steps=16_000,
     tasks_per_step=1,
     learning_rate=2e-3,
 )
