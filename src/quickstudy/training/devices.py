@@ -1,0 +1,60 @@
+"""The devices of a training, and the precision that they can use."""
+
+import torch
+from lightning_fabric import Fabric
+
+from quickstudy.core import UserError
+from quickstudy.core.optimisation import Precision
+
+
+def launched(accelerator: str, devices: int, num_nodes: int, asked: Precision) -> tuple[Fabric, Precision]:
+    """The devices, ready to use, and the precision of a training on them.
+
+    Args:
+        accelerator: Kind of device, by Fabric's names.
+        devices: Devices on each machine.
+        num_nodes: Machines.
+        asked: Precision of the recipe.
+
+    Raises:
+        UserError: if there are no such devices.
+    """
+
+    def with_precision(precision: Precision) -> Fabric:
+        return Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=num_nodes,
+            strategy="ddp" if devices * num_nodes > 1 else "auto",
+            precision=precision,
+        )
+
+    try:
+        fabric = with_precision(asked)
+        precision = usable_precision(asked, fabric.device)
+        if precision != asked:
+            fabric = with_precision(precision)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"No such devices: {error}") from None
+    fabric.launch()
+    return fabric, precision
+
+
+def usable_precision(asked: Precision, device: torch.device) -> Precision:
+    """The precision asked for, or 32 bits on a processor without bfloat16 arithmetic, where it is many times slower.
+
+    Args:
+        asked: Precision of the recipe.
+        device: Device of the training.
+    """
+    return "32-true" if asked == "bf16-mixed" and device.type == "cpu" and not has_fast_bfloat16() else asked
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies matrices of bfloat16 numbers; otherwise each number is converted."""
+    instructions: tuple[bool, ...] = (
+        torch.cpu._is_avx512_bf16_supported(),
+        torch.cpu._is_amx_tile_supported(),
+        torch.backends.cpu.get_cpu_capability().startswith("SVE"),
+    )
+    return any(instructions)
