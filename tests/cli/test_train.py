@@ -355,9 +355,9 @@ def test_a_resumed_training_keeps_its_precision(
     found: list[str] = []
     make = train_command.launched
 
-    def noted(accelerator, devices, num_nodes, asked):
-        found.append(asked)
-        return make(accelerator, devices, num_nodes, asked)
+    def noted(accelerator, devices, num_nodes, wanted):
+        found.append(wanted)
+        return make(accelerator, devices, num_nodes, wanted)
 
     monkeypatch.setattr(train_command, "launched", noted)
     code, _, err = quickstudy("train", tiny, "--test-tasks", 0, "--resume", tmp_path / "run")

@@ -102,14 +102,14 @@ def _train(name: str, setting: dict[str, Any], options: TrainOptions) -> None:
     share_of_step(experiment.optimisation.tasks_per_step, options.devices * options.num_nodes)
     starts = [] if goes_on else _starts(name, experiment, options)
     _refuse_pointless(name, experiment, has_start=bool(starts) or bool(header.parents))
-    asked = experiment.optimisation.precision
-    fabric, precision = launched(options.accelerator, options.devices, options.num_nodes, asked)
+    wanted = experiment.optimisation.precision
+    fabric, precision = launched(options.accelerator, options.devices, options.num_nodes, wanted)
     # A new folder is made once the other processes exist: they run this same code.
     folder = resumed or _agreed(fabric, lambda: new_folder(name, options.out))
     with folder.left_clean():
         _say(folder.notice, fabric)
-        if precision != asked:
-            _say(f"This processor has no bfloat16 arithmetic: the precision is {precision}, not {asked}.", fabric)
+        if precision != wanted:
+            _say(f"This processor has no bfloat16 arithmetic: the precision is {precision}, not {wanted}.", fabric)
         header = replace(header, provenance={**header.provenance, "precision": precision})
         if goes_on:
             refuse_seen(header, experiment, options.data_root)

@@ -7,14 +7,14 @@ from quickstudy.core import UserError
 from quickstudy.core.optimisation import Precision
 
 
-def launched(accelerator: str, devices: int, num_nodes: int, asked: Precision) -> tuple[Fabric, Precision]:
+def launched(accelerator: str, devices: int, num_nodes: int, wanted: Precision) -> tuple[Fabric, Precision]:
     """The devices, ready to use, and the precision of a training on them.
 
     Args:
         accelerator: Kind of device, by Fabric's names.
         devices: Devices on each machine.
         num_nodes: Machines.
-        asked: Precision of the recipe.
+        wanted: Precision of the recipe.
 
     Raises:
         UserError: if there are no such devices.
@@ -30,9 +30,9 @@ def launched(accelerator: str, devices: int, num_nodes: int, asked: Precision) -
         )
 
     try:
-        fabric = with_precision(asked)
-        precision = usable_precision(asked, fabric.device)
-        if precision != asked:
+        fabric = with_precision(wanted)
+        precision = usable_precision(wanted, fabric.device)
+        if precision != wanted:
             fabric = with_precision(precision)
     except (RuntimeError, ValueError) as error:
         raise UserError(f"No such devices: {error}") from None
@@ -40,14 +40,14 @@ def launched(accelerator: str, devices: int, num_nodes: int, asked: Precision) -
     return fabric, precision
 
 
-def usable_precision(asked: Precision, device: torch.device) -> Precision:
-    """The precision asked for, or 32 bits on a processor without bfloat16 arithmetic, where it is many times slower.
+def usable_precision(wanted: Precision, device: torch.device) -> Precision:
+    """The precision of the recipe, or 32 bits on a processor without bfloat16 arithmetic, where it is many times slower.
 
     Args:
-        asked: Precision of the recipe.
+        wanted: Precision of the recipe.
         device: Device of the training.
     """
-    return "32-true" if asked == "bf16-mixed" and device.type == "cpu" and not has_fast_bfloat16() else asked
+    return "32-true" if wanted == "bf16-mixed" and device.type == "cpu" and not has_fast_bfloat16() else wanted
 
 
 def has_fast_bfloat16() -> bool:
