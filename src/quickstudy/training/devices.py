@@ -41,7 +41,7 @@ def launched(accelerator: str, devices: int, num_nodes: int, wanted: Precision) 
 
 
 def usable_precision(wanted: Precision, device: torch.device) -> Precision:
-    """The precision of the recipe, or 32 bits on a processor without bfloat16 arithmetic, where it is many times slower.
+    """The precision of the recipe; 32 bits on a processor without bfloat16 arithmetic, where bfloat16 is far slower.
 
     Args:
         wanted: Precision of the recipe.
