@@ -11,7 +11,6 @@ FROM_BEFORE = {
     "omniglot-cnp",
     "omniglot-completion-cnp",
     "omniglot-contrastive",
-    "omniglot-feed-forward",
     "omniglot-maml",
     "omniglot-maml-dense",
     "omniglot-maml-first-order",
@@ -21,7 +20,6 @@ FROM_BEFORE = {
     "omniglot-metanet",
     "omniglot-reptile",
     "omniglot-transformer",
-    "sinusoid-maml",
 }
 """Weights that were made in several trainings, or whose recipe has other defaults now. They leave this list when one
 command has trained them again; no others may come."""
