@@ -367,3 +367,16 @@ def test_settings_that_mean_nothing_are_refused():
         MAML(network, inner_steps=-1)
     with pytest.raises(ValueError, match="answers is 'pixels'"):
         MAML(network, answers="pixels")
+
+
+def test_steps_that_diverge_are_refused_with_their_number_of_tasks(generator: torch.Generator) -> None:
+    learner = MAML(
+        FunctionalPerceptron(1, (8,), 1, normalises=False, head_deviation=0.1),
+        answers="values",
+        inner_rate=1.0,
+        inner_steps=30,
+    ).eval()
+    x, y = torch.rand(2, 5, 1, generator=generator), torch.rand(2, 5, 1, generator=generator)
+    x[1] *= 1e4
+    with pytest.raises(UserError, match=r"diverged in 1 of 2 tasks.*lower inner_rate"):
+        learner.adapt(x, y)

@@ -17,6 +17,7 @@ from quickstudy.core import (
     adapted_by_size,
     categorical,
     independent,
+    is_traced,
     packed,
     read_query,
     read_support,
@@ -28,6 +29,8 @@ from quickstudy.networks.functional import FunctionalNetwork, Weights
 from quickstudy.networks.low_rank_updates import LowRankUpdate, UpdatedLinear
 
 Answers = Literal["classes", "values"]
+_LARGEST_WEIGHT = 1e6
+"""A weight beyond it comes from steps that grow without end."""
 
 
 class AdaptedState(NamedTuple):
@@ -98,6 +101,19 @@ class InnerLoopLearner(Learner):
         return adapted_by_size(adapted, mask)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _refuse_divergence(self, weights: Weights) -> None:
+        trained = (weights[name] for name in self.adapted_names)
+        tensors = [each.steps.change if isinstance(each, UpdatedLinear) else each for each in trained]
+        sizes = [tensor.detach().flatten(1).abs().amax(dim=1) for tensor in tensors if tensor.numel()]
+        largest_T = torch.stack(sizes).amax(dim=0) if sizes else torch.zeros(0)
+        if not (is_stable_T := largest_T <= _LARGEST_WEIGHT).all():
+            raise UserError(
+                f"Gradient descent on the support diverged in {int((~is_stable_T).sum())} of {len(is_stable_T)} tasks. "
+                "Give inputs of the scale that the learner was trained on, more examples, fewer test_steps, or a lower "
+                "inner_rate."
+            )
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _balanced(self, x: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """The support with as many examples of every class: losses and batch statistics are no large class's."""
         if self.answers == "values" or (self.training and x.device.type != "cpu"):  # There the host would wait.
@@ -114,6 +130,8 @@ class InnerLoopLearner(Learner):
     def _adapted_state(self, support_x: Tensor, support_y: Tensor, most_examples: int) -> AdaptedState:
         is_present = self._present(support_y)
         weights = self.adapted(support_x, support_y, is_present, most_examples)
+        if not self.training and not is_traced():  # In training, the loop finds a loss that is not finite.
+            self._refuse_divergence(weights)
         moments: tuple[Tensor, ...] = ()
         if not self.is_transductive:
             recording = Recording()
