@@ -19,6 +19,7 @@ from quickstudy.tasks.sampling import (
     draw_count,
     draw_distinct,
     draw_shots,
+    gather_images,
     gather_tasks,
     highest,
     is_drawn,
@@ -69,6 +70,33 @@ class Episodes:
     def draws_by_batch(self) -> bool:
         """Whether the tasks of a batch share a random choice: the number of classes or shots."""
         return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
+
+    @property
+    def num_inputs(self) -> int:
+        """All examples of all classes."""
+        return self.images.shape[:2].numel()
+
+    @property
+    def inputs_of_task(self) -> int:
+        """The support and the queries of the largest task."""
+        ways, shots = highest(self.layout.ways), highest(self.layout.shots)
+        return ways * (shots + self.layout.queries)
+
+    def mapped(self, change: Callable[[Tensor], Tensor], at_once: int) -> Self | None:
+        """The same episodes, with another tensor in place of each image. None if images are changed at random.
+
+        Args:
+            change: gives (B, *output) for images (B, *image), floats from 0 to 1.
+            at_once: the largest B.
+        """
+        if self.layout.jitter is not None:
+            return None
+        images, unused = Scaled(self.images.flatten(0, 1), self.scale), torch.Generator()
+        parts = torch.arange(self.num_inputs, device=self.device).split(at_once)
+        outputs = torch.cat([change(gather_images(images, part, None, unused)) for part in parts])
+        mapped = object.__new__(type(self))
+        mapped.__dict__ = {**vars(self), "images": outputs.unflatten(0, self.images.shape[:2]), "scale": 1.0}
+        return mapped
 
     def to(self, device: torch.device | str) -> Self:
         """The same episodes, with the images on another device.
