@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from quickstudy.evaluation import embedded_once as module
 from quickstudy.evaluation import evaluate
 from quickstudy.evaluation.answering import asking
 from quickstudy.evaluation.embedded_once import embedded_once
@@ -33,6 +34,11 @@ class Counting(nn.Module):
         return embedded
 
 
+@pytest.fixture(autouse=True)
+def nothing_embedded_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_sets", {})
+
+
 @pytest.fixture
 def episodes(glyph_images: Tensor) -> Episodes:
     return Episodes(glyph_images, Layout(3, 1, 2))
@@ -53,10 +59,28 @@ def test_predictions_are_those_from_the_images(name: str, glyph_images: Tensor) 
 
 
 def test_each_image_is_embedded_once_where_tasks_have_more(episodes: Episodes) -> None:
-    for num_tasks, expected in ((200, episodes.num_inputs), (2, 2 * episodes.inputs_of_task)):
+    for num_tasks, expected in ((200, 200), (2, 2 * episodes.inputs_of_task)):
         encoder = Counting()
         evaluate(ProtoNet(encoder), episodes, num_tasks)
         assert encoder.count == expected
+
+
+def test_settings_with_the_same_classes_share_the_embeddings(glyph_images: Tensor) -> None:
+    learner = ProtoNet(encoder := Counting())
+    for shots in (1, 2, 3):
+        evaluate(learner, Episodes(glyph_images, Layout(3, shots, 2)), 100)
+    assert encoder.count == 200
+    evaluate(learner, Episodes(glyph_images.flip(-1), Layout(3, 1, 2)), 100)
+    assert encoder.count == 400
+
+
+def test_other_weights_embed_again(episodes: Episodes) -> None:
+    learner = ProtoNet(encoder := Counting())
+    before = evaluate(learner, episodes, 100)
+    torch.nn.init.normal_(next(encoder.parameters()))
+    after = evaluate(learner, episodes, 100)
+    assert encoder.count == 400
+    assert not torch.equal(before.accuracies, after.accuracies)
 
 
 def test_images_that_change_at_random_are_not_embedded_before(glyph_images: Tensor) -> None:

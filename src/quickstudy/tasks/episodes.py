@@ -72,31 +72,28 @@ class Episodes:
         return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
 
     @property
-    def num_inputs(self) -> int:
-        """All examples of all classes."""
-        return self.images.shape[:2].numel()
-
-    @property
     def inputs_of_task(self) -> int:
         """The support and the queries of the largest task."""
         ways, shots = highest(self.layout.ways), highest(self.layout.shots)
         return ways * (shots + self.layout.queries)
 
-    def mapped(self, change: Callable[[Tensor], Tensor], at_once: int) -> Self | None:
-        """The same episodes, with another tensor in place of each image. None if images are changed at random.
-
-        Args:
-            change: gives (B, *output) for images (B, *image), floats from 0 to 1.
-            at_once: the largest B.
-        """
+    @property
+    def inputs(self) -> Tensor | None:
+        """All images as tasks have them, (C, E, *image) floats. None if images are changed at random."""
         if self.layout.jitter is not None:
             return None
-        images, unused = Scaled(self.images.flatten(0, 1), self.scale), torch.Generator()
-        parts = torch.arange(self.num_inputs, device=self.device).split(at_once)
-        outputs = torch.cat([change(gather_images(images, part, None, unused)) for part in parts])
-        mapped = object.__new__(type(self))
-        mapped.__dict__ = {**vars(self), "images": outputs.unflatten(0, self.images.shape[:2]), "scale": 1.0}
-        return mapped
+        index = torch.arange(self.images.shape[:2].numel(), device=self.device).view(self.images.shape[:2])
+        return gather_images(Scaled(self.images.flatten(0, 1), self.scale), index, None, torch.Generator())
+
+    def with_inputs(self, inputs: Tensor) -> Self:
+        """The same episodes, with other inputs in place of the images.
+
+        Args:
+            inputs: (C, E, *input), floats.
+        """
+        changed = object.__new__(type(self))
+        changed.__dict__ = {**vars(self), "images": inputs, "scale": 1.0}
+        return changed
 
     def to(self, device: torch.device | str) -> Self:
         """The same episodes, with the images on another device.
