@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import DeltaNet
 from quickstudy.networks.delta_rule import Features, Rule
-from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,15 @@
 """MAML: the settings of Finn, Abbeel and Levine (2017), sections 5.1 and 5.2."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from quickstudy.core import Experiment, Learner, Optimisation
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MAML
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
-from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
+from quickstudy.recipes._episodes import fixed_way_experiment
+from quickstudy.sources import EpisodeCharacters
 from quickstudy.tasks import Layout, PointLayout, Sinusoids
-from quickstudy.tasks.sampling import highest
 
 _WIDTHS = (256, 128, 64, 64)
 
@@ -151,15 +151,6 @@ omniglot_maml_dense = variant(
     tasks_per_step=32,
     learning_rate=1e-3,
 )
-
-
-def fixed_way_experiment(
-    learner: Learner, layout: Layout, characters: EpisodeCharacters, optimisation: Optimisation, **settings: Any
-) -> Experiment:
-    """Train on episodes whose number of ways is that of the tests; the tests have 1 and 5 shots."""
-    ways = highest(layout.ways)
-    tests = {f"{ways}-way {shots}-shot": Layout(ways, shots) for shots in (1, 5)}
-    return episodes_experiment(learner, layout, characters, optimisation, tests=tests, validation_ways=ways, **settings)
 
 
 def sinusoid_maml(

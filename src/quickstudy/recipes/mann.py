@@ -12,13 +12,12 @@ from quickstudy.networks.blur import Blur
 from quickstudy.networks.memory import Erase, Time
 from quickstudy.recipes._any_way import (
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
 )
-from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters, SequenceCharacters
+from quickstudy.recipes._label_sequences import sequence_experiment, sequence_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters, LabelSequences, SequenceCharacters
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,12 @@ from quickstudy.learners import MetaNet
 from quickstudy.learners.metanet import Variant
 from quickstudy.recipes._any_way import (
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
     encoder_without_normalisation,
 )
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 _FIRST_WEIGHTS = 0.1
 """Bound of the paper's first weights."""

@@ -2,9 +2,8 @@
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import AutoencoderNearest, Nearest
-from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
-from quickstudy.recipes.characters import SequenceCharacters
-from quickstudy.recipes.sources import INK, glyph_episodes, omniglot_episodes
+from quickstudy.recipes._label_sequences import sequence_experiment, sequence_optimisation
+from quickstudy.sources import INK, LabelSequences, SequenceCharacters, glyph_episodes, omniglot_episodes
 from quickstudy.tasks import Layout
 
 _NOTHING = Optimisation(steps=0, tasks_per_step=1)

@@ -8,12 +8,11 @@ from quickstudy.learners import SNAIL
 from quickstudy.learners.snail import First
 from quickstudy.recipes._any_way import (
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
 )
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 def omniglot_snail(

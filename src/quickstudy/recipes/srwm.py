@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import SRWM
-from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 @dataclass(frozen=True, kw_only=True)

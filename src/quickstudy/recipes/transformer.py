@@ -4,12 +4,11 @@ from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import InContextTransformer
 from quickstudy.recipes._any_way import (
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
 )
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 def omniglot_transformer(
