@@ -1,12 +1,12 @@
 """The training that learners with label slots share: one set of weights for any number of ways and shots."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from torch import nn
 
 from quickstudy.core import Experiment, Learner, Optimisation
-from quickstudy.core.optimisation import Precision
 from quickstudy.networks import Conv4, NumViews, Views
 from quickstudy.recipes._episodes import episodes_experiment
 from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
@@ -40,19 +40,25 @@ HEAD_CHARACTERS = EpisodeCharacters(distortion=0.4, mirrored=True, generated=0.3
 """Characters for a head. An encoder knows those that it was trained on too well, and generated ones correct this."""
 
 
-def any_way_optimisation(
-    *, steps: int, tasks_per_step: int, learning_rate: float, precision: Precision = "32-true"
-) -> Optimisation:
-    """The schedule that these learners share, with its own length, size and rate."""
-    return Optimisation(
-        precision=precision,
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        warmup_steps=200,
-        gradient_clip=1.0,
-        average_decay=0.999,
-    )
+any_way_optimisation = partial(
+    Optimisation, warmup_steps=200, gradient_clip=1.0, average_decay=0.999, precision="bf16-mixed"
+)
+"""The schedule that these learners share, with its own length, size and rate."""
+
+AS_IN_PAPERS: dict[str, Any] = {
+    "views": 1,
+    "frozen_encoder": 0.0,
+    "max_ways": None,
+    "ways": 5,
+    "split": "vinyals",
+    "jitter": False,
+    "distortion": 0.0,
+    "mirrored": False,
+    "generated": 0.0,
+    "pool": None,
+    "precision": "32-true",
+}
+"""What papers on heads have in common: fixed ways, characters in rotations alone, and an encoder that is trained."""
 
 
 def any_way_experiment(
@@ -60,10 +66,9 @@ def any_way_experiment(
     episodes: AnyWayEpisodes,
     characters: EpisodeCharacters,
     optimisation: Optimisation,
-    shared: SharedEncoder | None = None,
+    shared: SharedEncoder,
 ) -> Experiment:
-    """Train on such episodes of these characters, from nothing or from the encoder that heads share."""
-    frozen_share = 0.0 if shared is None else shared.frozen_encoder
+    """Train on such episodes of these characters, from the encoder that heads share."""
     return episodes_experiment(
         learner,
         episodes.layout,
@@ -72,7 +77,7 @@ def any_way_experiment(
         tests=episodes.tests(),
         validation_ways=min(episodes.slots, 20),
         validation_tasks=100,
-        frozen=("encoder",) if frozen_share else (),
-        frozen_share=frozen_share,
-        starts_from=None if shared is None else shared.starts_from,
+        frozen=("encoder",) if shared.frozen_encoder else (),
+        frozen_share=shared.frozen_encoder,
+        starts_from=shared.starts_from,
     )

@@ -1,23 +1,13 @@
 """The training that the learners of Santoro et al. (2016) share: sequences of drawings; each label is one step late."""
 
+from functools import partial
+
 from quickstudy.core import Experiment, Learner, Optimisation
 from quickstudy.sources import INK, LabelSequences, SequenceCharacters
 from quickstudy.tasks.sampling import highest
 
-
-def sequence_optimisation(
-    *, steps: int = 18_000, tasks_per_step: int = 16, learning_rate: float = 6e-3, weight_decay: float = 0.0
-) -> Optimisation:
-    """The schedule that these learners share, with its own length, size and rate."""
-    return Optimisation(
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        warmup_steps=100,
-        gradient_clip=10.0,
-        average_decay=0.999,
-    )
+sequence_optimisation = partial(Optimisation, warmup_steps=100, gradient_clip=10.0, average_decay=0.999)
+"""The schedule that these learners share, with its own length, size and rate."""
 
 
 def sequence_experiment(

@@ -63,7 +63,13 @@ class GridNetwork:
     """Smallest standard deviation of a normal prediction."""
 
     def build(self, outputs: int = 1, *, size: int = 28, likelihood: Likelihood) -> GridConvCNP:
-        """A learner of images of this side."""
+        """A learner of images.
+
+        Args:
+            outputs: Numbers of a pixel.
+            size: Side of an image in pixels.
+            likelihood: Distribution of a pixel.
+        """
         return GridConvCNP(outputs, grid=(size, size), likelihood=likelihood, **vars(self))
 
 

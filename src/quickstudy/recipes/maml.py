@@ -1,6 +1,7 @@
 """MAML: the settings of Finn, Abbeel and Levine (2017), sections 5.1 and 5.2."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from quickstudy.core import Experiment, Optimisation
@@ -12,6 +13,7 @@ from quickstudy.sources import EpisodeCharacters
 from quickstudy.tasks import Layout, PointLayout, Sinusoids
 
 _WIDTHS = (256, 128, 64, 64)
+_optimisation = partial(Optimisation, warmup_steps=100, gradient_clip=10.0, average_decay=0.999)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +53,7 @@ def omniglot_maml(
     channels: int = 64,
     inner: ClassifyingInnerLoop = ClassifyingInnerLoop(),
     characters: EpisodeCharacters = EpisodeCharacters(),
-    optimisation: Optimisation = Optimisation(
-        steps=1_500,
-        tasks_per_step=12,
-        learning_rate=1e-4,
-        warmup_steps=100,
-        gradient_clip=10.0,
-        average_decay=0.999,
-    ),
+    optimisation: Optimisation = _optimisation(steps=1_500, tasks_per_step=12, learning_rate=1e-4),
 ) -> Experiment:
     """MAML on Omniglot: the weights of a convolutional network are trained for each task, of a fixed number of ways.
 
@@ -158,14 +153,7 @@ def sinusoid_maml(
     shots: int = 10,
     queries: int = 10,
     inner: InnerLoop = InnerLoop(inner_rate=0.01, inner_steps=1, test_steps=10),
-    optimisation: Optimisation = Optimisation(
-        steps=20_000,
-        tasks_per_step=25,
-        learning_rate=1e-3,
-        warmup_steps=100,
-        gradient_clip=10.0,
-        average_decay=0.999,
-    ),
+    optimisation: Optimisation = _optimisation(steps=20_000, tasks_per_step=25, learning_rate=1e-3),
 ) -> Experiment:
     """MAML on waves of random amplitude and phase, with two hidden layers of 40. The paper trains for 70,000 steps.
 

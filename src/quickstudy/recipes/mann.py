@@ -62,9 +62,7 @@ def omniglot_mann(
     memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
     characters: EpisodeCharacters = HEAD_CHARACTERS,
-    optimisation: Optimisation = any_way_optimisation(
-        steps=5_000, tasks_per_step=32, learning_rate=6e-3, precision="bf16-mixed"
-    ),
+    optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=32, learning_rate=6e-3),
 ) -> Experiment:
     """MANN with a convolutional encoder on N-way K-shot episodes: one set of weights for up to 20 ways.
 
