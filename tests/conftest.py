@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 
 from quickstudy.core import Tasks
 from quickstudy.datasets import glyphs, omniglot
-from quickstudy.recipes import sources
+from quickstudy.sources import generated_tasks
 from quickstudy.tasks import Episodes, Layout
 
 torch.set_num_threads(1)
@@ -160,7 +160,7 @@ def few_characters(monkeypatch: pytest.MonkeyPatch) -> FewCharacters:
     monkeypatch.setattr(glyphs, "sample", sample)
     monkeypatch.setattr(glyphs, "load", load)
     # The real one remembers its glyphs for as long as the process lives.
-    monkeypatch.setattr(sources, "_fixed_glyphs", sources._fixed_glyphs.__wrapped__)
+    monkeypatch.setattr(generated_tasks, "_fixed_glyphs", generated_tasks._fixed_glyphs.__wrapped__)
     return characters
 
 

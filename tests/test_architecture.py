@@ -25,11 +25,12 @@ ALLOWED = {
     "experiments": {"core"},
     "learners": {"core", "networks"},
     "training": {"core", "evaluation"},
-    "recipes": {"core", "networks", "learners", "datasets", "tasks", "baselines"},
+    "sources": {"core", "datasets", "tasks"},
+    "recipes": {"core", "networks", "learners", "datasets", "tasks", "sources", "baselines"},
     "pretrained": {"core", "recipes"},
     "export": {"core"},
     "reproduction": {"core", "recipes", "training"},
-    "protocols": {"core", "tasks", "baselines", "datasets", "evaluation", "recipes", "pretrained"},
+    "protocols": {"core", "tasks", "baselines", "datasets", "sources", "evaluation", "recipes", "pretrained"},
     "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},
 }
 EVERYTHING = {*ALLOWED, "cli"}

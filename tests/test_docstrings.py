@@ -15,10 +15,6 @@ import quickstudy
 SOURCE = Path(quickstudy.__file__).parent
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists() and path.name != "cli")
-MANN, PRETRAINED = "learners/mann.py", "pretrained/__init__.py"
-ONLY_EXPORTS = {"recipes", MANN, PRETRAINED}
-"""Here only what the package exports must be explained."""
-
 PRIVATE = re.compile(
     r"\b(alike|asked|bent|dealt|dear|dearer|dearest|lest|naught|rightly|tells|told)\b|\bas it was\b", re.IGNORECASE
 )
@@ -37,19 +33,7 @@ def modules(package: str) -> list[Path]:
 
 
 def is_public(path: Path, name: str) -> bool:
-    if name.startswith("_") or (path.stem.startswith("_") and path.stem != "__init__"):
-        return False
-    module = path.relative_to(SOURCE)
-    if not {module.parts[0], str(module)} & ONLY_EXPORTS:
-        return True
-    exported = {
-        text.value
-        for node in tree_of(SOURCE / module.parts[0] / "__init__.py").body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-        for text in ast.walk(node.value)
-        if isinstance(text, ast.Constant)
-    }
-    return name in exported
+    return not (name.startswith("_") or (path.stem.startswith("_") and path.stem != "__init__"))
 
 
 def names_of(nodes: list[ast.expr]) -> list[str]:

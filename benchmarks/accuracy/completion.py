@@ -28,8 +28,7 @@ from quickstudy.evaluation.plots import empty_figure, plain_axes
 from quickstudy.protocols import CompletionOptions, measure_completion, open_weights
 from quickstudy.protocols.completion_errors import CHOICES
 from quickstudy.protocols.records import write_json
-from quickstudy.recipes._completion import TESTS, drawings
-from quickstudy.recipes.sources import Split
+from quickstudy.sources import COMPLETION_LAYOUTS, Split, drawings_to_complete
 
 _AT_ONCE = 50
 SHIPPED = ("omniglot-completion-cnp", "omniglot-completion-conv-cnp")
@@ -70,7 +69,7 @@ class Options:
 
 def measure(names: Sequence[str], options: Options) -> dict[str, Any]:
     """Everything, as it is stored."""
-    images = drawings(options.split, rotations=False)
+    images = drawings_to_complete(options.split, rotations=False)
     drawn, seen = images(options.data_root, "test"), images(options.data_root, "train")
     rows = {name: baseline_rows(guess, drawn, options) for name, guess in baselines(seen.images).items()}
     curves: dict[str, Any] = {}
@@ -114,7 +113,7 @@ def nearest_mean(tasks: Tasks, count: int) -> Tensor:
 def baseline_rows(guess: Guess, images: Any, options: Options) -> dict[str, Any]:
     """Squared errors of a guess in every setting, on the images that learners complete."""
     rows = {}
-    for title, layout in TESTS.items():
+    for title, layout in COMPLETION_LAYOUTS.items():
         tasks, generator = images.with_layout(layout), torch.Generator().manual_seed(options.seed)
         errors: list[Tensor] = []
         while sum(map(len, errors)) < options.images:
@@ -136,7 +135,7 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
                 record = measure(names, options)
             write_json(options.out, record)
         if options.picture is not None:
-            images = drawings(options.split, rotations=False)(options.data_root, "test")
+            images = drawings_to_complete(options.split, rotations=False)(options.data_root, "test")
             save_completions(options.picture, quickstudy.load(names[-1]), images, seed=options.seed)
             draw_next(options.picture.with_name("next-pixel.png"), record["next_pixel"])
     except UserError as error:
@@ -161,10 +160,10 @@ def draw_next(path: Path, curves: dict[str, dict[str, list[float]]]) -> None:
 def _print(record: dict[str, Any]) -> None:
     table = Table(title="squared error of pixels not given", title_justify="left")
     table.add_column("")
-    for title in TESTS:
+    for title in COMPLETION_LAYOUTS:
         table.add_column(title, justify="right")
     for name, settings in record["settings"].items():
-        table.add_row(name, *(f"{settings[title]['squared_error']['mean']:.4f}" for title in TESTS))
+        table.add_row(name, *(f"{settings[title]['squared_error']['mean']:.4f}" for title in COMPLETION_LAYOUTS))
     Console().print(table)
 
 

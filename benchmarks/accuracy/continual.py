@@ -38,7 +38,7 @@ from quickstudy.learners import MAML
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, Weights
 from quickstudy.pretrained import load
 from quickstudy.protocols.records import write_json
-from quickstudy.recipes.sources import omniglot_episodes
+from quickstudy.sources import omniglot_episodes
 from quickstudy.tasks import Layout, TaskSequences
 
 SHIPPED = ("omniglot-snail", "omniglot-mann", "omniglot-maml", "omniglot-protonet")

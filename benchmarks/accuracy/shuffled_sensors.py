@@ -27,7 +27,7 @@ from quickstudy.evaluation.plots import empty_figure, plain_axes
 from quickstudy.learners import ProtoNet
 from quickstudy.networks.sensory_agents import Patches, SensoryAgents, shuffled
 from quickstudy.protocols.records import write_json
-from quickstudy.recipes.sources import omniglot_episodes
+from quickstudy.sources import omniglot_episodes
 from quickstudy.tasks import Layout
 
 _SIDE, _STRIDE, _PIXELS = 10, 6, 28

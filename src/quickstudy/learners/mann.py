@@ -1,12 +1,12 @@
-"""Memory-augmented neural network: bind what is seen to the label that follows, in a memory wiped for each task.
+"""Memory-augmented neural network: it stores examples with their labels in a memory, which is empty for each new task.
 
 Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks" (ICML 2016); their episode is our
 task, their time step one example. The memory is in `networks/memory.py`, the reading of labels in
 `_label_sequences.py`.
 
-What differs: the paper only ever reads sequences, whose labels come one step late. Here any number of queries branch
-off, in parallel, after the support, whose labels may come `at once`; and labels thrown at random into more slots than a
-task has classes make one set of weights serve any number of ways.
+What differs: the paper reads sequences only, and each label comes one step late. Here any number of queries may follow
+the support, each in parallel with the others, and the support's labels may come `at once`. In training the classes of a
+task are put into random label slots. There are more slots than classes, so one set of weights serves any number of ways.
 """
 
 from math import ceil, log
@@ -31,16 +31,17 @@ from quickstudy.networks.memory import (
 )
 
 _FIRST_SHARPNESS = 10.0
-"""Unsharpened, a row exactly like the key gets e times the share of one unlike it, among 128 rows hardly a trace."""
+"""With a strength of one, a row equal to the key gets only e times the share of a row orthogonal to it. Among 128 rows
+its share is then small."""
 
 _ROWS_AT_ONCE = 32
-"""Of a memory that is built for short sequences: of few sizes, so that few are compiled."""
+"""A memory for short sequences has a multiple of so many rows. There are few such sizes, so few are compiled."""
 
 Controller = Literal["lstm", "feed-forward"]
 
 
 class MANNCarried(NamedTuple):
-    """What one step hands to the next."""
+    """What one step gives to the next."""
 
     controller: LSTMState
     """h and c."""
@@ -51,7 +52,23 @@ class MANNCarried(NamedTuple):
 
 
 class MANNCell(nn.Module):
-    """Controller and memory: one step of section 3."""
+    """Controller and memory: one step of section 3.
+
+    Args:
+        num_inputs: Numbers of an input, its label among them.
+        controller: Network that drives the memory: an LSTM, or a single layer.
+        hidden: Units of the controller.
+        slots: Rows of the memory.
+        width: Numbers in a row.
+        heads: Keys in a step; each writes and reads.
+        access: How the heads use the memory.
+        feeds_reads: Whether what was read is an input of the controller's next step.
+        key_strength: Whether the controller chooses how sharply a head reads.
+        max_key_strength: Highest key strength, if there is a bound.
+
+    Raises:
+        ValueError: if no cell can be built with these settings.
+    """
 
     def __init__(
         self,
@@ -105,9 +122,14 @@ class MANNCell(nn.Module):
         self.num_drives, self.num_outputs = self.from_inputs.out_features, hidden + heads * width
 
     def prior(self, num_tasks: int, steps: int | None = None) -> MANNCarried:
-        """Nothing in mind, and an empty memory; if no more steps will follow, without most slots that stay empty.
+        """What the first step starts from: a controller at zero, and an empty memory.
 
-        These slots are equal, so one of them stands for all: the outputs are the same, and a step takes less time.
+        In a short sequence most slots stay empty and equal. One of them then represents all: the outputs are the same,
+        and a step takes less time.
+
+        Args:
+            num_tasks: Tasks in the batch.
+            steps: Highest number of steps that will follow, if it is known.
         """
         weight = self.keys.weight
         slots, width, heads = self.sizes
@@ -119,11 +141,20 @@ class MANNCell(nn.Module):
         return MANNCarried(LSTMState(nothing_TH, nothing_TH), memory, weight.new_zeros(num_tasks, heads * width))
 
     def drive(self, features_TLD: Tensor) -> Tensor:
-        """What the inputs contribute to the controller, for all steps at once."""
+        """What the inputs contribute to the controller, for all steps at once.
+
+        Args:
+            features_TLD: Inputs of all steps, with their labels.
+        """
         return self.from_inputs(features_TLD)
 
     def forward(self, drive_TG: Tensor, carried: MANNCarried) -> tuple[Tensor, MANNCarried]:
-        """One step: control, write, read; the output is o_t = [h_t; r_t]."""
+        """One step: control, write, read. It returns the output o_t = [h_t; r_t] and what the next step needs.
+
+        Args:
+            drive_TG: What the input contributes to the controller, of `drive`.
+            carried: What the step before gave.
+        """
         controller = self._control(drive_TG, carried)
         h_TH, (slots, width, heads) = controller.hidden, self.sizes
         keys_TRW = self.keys(h_TH).tanh().unflatten(-1, (heads, width))  # k = tanh(W_k h)
@@ -147,7 +178,11 @@ class MANNCell(nn.Module):
         return lstm_step(drive_TG + self.from_before(before), carried.controller.cell)
 
     def sharpness_of(self, h_TH: Tensor) -> Tensor | None:
-        """Key strength of each head (T, R), from 1 on; bounded if there is a bound."""
+        """The key strength of each head, (T, R): at least 1, and at most the bound if there is one.
+
+        Args:
+            h_TH: Output of the controller.
+        """
         if self.sharpness is None:
             return None
         above_TR = self.sharpness(h_TH)

@@ -27,6 +27,7 @@ class Trained(NamedTuple):
     """Weights that were opened."""
 
     header: Header
+    """How they were trained."""
     experiment: Experiment
     """What the recipe built; its learner has the weights and is in eval mode."""
 
@@ -35,6 +36,7 @@ class Adopted(NamedTuple):
     """What a learner took over from other weights."""
 
     parents: tuple[Parent, ...]
+    """The weights, with their headers."""
     taken: tuple[tuple[str, ...], ...]
     """The names of the tensors that came from each parent."""
     reinitialised: tuple[str, ...]
@@ -64,7 +66,14 @@ def load(name: str | Path, *, gradients: bool = False) -> Learner:
 def open_weights(name: str | Path, *, gradients: bool = False) -> Trained:
     """The learner of `load` in the experiment that trained it, and the header of its weights.
 
-    The experiment is built once. Arguments and errors are those of `load`.
+    The experiment is built once.
+
+    Args:
+        name: Name of the weights, a run folder, or a file in one.
+        gradients: Whether its parameters require gradients.
+
+    Raises:
+        UserError: as `load`.
     """
     path = _find(name)
     if path is None:
@@ -72,7 +81,7 @@ def open_weights(name: str | Path, *, gradients: bool = False) -> Trained:
     else:
         tensors, header = load_trained(path)
         _refuse_unknown_recipe(header, path)
-    with torch.random.fork_rng(devices=[]):  # Weights are drawn only to be replaced: no reason to disturb the caller.
+    with torch.random.fork_rng(devices=[]):  # The first weights are replaced, so the caller's generator stays as it is.
         experiment = build(header.recipe, header.arguments)
     learner = experiment.learner
     if path is not None:
@@ -84,7 +93,14 @@ def open_weights(name: str | Path, *, gradients: bool = False) -> Trained:
 
 
 def describe(name: str | Path) -> Header:
-    """The header of weights: the recipe, its arguments, and how the training went. Raises as `load` does."""
+    """The header of weights: the recipe, its arguments, and how the training went.
+
+    Args:
+        name: Name of the weights, a run folder, or a file in one.
+
+    Raises:
+        UserError: as `load`.
+    """
     path = _find(name)
     if path is None:
         return Header(recipe=str(name))

@@ -26,7 +26,7 @@ from quickstudy.evaluation.fitting import (
 )
 from quickstudy.protocols.image_tasks import omniglot_source
 from quickstudy.protocols.weights import Weights, answering_one_by_one
-from quickstudy.recipes.sources import Part, Split
+from quickstudy.sources import Part, Split
 from quickstudy.tasks import Layout
 
 COVERAGES = (0.8, 0.9, 0.95)

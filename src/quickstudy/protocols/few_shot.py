@@ -13,7 +13,7 @@ from quickstudy.protocols.image_tasks import data_of, folder_source, glyph_sourc
 from quickstudy.protocols.measuring import Progress, memory_refused_clearly, shown_by
 from quickstudy.protocols.records import evaluation_record
 from quickstudy.protocols.weights import Weights, answering_one_by_one
-from quickstudy.recipes.sources import Part, Split
+from quickstudy.sources import Part, Split
 from quickstudy.tasks import Layout, ShotsOfEach
 
 

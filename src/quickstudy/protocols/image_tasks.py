@@ -5,7 +5,7 @@ from pathlib import Path
 
 from quickstudy.core import TaskSource, UserError
 from quickstudy.protocols.weights import Weights
-from quickstudy.recipes.sources import (
+from quickstudy.sources import (
     Part,
     Split,
     folder_episodes,

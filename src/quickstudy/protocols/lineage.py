@@ -11,7 +11,7 @@ import numpy as np
 
 from quickstudy.core import Experiment, Header, UserError
 from quickstudy.datasets import omniglot
-from quickstudy.recipes.sources import Part, Split, part_classes
+from quickstudy.sources import Part, Split, part_classes
 
 
 def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:

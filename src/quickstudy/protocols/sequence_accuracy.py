@@ -11,7 +11,7 @@ from quickstudy.protocols.image_tasks import sequence_source, size_of
 from quickstudy.protocols.measuring import Progress, memory_refused_clearly, shown_by
 from quickstudy.protocols.records import instances_record
 from quickstudy.protocols.weights import Weights
-from quickstudy.recipes.sources import Part, Split
+from quickstudy.sources import Part, Split
 from quickstudy.tasks import SequenceLayout
 
 

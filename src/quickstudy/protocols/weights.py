@@ -9,7 +9,7 @@ from typing import Any
 from quickstudy import pretrained
 from quickstudy.core import Experiment, Header, Learner, UserError
 from quickstudy.protocols.lineage import refuse_leak, refuse_seen
-from quickstudy.recipes.sources import Part, Split
+from quickstudy.sources import Part, Split
 
 
 @dataclass(frozen=True)

@@ -4,107 +4,34 @@ A recipe is a configuration, a command (`quickstudy train NAME`) and the header 
 One with published weights is frozen: a change gets a new name.
 """
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from types import FunctionType
 from typing import Any
 
 from quickstudy.core import Experiment, UserError
 from quickstudy.core.recipe_options import check_arguments, grouped, options
-from quickstudy.recipes.acting import bandit_distillation, bandit_dpt, bandit_rl2, bandit_snail, maze_snail, mdp_snail
-from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
-from quickstudy.recipes.bidirectional import boolean_blur
-from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
-from quickstudy.recipes.contrastive import omniglot_contrastive
-from quickstudy.recipes.conv_cnp import (
-    folder_completion_conv_cnp,
-    glyphs_completion_conv_cnp,
-    gp_conv_cnp,
-    omniglot_completion_conv_cnp,
-)
-from quickstudy.recipes.delta_net import omniglot_delta_net
-from quickstudy.recipes.general import gp_general, gp_general_tnp
-from quickstudy.recipes.hypernetwork import omniglot_hypernetwork
-from quickstudy.recipes.lstm import omniglot_feed_forward, omniglot_lstm
-from quickstudy.recipes.maml import (
-    omniglot_anil,
-    omniglot_anil_dense,
-    omniglot_maml,
-    omniglot_maml_dense,
-    omniglot_maml_first_order,
-    sinusoid_maml,
-)
-from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omniglot_mann_strings
-from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
-from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
-from quickstudy.recipes.neural_process import gp_neural_process
-from quickstudy.recipes.plastic import omniglot_plastic
-from quickstudy.recipes.projections import projections_transformer
-from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
-from quickstudy.recipes.reptile import omniglot_reptile
-from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
-from quickstudy.recipes.srwm import omniglot_srwm
-from quickstudy.recipes.tables import feature_means, table_gp, table_means
-from quickstudy.recipes.tnp import gp_tnp
-from quickstudy.recipes.transformer import omniglot_transformer
-from quickstudy.recipes.vsml import omniglot_vsml, prototypes_vsml
 
-RECIPES: dict[str, Callable[..., Experiment]] = {
-    function.__name__.replace("_", "-"): function
-    for function in (
-        bandit_distillation,
-        bandit_dpt,
-        bandit_rl2,
-        bandit_snail,
-        boolean_blur,
-        feature_means,
-        folder_completion_conv_cnp,
-        glyphs_completion_conv_cnp,
-        glyphs_nearest,
-        glyphs_protonet,
-        gp_attentive_cnp,
-        gp_cnp,
-        gp_conv_cnp,
-        gp_general,
-        gp_general_tnp,
-        gp_neural_process,
-        gp_tnp,
-        maze_snail,
-        mdp_snail,
-        omniglot_anil,
-        omniglot_anil_dense,
-        omniglot_autoencoder,
-        omniglot_cnp,
-        omniglot_cnp_paper,
-        omniglot_completion_cnp,
-        omniglot_completion_conv_cnp,
-        omniglot_contrastive,
-        omniglot_delta_net,
-        omniglot_feed_forward,
-        omniglot_hypernetwork,
-        omniglot_lstm,
-        omniglot_maml,
-        omniglot_maml_dense,
-        omniglot_maml_first_order,
-        omniglot_mann,
-        omniglot_mann_sequences,
-        omniglot_mann_strings,
-        omniglot_metanet,
-        omniglot_metanet_paper,
-        omniglot_nearest,
-        omniglot_plastic,
-        omniglot_protonet,
-        omniglot_reptile,
-        omniglot_snail,
-        omniglot_snail_paper,
-        omniglot_srwm,
-        omniglot_transformer,
-        omniglot_vsml,
-        prototypes_vsml,
-        projections_transformer,
-        sinusoid_maml,
-        table_gp,
-        table_means,
-    )
-}
+
+def _recipes() -> Iterator[tuple[str, Callable[..., Experiment]]]:
+    """Names and recipes: the public functions in this folder that need no argument and return an experiment."""
+    for module in iter_modules(__path__):
+        members = vars(import_module(f"{__name__}.{module.name}"))
+        for name, member in members.items():
+            if isinstance(member, FunctionType) and not name.startswith("_") and _is_recipe(member):
+                yield name.replace("_", "-"), member
+
+
+def _is_recipe(function: Callable[..., Any]) -> bool:
+    found = inspect.signature(function)
+    needs_none = all(parameter.default is not parameter.empty for parameter in found.parameters.values())
+    return found.return_annotation is Experiment and needs_none
+
+
+RECIPES: dict[str, Callable[..., Experiment]] = dict(sorted(_recipes()))
+"""All recipes by name."""
 
 
 def find_recipe(name: str) -> Callable[..., Experiment]:

@@ -1,5 +1,7 @@
 """The training that the learners of functions share: curves of Garnelo et al. (2018), section 4.1."""
 
+from functools import partial
+
 from quickstudy.core import Experiment, Learner, Optimisation
 from quickstudy.tasks import GaussianProcesses, PointLayout
 from quickstudy.tasks.kernels import Stationary
@@ -9,18 +11,10 @@ PAPERS_NOISE = 0.02
 _PAPERS_LAYOUT = PointLayout(support=(3, 9), queries=(2, 9), low=-2.0, high=2.0)
 
 
-def function_optimisation(
-    *, steps: int, tasks_per_step: int = 64, learning_rate: float = 1e-3, gradient_clip: float = 10.0
-) -> Optimisation:
-    """The schedule that these learners share, with its own length, size and rate."""
-    return Optimisation(
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        warmup_steps=200,
-        gradient_clip=gradient_clip,
-        average_decay=0.999,
-    )
+function_optimisation = partial(
+    Optimisation, tasks_per_step=64, warmup_steps=200, gradient_clip=10.0, average_decay=0.999
+)
+"""The schedule that these learners share, with its own length."""
 
 
 def curves_experiment(learner: Learner, optimisation: Optimisation, *, predicts_support: bool = True) -> Experiment:

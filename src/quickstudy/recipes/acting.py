@@ -26,9 +26,8 @@ class Arms:
         return Bandits(self.arms, self.pulls, self.rewards)
 
 
-def practice_optimisation(*, steps: int, tasks_per_step: int = 256, learning_rate: float = 3e-3) -> Optimisation:
-    """The schedule of learners that practise: one step is one batch of trials."""
-    return Optimisation(steps=steps, tasks_per_step=tasks_per_step, learning_rate=learning_rate, gradient_clip=1.0)
+practice_optimisation = partial(Optimisation, tasks_per_step=256, learning_rate=3e-3, gradient_clip=1.0)
+"""The schedule of learners that practise: one step is one batch of trials."""
 
 
 def acting_experiment(
@@ -38,7 +37,15 @@ def acting_experiment(
     practice: PolicyOptimisation | None,
     title: str,
 ) -> Experiment:
-    """Practise in an environment, or imitate what is shown. The weights with the highest reward are kept."""
+    """Practise in an environment, or imitate what is shown. The weights with the highest reward are kept.
+
+    Args:
+        learner: The learner.
+        trials: Trials in the environment, and what they show.
+        optimisation: Optimiser and schedule.
+        practice: How the learner learns from its own trials. None if it imitates.
+        title: Title of the test.
+    """
     return Experiment(
         learner=learner,
         train=lambda _: trials,
@@ -172,18 +179,16 @@ def maze_snail(
     return acting_experiment(_snail(environment, filters), ShownTrials(environment), optimisation, practice, title)
 
 
-def imitation_optimisation(
-    *, steps: int = 4_000, tasks_per_step: int = 64, learning_rate: float = 1e-3
-) -> Optimisation:
-    """The schedule of learners that imitate."""
-    return Optimisation(
-        steps=steps,
-        tasks_per_step=tasks_per_step,
-        learning_rate=learning_rate,
-        warmup_steps=100,
-        gradient_clip=1.0,
-        average_decay=0.999,
-    )
+imitation_optimisation = partial(
+    Optimisation,
+    steps=4_000,
+    tasks_per_step=64,
+    learning_rate=1e-3,
+    warmup_steps=100,
+    gradient_clip=1.0,
+    average_decay=0.999,
+)
+"""The schedule of learners that imitate."""
 
 
 def bandit_dpt(

@@ -7,10 +7,10 @@ from quickstudy.learners import CNP, CNPClassifier
 from quickstudy.learners.cnp import Decoder
 from quickstudy.networks import Conv4, Downsampling, NumViews, Views
 from quickstudy.networks.value_head import Likelihood
-from quickstudy.recipes._completion import completion_experiment, drawings
+from quickstudy.recipes._completion import completion_experiment
+from quickstudy.recipes._episodes import episodes_experiment
 from quickstudy.recipes._functions import curves_experiment, function_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
-from quickstudy.recipes.sources import TEST_LAYOUTS, Split
+from quickstudy.sources import TEST_LAYOUTS, EpisodeCharacters, Split, drawings_to_complete
 from quickstudy.tasks import Count, Layout
 
 
@@ -55,7 +55,7 @@ def omniglot_completion_cnp(
     """
     return completion_experiment(
         CNP(2, 1, hidden=hidden, encoder_layers=4, decoder_layers=5, likelihood=likelihood, floor=floor),
-        drawings(split),
+        drawings_to_complete(split),
         optimisation,
         support=support,
         queries=queries,

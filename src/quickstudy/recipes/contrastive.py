@@ -9,8 +9,8 @@ from quickstudy.core import Experiment, Optimisation, TrainingSource
 from quickstudy.datasets import omniglot
 from quickstudy.learners import ContrastiveEncoder
 from quickstudy.networks import Conv4, Downsampling
-from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
-from quickstudy.recipes.sources import Split, part_classes
+from quickstudy.recipes._episodes import episodes_experiment
+from quickstudy.sources import EpisodeCharacters, Split, part_classes
 from quickstudy.tasks import Augmentation, ContrastivePairs, Layout, rotated_classes
 
 

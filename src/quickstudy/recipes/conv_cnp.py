@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import ConvCNP, GridConvCNP
 from quickstudy.networks.value_head import Likelihood
-from quickstudy.recipes._completion import completion_experiment, contents_of, drawings, folder_of, made_up
+from quickstudy.recipes._completion import completion_experiment
 from quickstudy.recipes._functions import curves_experiment, function_optimisation
-from quickstudy.recipes.sources import Split
+from quickstudy.sources import (
+    Split,
+    drawings_to_complete,
+    glyphs_to_complete,
+    picture_contents,
+    pictures_to_complete,
+)
 from quickstudy.tasks import Count
 
 
@@ -57,7 +63,13 @@ class GridNetwork:
     """Smallest standard deviation of a normal prediction."""
 
     def build(self, outputs: int = 1, *, size: int = 28, likelihood: Likelihood) -> GridConvCNP:
-        """A learner of images of this side."""
+        """A learner of images.
+
+        Args:
+            outputs: Numbers of a pixel.
+            size: Side of an image in pixels.
+            likelihood: Distribution of a pixel.
+        """
         return GridConvCNP(outputs, grid=(size, size), likelihood=likelihood, **vars(self))
 
 
@@ -84,7 +96,7 @@ def omniglot_completion_conv_cnp(
         optimisation: Optimiser and schedule.
     """
     learner = network.build(likelihood=likelihood)
-    return completion_experiment(learner, drawings(split), optimisation, support=support, jitter=jitter)
+    return completion_experiment(learner, drawings_to_complete(split), optimisation, support=support, jitter=jitter)
 
 
 def glyphs_completion_conv_cnp(
@@ -102,7 +114,9 @@ def glyphs_completion_conv_cnp(
         network: The convolutional network.
         optimisation: Optimiser and schedule.
     """
-    return completion_experiment(network.build(likelihood=likelihood), made_up, optimisation, support=support)
+    return completion_experiment(
+        network.build(likelihood=likelihood), glyphs_to_complete, optimisation, support=support
+    )
 
 
 def folder_completion_conv_cnp(
@@ -126,9 +140,9 @@ def folder_completion_conv_cnp(
     """
     return completion_experiment(
         network.build(3 if colour else 1, size=size, likelihood="normal"),
-        folder_of(folder, size, colour=colour),
+        pictures_to_complete(folder, size, colour=colour),
         optimisation,
-        contents=contents_of(folder, size, colour=colour),
+        contents=picture_contents(folder, size, colour=colour),
         size=size,
         support=support,
     )

@@ -1,12 +1,12 @@
 """DeltaNet on episodes of any number of ways, behind the encoder of a metric learner."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import DeltaNet
 from quickstudy.networks.delta_rule import Features, Rule
-from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,8 @@ def omniglot_delta_net(
     fast_weights: FastWeights = FastWeights(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = replace(
-        any_way_optimisation(steps=400, tasks_per_step=32, learning_rate=3e-3),
-        warmup_steps=100,
-        average_decay=0.99,
-        precision="bf16-mixed",
+    optimisation: Optimisation = any_way_optimisation(
+        steps=400, tasks_per_step=32, learning_rate=3e-3, warmup_steps=100, average_decay=0.99
     ),
 ) -> Experiment:
     """DeltaNet on Omniglot: one set of weights for up to 20 ways and any shots.

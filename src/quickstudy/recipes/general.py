@@ -82,6 +82,10 @@ def general_experiment(learner: Learner, optimisation: Optimisation) -> Experime
 
     Half of the steps have few points or many. With few points a curve's own units are uncertain; with many points its
     kernel must be known most exactly.
+
+    Args:
+        learner: The learner.
+        optimisation: Optimiser and schedule.
     """
 
     def curves(support: int | tuple[int, int]) -> GaussianProcesses:

@@ -1,12 +1,10 @@
 """A task-conditioned hypernetwork on episodes of any number of ways, behind the encoder of a metric learner."""
 
-from dataclasses import replace
-
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import Hypernetwork
 from quickstudy.networks.weight_generation import Initialisation
-from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 def omniglot_hypernetwork(
@@ -16,11 +14,8 @@ def omniglot_hypernetwork(
     encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = replace(
-        any_way_optimisation(steps=300, tasks_per_step=32, learning_rate=2e-3),
-        warmup_steps=50,
-        average_decay=0.99,
-        precision="bf16-mixed",
+    optimisation: Optimisation = any_way_optimisation(
+        steps=300, tasks_per_step=32, learning_rate=2e-3, warmup_steps=50, average_decay=0.99
     ),
 ) -> Experiment:
     """Hypernetwork on Omniglot: it generates a classifier for any ways and shots.

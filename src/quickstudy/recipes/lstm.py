@@ -3,8 +3,8 @@
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.core.recipe_options import variant
 from quickstudy.learners import LSTM
-from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
-from quickstudy.recipes.characters import SequenceCharacters
+from quickstudy.recipes._label_sequences import sequence_experiment, sequence_optimisation
+from quickstudy.sources import LabelSequences, SequenceCharacters
 
 
 def omniglot_lstm(

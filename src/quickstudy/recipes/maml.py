@@ -1,17 +1,19 @@
 """MAML: the settings of Finn, Abbeel and Levine (2017), sections 5.1 and 5.2."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
-from quickstudy.core import Experiment, Learner, Optimisation
+from quickstudy.core import Experiment, Optimisation
 from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MAML
 from quickstudy.networks.functional import FunctionalConv4, FunctionalNetwork, FunctionalPerceptron
-from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment
+from quickstudy.recipes._episodes import fixed_way_experiment
+from quickstudy.sources import EpisodeCharacters
 from quickstudy.tasks import Layout, PointLayout, Sinusoids
-from quickstudy.tasks.sampling import highest
 
 _WIDTHS = (256, 128, 64, 64)
+_optimisation = partial(Optimisation, warmup_steps=100, gradient_clip=10.0, average_decay=0.999)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +53,7 @@ def omniglot_maml(
     channels: int = 64,
     inner: ClassifyingInnerLoop = ClassifyingInnerLoop(),
     characters: EpisodeCharacters = EpisodeCharacters(),
-    optimisation: Optimisation = Optimisation(
-        steps=1_500,
-        tasks_per_step=12,
-        learning_rate=1e-4,
-        warmup_steps=100,
-        gradient_clip=10.0,
-        average_decay=0.999,
-    ),
+    optimisation: Optimisation = _optimisation(steps=1_500, tasks_per_step=12, learning_rate=1e-4),
 ) -> Experiment:
     """MAML on Omniglot: the weights of a convolutional network are trained for each task, of a fixed number of ways.
 
@@ -153,28 +148,12 @@ omniglot_maml_dense = variant(
 )
 
 
-def fixed_way_experiment(
-    learner: Learner, layout: Layout, characters: EpisodeCharacters, optimisation: Optimisation, **settings: Any
-) -> Experiment:
-    """Train on episodes whose number of ways is that of the tests; the tests have 1 and 5 shots."""
-    ways = highest(layout.ways)
-    tests = {f"{ways}-way {shots}-shot": Layout(ways, shots) for shots in (1, 5)}
-    return episodes_experiment(learner, layout, characters, optimisation, tests=tests, validation_ways=ways, **settings)
-
-
 def sinusoid_maml(
     *,
     shots: int = 10,
     queries: int = 10,
     inner: InnerLoop = InnerLoop(inner_rate=0.01, inner_steps=1, test_steps=10),
-    optimisation: Optimisation = Optimisation(
-        steps=20_000,
-        tasks_per_step=25,
-        learning_rate=1e-3,
-        warmup_steps=100,
-        gradient_clip=10.0,
-        average_decay=0.999,
-    ),
+    optimisation: Optimisation = _optimisation(steps=20_000, tasks_per_step=25, learning_rate=1e-3),
 ) -> Experiment:
     """MAML on waves of random amplitude and phase, with two hidden layers of 40. The paper trains for 70,000 steps.
 

@@ -12,13 +12,12 @@ from quickstudy.networks.blur import Blur
 from quickstudy.networks.memory import Erase, Time
 from quickstudy.recipes._any_way import (
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
 )
-from quickstudy.recipes._label_sequences import LabelSequences, sequence_experiment, sequence_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters, SequenceCharacters
+from quickstudy.recipes._label_sequences import sequence_experiment, sequence_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters, LabelSequences, SequenceCharacters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +62,7 @@ def omniglot_mann(
     memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
     characters: EpisodeCharacters = HEAD_CHARACTERS,
-    optimisation: Optimisation = any_way_optimisation(
-        steps=5_000, tasks_per_step=32, learning_rate=6e-3, precision="bf16-mixed"
-    ),
+    optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=32, learning_rate=6e-3),
 ) -> Experiment:
     """MANN with a convolutional encoder on N-way K-shot episodes: one set of weights for up to 20 ways.
 

@@ -7,14 +7,14 @@ from quickstudy.core.recipe_options import variant
 from quickstudy.learners import MetaNet
 from quickstudy.learners.metanet import Variant
 from quickstudy.recipes._any_way import (
+    AS_IN_PAPERS,
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
     encoder_without_normalisation,
 )
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 _FIRST_WEIGHTS = 0.1
 """Bound of the paper's first weights."""
@@ -31,9 +31,7 @@ def omniglot_metanet(
     encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(shots=(1, 3), queries=2),
     characters: EpisodeCharacters = HEAD_CHARACTERS,
-    optimisation: Optimisation = any_way_optimisation(
-        steps=2_500, tasks_per_step=6, learning_rate=1e-3, precision="bf16-mixed"
-    ),
+    optimisation: Optimisation = any_way_optimisation(steps=2_500, tasks_per_step=6, learning_rate=1e-3),
 ) -> Experiment:
     """Meta Networks on Omniglot: one set of weights for up to 20 ways and any shots.
 
@@ -82,19 +80,9 @@ omniglot_metanet_paper = variant(
     gradients=None,
     sharpness=None,
     generators="all layers",
-    views=1,
-    frozen_encoder=0.0,
-    max_ways=None,
-    ways=5,
     shots=1,
     queries=10,
-    split="vinyals",
-    jitter=False,
-    distortion=0.0,
-    mirrored=False,
-    generated=0.0,
-    pool=None,
     steps=26_000,
     tasks_per_step=4,
-    precision="32-true",
+    **AS_IN_PAPERS,
 )

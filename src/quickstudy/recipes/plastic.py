@@ -1,12 +1,10 @@
 """Differentiable plasticity on episodes of any number of ways, behind the encoder of a metric learner."""
 
-from dataclasses import replace
-
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import Plastic
 from quickstudy.networks.plasticity import TraceRule
-from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 def omniglot_plastic(
@@ -17,11 +15,8 @@ def omniglot_plastic(
     encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = replace(
-        any_way_optimisation(steps=150, tasks_per_step=32, learning_rate=1e-2),
-        warmup_steps=20,
-        average_decay=0.97,
-        precision="bf16-mixed",
+    optimisation: Optimisation = any_way_optimisation(
+        steps=150, tasks_per_step=32, learning_rate=1e-2, warmup_steps=20, average_decay=0.97
     ),
 ) -> Experiment:
     """Differentiable plasticity on Omniglot: the last layer has a Hebbian trace, for up to 20 ways and any shots.

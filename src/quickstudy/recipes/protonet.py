@@ -3,8 +3,8 @@
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4, Downsampling, NumViews, Views
-from quickstudy.recipes.characters import EpisodeCharacters, episodes_experiment, generated_training
-from quickstudy.recipes.sources import INK, TEST_LAYOUTS, Pool, glyph_episodes
+from quickstudy.recipes._episodes import episodes_experiment
+from quickstudy.sources import INK, TEST_LAYOUTS, EpisodeCharacters, Pool, generated_training, glyph_episodes
 from quickstudy.tasks import Layout
 
 

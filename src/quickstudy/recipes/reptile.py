@@ -5,8 +5,8 @@ from typing import Literal
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import Reptile
 from quickstudy.networks.functional import FunctionalConv4
-from quickstudy.recipes.characters import EpisodeCharacters
-from quickstudy.recipes.maml import fixed_way_experiment
+from quickstudy.recipes._episodes import fixed_way_experiment
+from quickstudy.sources import EpisodeCharacters
 from quickstudy.tasks import Layout
 
 

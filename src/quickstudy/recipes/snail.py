@@ -7,13 +7,13 @@ from quickstudy.core.recipe_options import variant
 from quickstudy.learners import SNAIL
 from quickstudy.learners.snail import First
 from quickstudy.recipes._any_way import (
+    AS_IN_PAPERS,
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
 )
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 def omniglot_snail(
@@ -30,9 +30,7 @@ def omniglot_snail(
     encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = HEAD_CHARACTERS,
-    optimisation: Optimisation = any_way_optimisation(
-        steps=5_000, tasks_per_step=16, learning_rate=1e-3, precision="bf16-mixed"
-    ),
+    optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=16, learning_rate=1e-3),
 ) -> Experiment:
     """SNAIL on Omniglot: one set of weights for up to 20 ways and 5 shots, a fifth of the paper's size.
 
@@ -86,18 +84,8 @@ omniglot_snail_paper = variant(
     label_scale=1.0,
     equal_lengths=False,
     shuffled_channels=0.0,
-    views=1,
-    frozen_encoder=0.0,
-    max_ways=None,
-    ways=5,
-    split="vinyals",
-    jitter=False,
-    distortion=0.0,
-    mirrored=False,
-    generated=0.0,
-    pool=None,
     steps=100_000,
     tasks_per_step=32,
     learning_rate=1e-4,
-    precision="32-true",
+    **AS_IN_PAPERS,
 )

@@ -1,11 +1,11 @@
 """The self-referential weight matrix on episodes of any number of ways, behind the encoder of a metric learner."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import SRWM
-from quickstudy.recipes._any_way import AnyWayEpisodes, SharedEncoder, any_way_experiment, any_way_optimisation
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,7 @@ def omniglot_srwm(
     self_reference: SelfReference = SelfReference(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(5, 20), shots=1),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = replace(
-        any_way_optimisation(steps=1_500, tasks_per_step=32, learning_rate=1e-3), precision="bf16-mixed"
-    ),
+    optimisation: Optimisation = any_way_optimisation(steps=1_500, tasks_per_step=32, learning_rate=1e-3),
 ) -> Experiment:
     """The self-referential weight matrix on Omniglot: one set of weights for up to 20 ways.
 

@@ -4,12 +4,11 @@ from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import InContextTransformer
 from quickstudy.recipes._any_way import (
     HEAD_CHARACTERS,
-    AnyWayEpisodes,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
 )
-from quickstudy.recipes.characters import EpisodeCharacters
+from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
 def omniglot_transformer(
@@ -17,9 +16,7 @@ def omniglot_transformer(
     encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = HEAD_CHARACTERS,
-    optimisation: Optimisation = any_way_optimisation(
-        steps=4_000, tasks_per_step=64, learning_rate=1e-3, precision="bf16-mixed"
-    ),
+    optimisation: Optimisation = any_way_optimisation(steps=4_000, tasks_per_step=64, learning_rate=1e-3),
 ) -> Experiment:
     """In-context transformer on Omniglot: one set of weights for up to 20 ways and any shots.
 

@@ -7,8 +7,7 @@ from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import VSML
 from quickstudy.networks.pooled_pixels import PooledPixels
 from quickstudy.networks.shared_cells import DenseCells, SharedCell, dense_cells
-from quickstudy.recipes.characters import EpisodeCharacters
-from quickstudy.recipes.sources import INK
+from quickstudy.sources import INK, EpisodeCharacters
 from quickstudy.tasks import Layout, PrototypeLayout, Prototypes
 
 

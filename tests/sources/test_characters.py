@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from quickstudy.core import UserError
-from quickstudy.recipes.characters import Characters, EpisodeCharacters, SequenceCharacters, generated_training
+from quickstudy.sources import Characters, EpisodeCharacters, SequenceCharacters, generated_training
 from quickstudy.tasks import Augmentation, Jitter, Layout, Mixture, SequenceLayout, SharedEpisodes
 
 LAYOUT = Layout(ways=3, shots=1, queries=1)

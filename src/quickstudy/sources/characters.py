@@ -9,22 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.core import Experiment, Learner, Optimisation, TaskSource, TrainingSource, UserError
+from quickstudy.core import TaskSource, TrainingSource
 from quickstudy.datasets import omniglot
-from quickstudy.recipes.sources import (
-    INK,
-    TEST_LAYOUTS,
-    Parts,
-    Pool,
-    Split,
-    fixed_glyphs,
-    glyph_episodes,
-    omniglot_episodes,
-    omniglot_sequences,
-    part_classes,
-    refuse_size,
-    turned_glyphs,
-)
+from quickstudy.sources.generated_tasks import fixed_glyphs, glyph_episodes, turned_glyphs
+from quickstudy.sources.omniglot_tasks import omniglot_episodes, omniglot_sequences
+from quickstudy.sources.parts import TEST_LAYOUTS, Parts, Split, part_classes, refuse_size
+from quickstudy.sources.pools import Pool, mixed, pooled, refuse_pool
 from quickstudy.tasks import (
     Augmentation,
     Episodes,
@@ -33,9 +23,7 @@ from quickstudy.tasks import (
     InstanceSequences,
     Jitter,
     Layout,
-    Mixture,
     SequenceLayout,
-    SharedEpisodes,
     mirrored_classes,
     rotated_classes,
     warped_classes,
@@ -70,7 +58,12 @@ class Characters:
         return "train and validation" if self.final else "train"
 
     def classes(self, data_root: Path | None, size: int) -> Tensor:
-        """Images of the training classes: (classes, drawings, size, size)."""
+        """Images of the training classes: (classes, drawings, size, size).
+
+        Args:
+            data_root: Folder with the data sets, if not the usual one.
+            size: Side of an image in pixels.
+        """
         images, _ = omniglot.load(data_root, size)
         chosen = images[part_classes(self.split, self.part)]
         upright = mirrored_classes(chosen) if self.mirrored else torch.as_tensor(chosen)
@@ -94,7 +87,11 @@ class EpisodeCharacters(Characters):
         refuse_pool(self.pool)
 
     def training(self, layout: Layout) -> TrainingSource:
-        """Episodes of this layout for training."""
+        """Episodes for training.
+
+        Args:
+            layout: Ways, shots and queries of an episode.
+        """
         layout = layout._replace(jitter=self.change())
 
         def source(data_root: Path | None) -> Any:
@@ -111,13 +108,21 @@ class EpisodeCharacters(Characters):
         return distorted._replace(shift=max(distorted.shift, Jitter().shift)) if self.jitter else distorted
 
     def validation(self, layout: Layout) -> TaskSource:
-        """Episodes for validation: of the validation characters, or generated ones if those are trained on."""
+        """Episodes for validation: of the validation characters, or generated ones if those are trained on.
+
+        Args:
+            layout: Ways, shots and queries of an episode.
+        """
         if self.final:
             return glyph_episodes("validation", layout)
         return omniglot_episodes(self.split, "validation", layout)
 
     def tests(self, layouts: Mapping[str, Layout] = TEST_LAYOUTS) -> dict[str, TaskSource]:
-        """Episodes of the test characters, by title."""
+        """Episodes of the test characters, by title.
+
+        Args:
+            layouts: Layouts of the tests by title.
+        """
         return {title: omniglot_episodes(self.split, "test", layout) for title, layout in layouts.items()}
 
 
@@ -135,7 +140,11 @@ class SequenceCharacters(Characters):
         refuse_size(self.size)
 
     def training(self, layout: SequenceLayout) -> TrainingSource:
-        """Sequences of this layout for training."""
+        """Sequences for training.
+
+        Args:
+            layout: Classes and drawings of a sequence, and its labels.
+        """
         distorted = Augmentation(shift=1.5, displacement=1.1).times(self.distortion) if self.distortion else None
         layout = layout._replace(jitter=distorted or (Jitter(shift=1.5) if self.jitter else None))
 
@@ -147,66 +156,19 @@ class SequenceCharacters(Characters):
         return source
 
     def validation(self, layout: SequenceLayout) -> TaskSource:
-        """Sequences for validation: of the validation characters, or generated ones if those are trained on."""
+        """Sequences for validation: of the validation characters, or generated ones if those are trained on.
+
+        Args:
+            layout: Classes and drawings of a sequence, and its labels.
+        """
         if not self.final:
             return omniglot_sequences(self.split, "validation", layout, size=self.size)
         return lambda data_root: InstanceSequences(fixed_glyphs("validation", self.size), layout)
 
     def test(self, layout: SequenceLayout) -> TaskSource:
-        """Sequences of the test characters."""
+        """Sequences of the test characters.
+
+        Args:
+            layout: Classes and drawings of a sequence, and its labels.
+        """
         return omniglot_sequences(self.split, "test", layout, size=self.size)
-
-
-def episodes_experiment(
-    learner: Learner,
-    layout: Layout,
-    characters: EpisodeCharacters,
-    optimisation: Optimisation,
-    *,
-    tests: Mapping[str, Layout] = TEST_LAYOUTS,
-    validation_ways: int = 20,
-    **settings: Any,
-) -> Experiment:
-    """Train on episodes of this layout; validation has one shot and five queries.
-
-    A final training keeps its last weights: generated characters do not rank weights as real ones do.
-    """
-    return Experiment(
-        learner=learner,
-        train=characters.training(layout),
-        validation=characters.validation(Layout(validation_ways, 1, 5)),
-        test=characters.tests(tests),
-        optimisation=optimisation,
-        validate_every=max(optimisation.steps, 1) if characters.final else 500,
-        input_range=INK,
-        data="omniglot",
-        **settings,
-    )
-
-
-def generated_training(layout: Layout, pool: Pool | None = None) -> TrainingSource:
-    """Episodes of generated characters for training, new ones in each step."""
-    refuse_pool(pool)
-    return lambda _: pooled(GeneratedEpisodes, turned_glyphs, layout, pool)
-
-
-def pooled(episodes: Any, characters: Any, layout: Layout, pool: Pool | None) -> Any:
-    """Episodes of this kind over these characters; with a pool, a step's tasks share its drawings."""
-    if pool is None:
-        return episodes(characters, layout)
-    classes, drawings = pool
-    whole = episodes(characters, Layout(classes, 1, drawings - 1, jitter=layout.jitter))
-    return SharedEpisodes(whole, layout._replace(jitter=None))
-
-
-def refuse_pool(pool: Pool | None) -> None:
-    """Raise UserError where a pool has a single drawing of each class."""
-    if pool is not None and pool[1] < 2:
-        raise UserError(
-            f"pool = {pool} was given, but a pool needs two drawings of each class: one for the support and one query."
-        )
-
-
-def mixed(drawn: Any, generated: float, make: Any) -> Any:
-    """Tasks drawn from data, and for a share of the steps tasks of generated characters."""
-    return Mixture([drawn, make()], [1 - generated, generated]) if generated else drawn
