@@ -1,8 +1,9 @@
-"""Fit the calibration of weights on validation classes, store it with them, and measure it on test classes.
+"""Fit the calibration of weights on free classes, store it with them, and measure it on test classes.
 
-python tools/calibrate.py [NAME|RUN ...] [--tasks 100] [--data-root DIR]
+python tools/calibrate.py [NAME|RUN ...] [--tasks 300] [--test-tasks 200] [--data-root DIR]
 
-Without names: all shipped classifiers of single images. The numbers of the weights stay as they are. The figures go to
+Free are classes that neither made the weights nor test them: `protocols/lineage.py` finds them. Without names: all
+shipped classifiers of single images. The numbers of the weights stay as they are. The figures go to
 benchmarks/results/calibration-NAME.json. Run it after `tools/ship.py`, which writes weights without a calibration, and
 then run `benchmarks/report/tables.py`.
 """

@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def options(folder: Path, **changes: bool) -> calibrate.Options:
-    return calibrate.Options(tasks=2, queries=2, out=folder, **changes)
+    return calibrate.Options(tasks=2, test_tasks=2, queries=2, out=folder, **changes)
 
 
 @pytest.fixture
