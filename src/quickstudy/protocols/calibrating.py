@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from quickstudy.core import CalibratedSetting, Calibration, Learner, Tasks, TaskSource, UserError
-from quickstudy.core.calibrated import Score, log_probabilities, score_of_distance, scores_of_logits
+from quickstudy.core.calibrated import Score, class_means, log_probabilities, score_of_distance, scores_of_logits
 from quickstudy.evaluation import Interval, expected_calibration_error, provenance
 from quickstudy.evaluation.answering import TASKS_AT_ONCE, asking
 from quickstudy.evaluation.fitting import (
@@ -117,22 +117,24 @@ def calibrate(
         raise UserError(f"'{weights.name}' does not name classes by index, so it cannot be calibrated.")
     weights.refuse_classes(options.split, "test")
     fitted, measured = [], []
-    for ways, shots in settings:
-        layout = Layout(2 * ways, shots, options.queries)
-        data, classes, free = free_source(weights, options.split, layout)
-        try:
-            found = fitted_on(answers(weights, free, layout, options.tasks, options), data, classes)
-        except UserError as error:
-            say(f"{weights.name} {ways}-way {shots}-shot: {error}")
-            continue
-        test = _test_source(weights, options.split, layout)
-        figures = measured_on(answers(weights, test, layout, options.test_tasks, options), found)
-        fitted.append(found)
-        measured.append(figures)
-        say(
-            f"{weights.name} {ways}-way {shots}-shot, fitted on {classes} classes of {data}: "
-            f"temperature {found.temperature:.3f}, calibration error {100 * figures['calibration_error']['mean']:.2f} %"
-        )
+    with encoding_once(weights.learner):
+        for ways, shots in settings:
+            layout = Layout(2 * ways, shots, options.queries)
+            data, classes, free = free_source(weights, options.split, layout)
+            try:
+                found = fitted_on(answers(weights, free, layout, options.tasks, options), data, classes)
+            except UserError as refusal:
+                say(f"{weights.name} {ways}-way {shots}-shot: {refusal}")
+                continue
+            test = _test_source(weights, options.split, layout)
+            figures = measured_on(answers(weights, test, layout, options.test_tasks, options), found)
+            fitted.append(found)
+            measured.append(figures)
+            error = 100 * figures["calibration_error"]["mean"]
+            say(
+                f"{weights.name} {ways}-way {shots}-shot, fitted on {classes} classes of {data}: "
+                f"temperature {found.temperature:.3f}, calibration error {error:.2f} %"
+            )
     if not fitted:
         raise UserError(f"'{weights.name}' refuses all settings, so it cannot be calibrated.")
     return CalibrationResult(weights, options, Calibration(tuple(fitted)), tuple(measured))
@@ -158,11 +160,7 @@ def answers(
     ways = int(layout.ways) // 2
     generator = torch.Generator().manual_seed(options.seed)
     logits, labels, scores = [], [], []
-    with (
-        answering_one_by_one(weights, weights.learner.is_transductive) as learner,
-        asking(learner),
-        encoding_once(learner),
-    ):
+    with answering_one_by_one(weights, weights.learner.is_transductive) as learner, asking(learner):
         for start in range(0, num_tasks, TASKS_AT_ONCE):
             drawn: Tasks = tasks.sample(min(TASKS_AT_ONCE, num_tasks - start), generator)
             for place in range(len(drawn.query_y)):  # One by one: long sequences take much memory.
@@ -259,5 +257,7 @@ def _answers(learner: Learner, tasks: Tasks, ways: int) -> tuple[Tensor, dict[Sc
         raise UserError(f"A {type(prediction).__name__} was predicted, but classes are calibrated.")
     scores = {name: each.flatten() for name, each in scores_of_logits(prediction.logits).items()}
     if hasattr(learner, "encoder"):
-        scores["distance"] = score_of_distance(learner, support_x, support_y, tasks.query_x).flatten()
+        scores["distance"] = score_of_distance(
+            learner, class_means(learner, support_x, support_y), tasks.query_x
+        ).flatten()
     return prediction.logits[..., :ways].flatten(0, 1), scores
