@@ -54,10 +54,11 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
     try:
         for name in names or classifiers():
             result = calibrate(open_weights(name), options)
+            record = result.record()  # First: once the file of shipped weights has changed, the commit is not clean.
             if not options.only_measure:
                 store(result)
             path = options.out / f"calibration-{Path(name).name.removesuffix('.safetensors')}.json"
-            write_json(path, result.record())
+            write_json(path, record)
             print(path, flush=True)
     except (UserError, DataError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
