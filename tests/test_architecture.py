@@ -29,6 +29,7 @@ ALLOWED = {
     "pretrained": {"core", "recipes"},
     "export": {"core"},
     "reproduction": {"core", "recipes", "training"},
+    "cards": {"core", "pretrained", "protocols", "recipes", "reproduction"},
     "protocols": {"core", "tasks", "baselines", "datasets", "evaluation", "recipes", "pretrained"},
     "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},
 }
