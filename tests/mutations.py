@@ -507,6 +507,35 @@ FAULTS = [
         "return None",
         "tests/evaluation/test_coverage.py",
     ),
+    # What a calibration is fitted on, and who applies it.
+    Fault(
+        "a calibration is fitted on test classes",
+        "protocols/lineage.py",
+        "np.concatenate([omniglot.split(split).test, *used])",
+        "np.concatenate([omniglot.split(split).test[:0], *used])",
+        "tests/protocols/test_lineage.py",
+    ),
+    Fault(
+        "the temperature of weights is not applied",
+        "estimators/adapted.py",
+        "1.0 if setting is None else setting.temperature",
+        "1.0",
+        "tests/estimators/test_adapted.py",
+    ),
+    Fault(
+        "known queries are refused, and others are not",
+        "estimators/adapted.py",
+        ">= setting.lowest_known_score",
+        "< setting.lowest_known_score",
+        "tests/estimators/test_adapted.py",
+    ),
+    Fault(
+        "sets hold the classes below the threshold",
+        "estimators/adapted.py",
+        "np.log(probabilities) >=",
+        "np.log(probabilities) <",
+        "tests/estimators/test_adapted.py",
+    ),
     # What an evaluation says.
     Fault(
         "shuffled labels are true",

@@ -30,6 +30,7 @@ ALLOWED = {
     "pretrained": {"core", "recipes"},
     "export": {"core"},
     "reproduction": {"core", "recipes", "training"},
+    "cards": {"core", "pretrained", "protocols", "recipes", "reproduction"},
     "protocols": {"core", "tasks", "baselines", "datasets", "sources", "evaluation", "recipes", "pretrained"},
     "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},
 }

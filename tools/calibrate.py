@@ -1,8 +1,9 @@
-"""Fit the calibration of weights on validation classes, store it with them, and measure it on test classes.
+"""Fit the calibration of weights on free classes, store it with them, and measure it on test classes.
 
-python tools/calibrate.py [NAME|RUN ...] [--tasks 100] [--data-root DIR]
+python tools/calibrate.py [NAME|RUN ...] [--tasks 300] [--test-tasks 200] [--data-root DIR]
 
-Without names: all shipped classifiers of single images. The numbers of the weights stay as they are. The figures go to
+Free are classes that neither made the weights nor test them: `protocols/lineage.py` finds them. Without names: all
+shipped classifiers of single images. The numbers of the weights stay as they are. The figures go to
 benchmarks/results/calibration-NAME.json. Run it after `tools/ship.py`, which writes weights without a calibration, and
 then run `benchmarks/report/tables.py`.
 """
@@ -53,10 +54,11 @@ def main(names: Annotated[list[str], tyro.conf.Positional], options: Options) ->
     try:
         for name in names or classifiers():
             result = calibrate(open_weights(name), options)
+            record = result.record()  # First: once the file of shipped weights has changed, the commit is not clean.
             if not options.only_measure:
                 store(result)
             path = options.out / f"calibration-{Path(name).name.removesuffix('.safetensors')}.json"
-            write_json(path, result.record())
+            write_json(path, record)
             print(path, flush=True)
     except (UserError, DataError) as error:
         print(f"calibrate: {error}", file=sys.stderr)

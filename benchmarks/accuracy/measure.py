@@ -24,6 +24,8 @@ from rich.table import Table
 import quickstudy
 from quickstudy.core import UserError
 from quickstudy.datasets import DataError
+from quickstudy.evaluation.answering import asking
+from quickstudy.evaluation.encoding_once import encoding_once
 from quickstudy.protocols import FewShotOptions, Weights, measure_few_shot, open_weights
 from quickstudy.protocols.records import interval_text, write_json
 
@@ -166,17 +168,18 @@ def measure_all(name: str, options: Options, progress: Progress) -> Path:
     path = options.out / f"accuracy-{stem(name)}.json"
     settings, records = _to_measure(grid(weights), options.only, path)
     task = progress.add_task(name, total=len(settings), setting="")
-    for setting in settings:
-        progress.update(task, setting=str(setting))
-        if progress.disable:
-            print(f"{name}: {setting}", file=sys.stderr, flush=True)
-        record = measure(weights, setting, options.tasks, options.data_root)
-        about = {"weights": stem(name), "recipe": weights.recipe, "trained_on": weights.trained_on}
-        about["trained_shots"] = weights.arguments.get("shots")
-        is_transductive = weights.learner.is_transductive and not setting.inductive
-        records.append({**about, "transductive": is_transductive, **record})
-        write_json(path, records)
-        progress.advance(task)
+    with asking(weights.learner), encoding_once(weights.learner):  # Settings share their drawings.
+        for setting in settings:
+            progress.update(task, setting=str(setting))
+            if progress.disable:
+                print(f"{name}: {setting}", file=sys.stderr, flush=True)
+            record = measure(weights, setting, options.tasks, options.data_root)
+            about = {"weights": stem(name), "recipe": weights.recipe, "trained_on": weights.trained_on}
+            about["trained_shots"] = weights.arguments.get("shots")
+            is_transductive = weights.learner.is_transductive and not setting.inductive
+            records.append({**about, "transductive": is_transductive, **record})
+            write_json(path, records)
+            progress.advance(task)
     progress.update(task, setting="done")
     return path
 

@@ -134,3 +134,37 @@ def test_a_kept_task_takes_no_options_of_adapting(quickstudy, folder: Path, new:
     code, _, err = quickstudy("predict", "--support", task, "--query")
     assert code == 2
     assert "--query names no file" in err
+
+
+CALIBRATED = ("--learner", "omniglot-protonet")
+
+
+def test_none_of_these_and_sets_are_columns(quickstudy, folder: Path, new: list[Path]) -> None:
+    asked = ("--none-of-these", "--sets", "0.9", *CALIBRATED)
+    code, out, _ = quickstudy("predict", "--support", folder, "--query", *new, *asked, "--csv")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert code == 0
+    assert list(rows[0]) == ["query", "label", "confidence", "none_of_these", "set", "circle", "cross"]
+    assert {row["none_of_these"] for row in rows} <= {"True", "False"}
+    _, out, _ = quickstudy("predict", "--support", folder, "--query", *new, *asked, "--json")
+    assert {"is_none_of_these", "possible"} <= set(json.loads(out)["predictions"][0])
+
+
+def test_a_drawing_unlike_all_classes_is_none_of_these(
+    quickstudy, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    strange = Image.new("L", (60, 60), "white")
+    pen = ImageDraw.Draw(strange)
+    for place in range(6, 56, 10):
+        pen.line((place, 6, place, 54), fill="black", width=3)
+    strange.save(tmp_path / "strange.png")
+    given = ("--query", tmp_path / "strange.png", "--none-of-these", *CALIBRATED)
+    _, out, _ = quickstudy("predict", "--support", folder, *given)
+    assert "none of these" in next(line for line in out.splitlines() if "strange.png" in line)
+
+
+def test_a_coverage_that_was_not_fitted_is_refused(quickstudy, folder: Path, new: list[Path]) -> None:
+    code, _, err = quickstudy("predict", "--support", folder, "--query", *new, "--sets", "0.5", *CALIBRATED)
+    assert code == 2
+    assert "sets were fitted for 0.8, 0.9, 0.95" in err

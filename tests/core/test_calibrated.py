@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from quickstudy.core import CalibratedSetting, Calibration, Learner, UserError, categorical
-from quickstudy.core.calibrated import known_score, score_of_logits
+from quickstudy.core.calibrated import known_score, scores_of_logits
 
 SMALL = CalibratedSetting(
     ways=5,
@@ -17,9 +17,18 @@ SMALL = CalibratedSetting(
     score="distance",
     lowest_known_score=1.0,
     lowest_log_probabilities={"0.9": -1.0, "0.95": -2.0},
+    data="omniglot",
+    classes=236,
+    tasks=300,
 )
-LARGE = CalibratedSetting(
-    ways=20, shots=5, temperature=0.5, score="logits", lowest_known_score=2.0, lowest_log_probabilities={"0.9": -0.5}
+LARGE = replace(
+    SMALL,
+    ways=20,
+    shots=5,
+    temperature=0.5,
+    score="logits",
+    lowest_known_score=2.0,
+    lowest_log_probabilities={"0.9": -0.5},
 )
 
 
@@ -68,13 +77,20 @@ def test_the_distance_is_that_to_the_closest_mean_of_a_class_that_is_there() -> 
 
 def test_the_score_of_logits_is_the_highest_above_the_mean_without_excluded_classes() -> None:
     logits = torch.tensor([[1.0, 2.0, 6.0], [-torch.inf, 1.0, 3.0]])
-    assert torch.allclose(score_of_logits(logits), torch.tensor([3.0, 1.0]))
+    assert torch.allclose(scores_of_logits(logits)["logits"], torch.tensor([3.0, 1.0]))
+
+
+def test_the_score_of_confidence_is_the_logarithm_of_the_highest_probability() -> None:
+    logits = torch.tensor([[1.0, 2.0, 6.0], [-torch.inf, 1.0, 3.0]])
+    found = scores_of_logits(logits)["confidence"]
+    assert torch.allclose(found, logits.softmax(dim=-1).amax(dim=-1).log().double(), atol=1e-6)
+    assert torch.allclose(scores_of_logits(logits + 7)["confidence"], found, atol=1e-6)
 
 
 def test_the_score_of_logits_is_read_from_the_prediction() -> None:
     query_x = torch.tensor([[[0.0, 1.0]]])
     found = known_score("logits", Means(), SUPPORT_X, SUPPORT_Y, query_x)
-    assert torch.allclose(found, score_of_logits(torch.tensor([[-1.0, -1.0, -101.0]])))
+    assert torch.allclose(found, scores_of_logits(torch.tensor([[-1.0, -1.0, -101.0]]))["logits"])
 
 
 def test_queries_far_from_all_classes_are_of_none_of_these() -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from quickstudy.core import UserError
+from quickstudy.core import CalibratedSetting, Calibration, UserError
 from quickstudy.datasets import glyphs
 from quickstudy.estimators.adapted import AdaptedClassifier
-from quickstudy.estimators.chosen import choose
+from quickstudy.estimators.chosen import Chosen, choose
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,69 @@ def test_what_cannot_go_on_says_so(drawings) -> None:
 def test_no_queries_give_no_predictions(drawings) -> None:
     adapted = AdaptedClassifier(choose("omniglot-cnp"), 5).adapt(drawings[:5, 0], labels(5, 1))
     assert adapted.probabilities(drawings[:0, 0]).shape == (0, 5)
+
+
+def calibrated(name: str, score: str = "distance", temperature: float = 1.0, lowest: float = -40.0) -> Chosen:
+    setting = CalibratedSetting(
+        ways=5,
+        shots=1,
+        temperature=temperature,
+        score=score,
+        lowest_known_score=lowest,
+        lowest_log_probabilities={"0.9": -0.7},
+        data="omniglot",
+        classes=236,
+        tasks=300,
+    )
+    return choose(name)._replace(calibration=Calibration((setting,)))
+
+
+def test_the_temperature_of_the_weights_divides_the_logits(drawings) -> None:
+    support, y = drawings[:5, 0], labels(5, 1)
+    once, thrice = (
+        AdaptedClassifier(calibrated("omniglot-protonet", temperature=each), 5)
+        .adapt(support, y)
+        .probabilities(drawings[:5, 1])
+        for each in (1.0, 3.0)
+    )
+    expected = once ** (1 / 3)
+    np.testing.assert_allclose(thrice, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_queries_far_from_all_classes_are_not_known(drawings) -> None:
+    adapted = AdaptedClassifier(calibrated("omniglot-protonet"), 5).adapt(drawings[:5, 0], labels(5, 1))
+    features = np.concatenate([drawings[:5, 0], np.random.default_rng(0).random((3, 1, 28, 28), dtype=np.float32)])
+    assert adapted.is_known(features).tolist() == [True] * 5 + [False] * 3
+    assert adapted.is_known(features[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("score", ["logits", "confidence"])
+def test_a_score_of_predictions_joins_groups_and_draws(drawings, score: str) -> None:
+    chosen = calibrated("omniglot-reptile", score, lowest=-np.inf)
+    adapted = AdaptedClassifier(chosen, 7, num_draws=2).adapt(drawings[:7, 0], labels(7, 1))
+    assert adapted.is_known(drawings[:7, 1]).tolist() == [True] * 7
+
+
+def test_class_means_grow_with_further_examples(drawings) -> None:
+    chosen = calibrated("omniglot-cnp")
+    whole = AdaptedClassifier(chosen, 5).adapt(drawings[:5, :2].reshape(-1, 1, 28, 28), labels(5, 2))
+    parts = AdaptedClassifier(chosen, 5).extend(drawings[:5, 0], labels(5, 1)).extend(drawings[:5, 1], labels(5, 1))
+    assert whole.shots == parts.shots == 2
+    np.testing.assert_allclose(whole.sums, parts.sums, rtol=1e-4, atol=1e-4)
+
+
+def test_sets_hold_the_classes_above_the_threshold(drawings) -> None:
+    adapted = AdaptedClassifier(calibrated("omniglot-protonet"), 3)
+    adapted.shots = 1.0
+    probabilities = np.array([[0.6, 0.4, 0.0], [0.3, 0.3, 0.4]])
+    assert adapted.sets(probabilities, 0.9).tolist() == [[True, False, False], [False, False, False]]
+    with pytest.raises(UserError, match="coverage is 0"):
+        adapted.sets(probabilities, 0.5)
+
+
+def test_without_a_calibration_nothing_more_is_said(drawings) -> None:
+    chosen = calibrated("omniglot-protonet")._replace(calibration=None)
+    adapted = AdaptedClassifier(chosen, 5).adapt(drawings[:5, 0], labels(5, 1))
+    for ask in (lambda: adapted.is_known(drawings[:5, 0]), lambda: adapted.sets(np.ones((1, 5)), 0.9)):
+        with pytest.raises(UserError, match="'omniglot-protonet' has no calibration"):
+            ask()

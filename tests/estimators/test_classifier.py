@@ -211,3 +211,23 @@ def test_images_of_another_shape_and_negative_ones_are_refused(digits) -> None:
         FewShotClassifier().fit(images - 8, y)
     with pytest.raises(UserError, match="no square image"):
         FewShotClassifier("omniglot-cnp").fit(np.ones((2, 7)), [0, 1])
+
+
+def test_sets_and_none_of_these_come_from_the_calibration_of_the_weights(digits) -> None:
+    images, y = digits
+    is_known = y < 5
+    support = np.concatenate([np.flatnonzero(y == each)[:5] for each in range(5)])
+    classifier = FewShotClassifier().fit(images[support], y[support])
+    query = np.setdiff1d(np.arange(len(y)), support)
+    refused = classifier.is_none_of_these(images[query])
+    assert refused.dtype == bool
+    assert refused[~is_known[query]].mean() > refused[is_known[query]].mean() + 0.3
+    sets = classifier.predict_set(images[query], coverage=0.95)
+    assert sets.shape == (len(query), 5)
+    assert (sets.sum(axis=1) >= classifier.predict_set(images[query], coverage=0.8).sum(axis=1)).all()
+
+
+def test_rows_of_numbers_have_no_sets() -> None:
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(UserError, match="no calibration"):
+        FewShotClassifier().fit(X, y).predict_set(X)

@@ -9,6 +9,7 @@ import torch
 import quickstudy
 from quickstudy.core import UserError
 from quickstudy.estimators import stored_tasks
+from quickstudy.estimators.answers import Wanted
 from quickstudy.learners import NearestState
 
 
@@ -20,6 +21,16 @@ def test_a_stored_task_answers_the_same(classes: Path, new: list[Path], tmp_path
     for before, after in zip(task.predict(new), restored.predict(new), strict=True):
         assert after.label == before.label
         assert after.probabilities == pytest.approx(before.probabilities, abs=1e-6)
+
+
+def test_a_stored_task_still_knows_none_of_these(classes: Path, new: list[Path], tmp_path: Path) -> None:
+    task = quickstudy.adapt(classes, "omniglot-protonet")
+    quickstudy.save_task(tmp_path / "task.safetensors", task)
+    restored = quickstudy.load_task(tmp_path / "task.safetensors")
+    wanted = Wanted(none_of_these=True, coverage=0.9)
+    before, after = (each.predict(new, wanted) for each in (task, restored))
+    assert [each.is_none_of_these for each in before] == [each.is_none_of_these for each in after]
+    assert [each.possible for each in before] == [each.possible for each in after]
 
 
 @pytest.mark.parametrize("header", ["x,y", "x,z,y"])

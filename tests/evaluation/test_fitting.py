@@ -10,6 +10,7 @@ from quickstudy.evaluation.fitting import (
     equal_error_threshold,
     fitted_temperature,
     lowest_for_coverage,
+    resampled,
 )
 
 
@@ -69,3 +70,22 @@ def test_new_scores_reach_the_lowest_as_often_as_the_coverage_says(coverage: flo
 def test_too_few_scores_for_a_coverage_are_refused() -> None:
     with pytest.raises(UserError, match="Take more tasks"):
         lowest_for_coverage(torch.rand(5), 0.95)
+
+
+def test_resampled_tasks_give_the_interval_of_a_mean(generator) -> None:
+    values = torch.randn(400, 3, generator=generator, dtype=torch.float64)
+    found = resampled(lambda drawn: float(drawn.mean()), values)
+    assert found["mean"] == pytest.approx(float(values.mean()))
+    assert found["interval95"] == pytest.approx(1.96 * float(values.mean(dim=1).std()) / 20, rel=0.25)
+
+
+def test_a_single_task_has_no_interval() -> None:
+    assert resampled(lambda drawn: float(drawn.mean()), torch.ones(1, 3)) == {"mean": 1.0, "interval95": None}
+
+
+def test_sets_cover_exchangeable_tasks_exactly(generator) -> None:
+    """The rank of a further score among n others is uniform, so it reaches the k-th lowest with 1 − k / (n + 1)."""
+    count, draws = 19, 20_000
+    scores = torch.rand(draws, count + 1, generator=generator, dtype=torch.float64)
+    covered = [float(row[-1]) >= lowest_for_coverage(row[:-1], 0.9) for row in scores]
+    assert sum(covered) / draws == pytest.approx(0.9, abs=4 * (0.09 / draws) ** 0.5)

@@ -11,6 +11,7 @@ from quickstudy.core import Experiment, Header, Optimisation, Parent, UserError
 from quickstudy.datasets import omniglot
 from quickstudy.learners import Nearest
 from quickstudy.protocols.lineage import (
+    free_classes,
     refuse_leak,
     refuse_leaking_start,
     refuse_seen,
@@ -53,6 +54,14 @@ def test_a_final_training_is_on_the_validation_classes_too(split: str) -> None:
     assert training_classes({"split": split}).tolist() == parts.train.tolist()
     assert training_classes({"split": split, "final": True}).tolist() == [*parts.train, *parts.validation]
     assert len(training_classes({"hidden": 5})) == 0
+
+
+def test_free_classes_are_those_that_no_ancestor_was_trained_on_and_that_do_not_test() -> None:
+    parts = omniglot.split("vinyals")
+    assert free_classes(trained(LAKE), "vinyals").tolist() == list(range(964, 1200))
+    assert free_classes(trained({"split": "vinyals"}), "vinyals").tolist() == parts.validation.tolist()
+    assert free_classes(trained(LAKE, trained(VINYALS)), "vinyals").tolist() == []
+    assert free_classes(trained({}), "vinyals").tolist() == list(range(1200))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])

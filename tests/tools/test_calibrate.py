@@ -1,6 +1,7 @@
 """A calibration is stored with the weights, whose numbers stay."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import calibrate
 import quickstudy
 from quickstudy.core import Header, UserError, load_trained, save_trained
 from quickstudy.pretrained import calibration, describe
+from quickstudy.protocols.lineage import free_classes
 from quickstudy.recipes import build
 
 ARGUMENTS = {"downsampling": "stride"}
@@ -24,7 +26,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def options(folder: Path, **changes: bool) -> calibrate.Options:
-    return calibrate.Options(tasks=2, queries=2, out=folder, **changes)
+    return calibrate.Options(tasks=2, test_tasks=2, queries=2, out=folder, **changes)
 
 
 @pytest.fixture
@@ -39,8 +41,8 @@ def test_it_is_stored_with_the_weights_whose_numbers_stay(run: Path, tmp_path: P
     assert calibrate.main([str(run)], options(tmp_path)) == 0
     after, calibrated = load_trained(run / "best.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert calibrated.recipe == header.recipe
-    assert calibrated.provenance == header.provenance
+    assert after.keys() == before.keys()
+    assert replace(calibrated, calibration=()) == header
     figures = json.loads((tmp_path / "calibration-run.json").read_text())
     assert figures["test"][0]["ways"] == 5
     assert calibration(run).at(5, 1).temperature == figures["fitted"][0]["temperature"]
@@ -76,3 +78,12 @@ def test_all_shipped_classifiers_of_single_images_are_calibrated_by_default() ->
     names = calibrate.classifiers()
     assert {"omniglot-protonet", "glyphs-protonet", "omniglot-maml"} <= set(names)
     assert not {"gp-cnp", "omniglot-nearest", "omniglot-lstm", "omniglot-mann-strings"} & set(names)
+
+
+@pytest.mark.parametrize("name", [name for name in calibrate.classifiers() if describe(name).calibration])
+def test_shipped_calibrations_are_fitted_on_free_classes_alone(name: str) -> None:
+    header = describe(name)
+    for setting in calibration(name).settings:
+        free = len(free_classes(header, "vinyals"))
+        assert (setting.data, setting.classes) == (("glyphs", 1000) if free < 80 else ("omniglot", free))
+        assert setting.tasks >= 100

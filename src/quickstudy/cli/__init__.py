@@ -1,4 +1,4 @@
-"""The command line: `quickstudy predict`, `adapt`, `list`, `train`, `evaluate`, `reproduce`, `export`.
+"""The command line: `quickstudy predict`, `adapt`, `list`, `train`, `evaluate`, `reproduce`, `export`, `card`.
 
 Exit code 0 on success, 2 on a mistake that the user can mend (one message, no traceback), 1 on ours.
 """
@@ -18,6 +18,7 @@ _COMMANDS = {
     "evaluate": "evaluate trained weights or a run folder",
     "reproduce": "train the shipped weights again, and compare the figures",
     "export": "write a learner as graphs for torch and for ONNX",
+    "card": "what is to be known of trained weights: data, command, figures, calibration, limits",
 }
 
 

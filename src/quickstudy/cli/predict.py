@@ -14,7 +14,7 @@ from rich.table import Table
 from quickstudy.cli.adapt import AdaptOptions, adapted
 from quickstudy.cli.options import parse, print_json
 from quickstudy.core import UserError
-from quickstudy.estimators.answers import Answer
+from quickstudy.estimators.answers import Answer, Wanted
 from quickstudy.estimators.image_task import ImageTask
 from quickstudy.estimators.stored_tasks import load_task
 from quickstudy.estimators.table_task import TableTask
@@ -28,6 +28,11 @@ class OutputOptions:
     """Print one JSON object instead of a table."""
     csv: bool = False
     """Print CSV instead of a table."""
+    none_of_these: bool = False
+    """Say which queries are of none of the classes. The weights need a calibration, as those that ship have."""
+    sets: float | None = None
+    """Print the classes that each query may have, so that the true one is among them with this probability: 0.8, 0.9 or
+    0.95. The weights need a calibration."""
 
 
 def run(arguments: list[str]) -> int:
@@ -53,7 +58,7 @@ def run(arguments: list[str]) -> int:
     if not query:
         raise UserError("--query names no file. Give images, or a CSV file for a table.")
     task = _task(support, options)
-    answers = task.predict(list(query))
+    answers = task.predict(list(query), Wanted(output.none_of_these, output.sets))
     _print(task, answers, output)
     for answer in answers:
         if answer.problem is not None:
@@ -88,33 +93,41 @@ def _print(task: ImageTask | TableTask, answers: Sequence[Answer], output: Outpu
             }
         )
     elif output.csv:
-        _print_csv(task, answers)
+        _print_csv(task, answers, output)
     else:
-        _print_table(task, answers)
+        _print_table(task, answers, output)
 
 
-def _print_csv(task: ImageTask | TableTask, answers: Sequence[Answer]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+def _print_csv(task: ImageTask | TableTask, answers: Sequence[Answer], output: OutputOptions) -> None:
+    headings = ["query", "mean", "low", "high"]
     if task.names:
-        writer.writerow(["query", "label", "confidence", *task.names])
-    else:
-        writer.writerow(["query", "mean", "low", "high"])
+        asked = ["none_of_these"] * output.none_of_these + ["set"] * (output.sets is not None)
+        headings = ["query", "label", "confidence", *asked, *task.names]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(headings)
     for answer in answers:
-        writer.writerow(_cells(task, answer))
+        cells = _cells(task, answer)
+        writer.writerow(cells + [""] * (len(headings) - len(cells)))
 
 
 def _cells(task: ImageTask | TableTask, answer: Answer) -> list[Any]:
     if answer.problem is not None:
-        return [answer.query, *[""] * (2 + len(task.names) if task.names else 3)]
-    if answer.probabilities is not None:
-        return [answer.query, answer.label, answer.confidence, *(answer.probabilities[name] for name in task.names)]
-    return [answer.query, answer.mean, *(answer.interval90 or ("", ""))]
+        return [answer.query]
+    if answer.probabilities is None:
+        return [answer.query, answer.mean, *(answer.interval90 or ("", ""))]
+    asked = [] if answer.is_none_of_these is None else [answer.is_none_of_these]
+    possible = [] if answer.possible is None else [" ".join(answer.possible)]
+    probabilities = [answer.probabilities[name] for name in task.names]
+    return [answer.query, answer.label, answer.confidence, *asked, *possible, *probabilities]
 
 
-def _print_table(task: ImageTask | TableTask, answers: Sequence[Answer]) -> None:
+def _print_table(task: ImageTask | TableTask, answers: Sequence[Answer], output: OutputOptions) -> None:
+    headings = ["query", "class", "confidence", "next"] if task.names else ["query", "mean", "in 90 %"]
+    if output.sets is not None:
+        headings.append(f"in {100 * output.sets:g} % of cases one of")
     table = Table()
-    for heading in ("query", "class", "confidence", "next") if task.names else ("query", "mean", "in 90 %"):
-        table.add_column(heading, justify="left" if heading in ("query", "class", "next") else "right")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in ("confidence", "mean", "in 90 %") else "left")
     for answer in answers:
         if answer.problem is None:
             table.add_row(*_texts(answer))
@@ -125,10 +138,8 @@ def _texts(answer: Answer) -> list[str]:
     if answer.probabilities is None:
         low, high = answer.interval90 or (float("nan"), float("nan"))
         return [answer.query, f"{answer.mean:.5g}", f"{low:.5g} to {high:.5g}"]
-    following = list(answer.probabilities.items())[1:2]
-    return [
-        answer.query,
-        str(answer.label),
-        f"{answer.confidence:.1%}",
-        *(f"{name} {probability:.1%}" for name, probability in following or [("", 0.0)]),
-    ]
+    ranked = [f"{name} {probability:.1%}" for name, probability in answer.probabilities.items()]
+    texts = [answer.query, str(answer.label), f"{answer.confidence:.1%}", ranked[1] if len(ranked) > 1 else ""]
+    if answer.is_none_of_these:
+        texts = [answer.query, "none of these", "", ranked[0]]
+    return texts if answer.possible is None else [*texts, ", ".join(answer.possible) or "none"]

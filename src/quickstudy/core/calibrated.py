@@ -9,7 +9,7 @@ Letters: T tasks, S support examples, Q queries, N ways, D features.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -21,9 +21,9 @@ from quickstudy.core.distributions import categorical
 from quickstudy.core.errors import UserError
 from quickstudy.core.learner import Learner
 
-Score = Literal["distance", "logits"]
-"""What says whether a query is of a known class: the distance of its features to the closest class mean, or how far the
-highest logit is above the mean of the logits."""
+Score = Literal["distance", "logits", "confidence"]
+"""What says whether a query is of a known class: the distance of its features to the closest class mean, how far the
+highest logit is above the mean of the logits, or the logarithm of the highest probability."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,9 @@ class CalibratedSetting:
         lowest_known_score: A query with a lower score is of none of the task's classes.
         lowest_log_probabilities: By the coverage of a set, as text such as "0.9": the log-probability, after the
             temperature, that a class needs to be in the set.
+        data: The data set of the classes that all of this was fitted on.
+        classes: How many classes these are.
+        tasks: Tasks that were drawn from them.
     """
 
     ways: int
@@ -48,6 +51,9 @@ class CalibratedSetting:
     score: Score
     lowest_known_score: float
     lowest_log_probabilities: Mapping[str, float]
+    data: str
+    classes: int
+    tasks: int
 
     def calibrated(self, prediction: Categorical) -> Categorical:
         """The same prediction with calibrated probabilities. The most probable class stays.
@@ -86,13 +92,24 @@ class CalibratedSetting:
         Raises:
             UserError: if nothing was fitted for this coverage.
         """
+        return log_probabilities(prediction.logits, self.temperature) >= self.lowest_log_probability(coverage)
+
+    def lowest_log_probability(self, coverage: float) -> float:
+        """The log-probability that a class needs to be in a set.
+
+        Args:
+            coverage: the share of queries whose set holds the true class.
+
+        Raises:
+            UserError: if nothing was fitted for this coverage.
+        """
         lowest = self.lowest_log_probabilities.get(str(coverage))
         if lowest is None:
             raise UserError(
                 f"coverage is {coverage}, but sets were fitted for {', '.join(self.lowest_log_probabilities)}. Choose "
                 "one of them."
             )
-        return log_probabilities(prediction.logits, self.temperature) >= lowest
+        return lowest
 
 
 @dataclass(frozen=True)
@@ -149,7 +166,7 @@ class Calibration:
 
 def _is_fine(setting: CalibratedSetting) -> bool:
     has_sets = bool(dict(setting.lowest_log_probabilities))
-    return setting.temperature > 0 and setting.score in ("distance", "logits") and has_sets
+    return setting.temperature > 0 and setting.score in get_args(Score) and has_sets
 
 
 def log_probabilities(logits: Tensor, temperature: float) -> Tensor:
@@ -166,7 +183,7 @@ def known_score(score: Score, learner: Learner, support_x: Tensor, support_y: Te
     """How much each query (T, Q) looks like one of the task's classes. A high score means a known class.
 
     Args:
-        score: "distance" is minus the squared distance of features, for learners with an encoder. "logits" reads the
+        score: "distance" is minus the squared distance of features, for learners with an encoder. The others read the
             prediction.
         learner: the learner.
         support_x: inputs (T, S, *input).
@@ -177,36 +194,63 @@ def known_score(score: Score, learner: Learner, support_x: Tensor, support_y: Te
         UserError: if the learner cannot read something.
     """
     state = learner.adapt(support_x, support_y)
-    if score == "logits":
-        return score_of_logits(learner.predict(state, query_x).logits)  # type: ignore[attr-defined]
+    if score != "distance":
+        return scores_of_logits(learner.predict(state, query_x).logits)[score]  # type: ignore[attr-defined]
     support_x, support_y, _ = read_support(learner, support_x, support_y)
-    return score_of_distance(learner, support_x, support_y, read_query(learner, state, query_x))
+    means_TND = class_means(learner, support_x, support_y)
+    return score_of_distance(learner, means_TND, read_query(learner, state, query_x))
 
 
-def score_of_logits(logits: Tensor) -> Tensor:
-    """How far the highest logit is above the mean, (…). Excluded classes do not count.
+def scores_of_logits(logits: Tensor) -> dict[Score, Tensor]:
+    """The scores that can be read from a prediction, each (…). Excluded classes do not count.
 
     Args:
         logits: (…, N). Minus infinity excludes a class.
     """
     is_finite = logits.isfinite()
     mean = logits.masked_fill(~is_finite, 0).sum(dim=-1) / is_finite.sum(dim=-1)
-    return logits.amax(dim=-1) - mean
+    highest = logits.amax(dim=-1)
+    return {"logits": highest - mean, "confidence": highest.double() - logits.double().logsumexp(dim=-1)}
 
 
-def score_of_distance(learner: Learner, support_x: Tensor, support_y: Tensor, query_x: Tensor) -> Tensor:
-    """Minus the squared distance of a query's features to the closest class mean, (T, Q).
+def class_sums(learner: Learner, support_x: Tensor, support_y: Tensor, num_ways: int) -> Tensor:
+    """The sum of the features of each class's examples, (T, N, D).
 
     Args:
         learner: has an encoder.
         support_x: inputs (T, S, *input), as `read_support` returns them.
         support_y: class indices (T, S).
-        query_x: inputs (T, Q, *input).
+        num_ways: N.
     """
     encoder: Any = learner.encoder
-    z_TSD, z_TQD = encoder(support_x).flatten(2), encoder(query_x).flatten(2)
-    members_TNS = F.one_hot(support_y, count_ways(support_y)).to(z_TSD.dtype).transpose(1, 2)
-    counts_TN1 = members_TNS.sum(dim=2, keepdim=True)
-    means_TND = members_TNS @ z_TSD / counts_TN1.clamp(min=1)
-    squares_TQN = torch.cdist(z_TQD, means_TND).square()
-    return -squares_TQN.masked_fill(counts_TN1.transpose(1, 2) == 0, torch.inf).amin(dim=-1)
+    z_TSD = encoder(support_x).flatten(2)
+    sums_TND: Tensor = F.one_hot(support_y, num_ways).to(z_TSD.dtype).transpose(1, 2) @ z_TSD
+    return sums_TND
+
+
+def class_means(learner: Learner, support_x: Tensor, support_y: Tensor) -> Tensor:
+    """The mean of the features of each class, (T, N, D). Not a number where a class has no example.
+
+    Args:
+        learner: has an encoder.
+        support_x: inputs (T, S, *input), as `read_support` returns them.
+        support_y: class indices (T, S).
+    """
+    num_ways = count_ways(support_y)
+    counts_TN1 = F.one_hot(support_y, num_ways).sum(dim=1)[..., None]
+    return class_sums(learner, support_x, support_y, num_ways) / counts_TN1
+
+
+def score_of_distance(learner: Learner, means_TND: Tensor, query_x: Tensor) -> Tensor:
+    """Minus the squared distance of a query's features to the closest class mean, (T, Q).
+
+    Args:
+        learner: has an encoder.
+        means_TND: what `class_means` returned.
+        query_x: inputs (T, Q, *input), as `read_query` returns them.
+    """
+    encoder: Any = learner.encoder
+    z_TQD = encoder(query_x).flatten(2)
+    # Matrix products would make the distance of a query depend on the number of queries, if only in the last digits.
+    squares_TQN = torch.cdist(z_TQD, means_TND, compute_mode="donot_use_mm_for_euclid_dist").square()
+    return -squares_TQN.masked_fill(means_TND.isnan().any(dim=-1)[:, None], torch.inf).amin(dim=-1)

@@ -26,9 +26,6 @@ class Learner(nn.Module, ABC):
     input_range: tuple[float, float] | None = None
     """Lowest and highest number of an input, as in training. In eval mode the learner refuses others. Recipes of
     drawings set it to 0 (paper) and 1 (ink). None if any number is valid."""
-    reads_through_encoder: bool = False
-    """Whether the part `encoder` reads each input by itself, and nothing else reads it. Then an evaluation can embed
-    each image of a data set once."""
     clipped_apart: tuple[str, ...] = ()
     """Parts whose gradients are clipped each by itself. Where there are none, the whole gradient is clipped."""
     _without_gradients: tuple[str, ...] = ()

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.core import OnlineLearner, UserError
+from quickstudy.core import CalibratedSetting, OnlineLearner, UserError
+from quickstudy.core.calibrated import class_sums, log_probabilities, score_of_distance, scores_of_logits
 from quickstudy.estimators.chosen import Chosen
 from quickstudy.estimators.slots import Group, join_groups, make_groups
 from quickstudy.tasks.jitter import Jitter, jitter_images
@@ -20,7 +21,7 @@ _QUERIES_AT_ONCE = 256
 
 
 class AdaptedClassifier:
-    """The states of a learner for the groups of one task.
+    """The states of a learner for the groups of one task. Probabilities are calibrated where the weights are.
 
     Args:
         chosen: The learner.
@@ -33,6 +34,9 @@ class AdaptedClassifier:
         self.chosen, self.num_classes, self.num_draws, self.seed = chosen, num_classes, num_draws, seed
         self.groups: list[Group] = []
         self.states: list[Any] = []
+        self.shots = 1.0
+        self.counts = np.zeros(num_classes)
+        self.sums: Tensor | None = None
 
     def adapt(self, x: np.ndarray, labels: np.ndarray) -> "AdaptedClassifier":
         """Read the examples.
@@ -46,6 +50,9 @@ class AdaptedClassifier:
         x_S = self._tensor(x)
         with torch.no_grad():
             self.states = [self._adapt(x_S, group) for group in self.groups]
+        self.shots = float(np.mean([len(group.examples) / len(group.classes) for group in self.groups]))
+        self.counts, self.sums = np.zeros(self.num_classes), None
+        self._count(x_S, labels)
         return self
 
     def extend(self, x: np.ndarray, labels: np.ndarray) -> "AdaptedClassifier":
@@ -76,6 +83,8 @@ class AdaptedClassifier:
             slots = self._tensor(np.argsort(group.classes)[labels])
             with torch.no_grad():
                 self.states[index] = learner.extend(self.states[index], self._moved(x_S, group)[None], slots[None])
+        self._count(x_S, labels)
+        self.shots = float(self.counts.mean())
         return self
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
@@ -86,6 +95,87 @@ class AdaptedClassifier:
         """
         parts = [self._part(x[start : start + _QUERIES_AT_ONCE]) for start in range(0, len(x), _QUERIES_AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, self.num_classes))
+
+    def is_known(self, x: np.ndarray) -> np.ndarray:
+        """Whether each query is of one of the task's classes: (Q,) booleans. See `core.calibrated`.
+
+        Args:
+            x: Inputs (Q, *input).
+
+        Raises:
+            UserError: if the weights have no calibration.
+        """
+        setting = self.calibrated(self.num_classes)
+        if setting is None:
+            raise self._no_calibration()
+        parts = [
+            self._scores(setting, self._tensor(x[start : start + _QUERIES_AT_ONCE])) >= setting.lowest_known_score
+            for start in range(0, len(x), _QUERIES_AT_ONCE)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
+
+    def sets(self, probabilities: np.ndarray, coverage: float) -> np.ndarray:
+        """The classes that each query may have: (Q, N) booleans. See `core.calibrated`.
+
+        Args:
+            probabilities: What `probabilities` gave, (Q, N).
+            coverage: The share of queries whose set holds the true class.
+
+        Raises:
+            UserError: if the weights have no calibration, or it has no such coverage.
+        """
+        setting = self.calibrated(self.num_classes)
+        if setting is None:
+            raise self._no_calibration()
+        with np.errstate(divide="ignore"):
+            return np.log(probabilities) >= setting.lowest_log_probability(coverage)
+
+    def calibrated(self, num_classes: int) -> CalibratedSetting | None:
+        """What was fitted for tasks such as this one. None if the weights have no calibration.
+
+        Args:
+            num_classes: Classes of the task, or of one of its groups.
+        """
+        calibration = self.chosen.calibration
+        return None if calibration is None or not self.shots else calibration.at(num_classes, self.shots)
+
+    def _no_calibration(self) -> UserError:
+        return UserError(
+            f"'{self.chosen.name}' has no calibration, so it knows neither 'none of these' nor sets of classes. Choose "
+            "weights that have one, such as 'omniglot-protonet'; quickstudy card NAME shows it."
+        )
+
+    def _count(self, x_S: Tensor, labels: np.ndarray) -> None:
+        """Note how many examples a class has and, where the calibration needs it, the sum of their features."""
+        self.counts = self.counts + np.bincount(labels, minlength=self.num_classes)
+        settings = () if self.chosen.calibration is None else self.chosen.calibration.settings
+        if not any(setting.score == "distance" for setting in settings) or not len(labels):
+            return
+        with torch.no_grad():
+            sums = class_sums(self.chosen.learner, x_S[None], self._tensor(labels)[None], self.num_classes)
+        self.sums = sums if self.sums is None else self.sums + sums
+
+    def _scores(self, setting: CalibratedSetting, x_Q: Tensor) -> np.ndarray:
+        """How much each query (Q,) looks like one of the task's classes."""
+        with torch.no_grad():
+            if setting.score == "distance":
+                if self.sums is None:
+                    raise UserError("This task was adapted without what 'none of these' needs. Adapt it again.")
+                means = (
+                    self.sums / torch.as_tensor(self.counts, dtype=self.sums.dtype, device=self.sums.device)[:, None]
+                )
+                found = score_of_distance(self.chosen.learner, means, x_Q[None])[0]
+                return found.double().cpu().numpy()
+            said = [self._logits(group, state, x_Q) for group, state in zip(self.groups, self.states, strict=True)]
+        scores = [scores_of_logits(logits)[setting.score].cpu().numpy() for logits in said]
+        rounds = sorted({group.round_index for group in self.groups})
+        best = [
+            np.max(
+                [each for each, group in zip(scores, self.groups, strict=True) if group.round_index == number], axis=0
+            )
+            for number in rounds
+        ]
+        return np.asarray(np.mean(best, axis=0), dtype=np.float64)
 
     def _begin(self, learner: OnlineLearner) -> None:
         random = np.random.RandomState(self.seed)
@@ -101,11 +191,17 @@ class AdaptedClassifier:
         return join_groups(said, self.groups, self.num_classes)
 
     def _say(self, group: Group, state: Any, x_Q: Tensor) -> np.ndarray:
-        """Log-probabilities (Q, n) of the classes of a group."""
+        """Calibrated log-probabilities (Q, n) of the classes of a group."""
+        setting = self.calibrated(len(group.classes))
         with torch.no_grad():
-            logits = self.chosen.learner.predict(state, self._moved(x_Q, group)[None]).logits[0]  # type: ignore[attr-defined]
-        size = len(group.classes)
-        return logits[:, :size].double().log_softmax(dim=-1).cpu().numpy()
+            logits = self._logits(group, state, x_Q)
+        return log_probabilities(logits, 1.0 if setting is None else setting.temperature).cpu().numpy()
+
+    def _logits(self, group: Group, state: Any, x_Q: Tensor) -> Tensor:
+        """Logits (Q, n) of the classes of a group."""
+        prediction: Any = self.chosen.learner.predict(state, self._moved(x_Q, group)[None])
+        logits: Tensor = prediction.logits[0, :, : len(group.classes)]
+        return logits
 
     def _adapt(self, x_S: Tensor, group: Group) -> Any:
         support = self._moved(x_S[self._tensor(group.examples)], group)

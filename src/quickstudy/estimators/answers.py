@@ -4,6 +4,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from quickstudy.estimators.adapted import AdaptedClassifier
+
+
+class Wanted(NamedTuple):
+    """What is asked of a classifier beside the probabilities. Its weights need a calibration."""
+
+    none_of_these: bool = False
+    """Whether each query is of none of the classes."""
+    coverage: float | None = None
+    """Sets of classes that hold the true one with this probability."""
+
+
+NOTHING_MORE = Wanted()
+
 
 class Answer(NamedTuple):
     """The answer to one query."""
@@ -16,6 +30,10 @@ class Answer(NamedTuple):
     """The probability of that class."""
     probabilities: dict[str, float] | None = None
     """The probability of each class, the most probable first."""
+    is_none_of_these: bool | None = None
+    """Whether the query is of none of the classes, if that was asked."""
+    possible: tuple[str, ...] | None = None
+    """The classes that the query may have, the most probable first, if that was asked."""
     mean: float | None = None
     """The mean of a value."""
     interval90: tuple[float, float] | None = None
@@ -28,19 +46,39 @@ class Answer(NamedTuple):
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
-def class_answers(queries: list[str], probabilities: np.ndarray, names: tuple[str, ...]) -> list[Answer]:
-    """Answers from probabilities (n, classes).
+def class_answers(
+    adapted: AdaptedClassifier, queries: list[str], x: np.ndarray, names: tuple[str, ...], wanted: Wanted = NOTHING_MORE
+) -> list[Answer]:
+    """The answers of a classifier.
 
     Args:
+        adapted: The classifier.
         queries: The names of the queries.
-        probabilities: One row for each query.
+        x: Their inputs (Q, *input).
         names: The classes.
+        wanted: What is asked beside the probabilities.
+
+    Raises:
+        UserError: if more is asked than the calibration of the weights says.
     """
+    probabilities = adapted.probabilities(x)
+    is_known = adapted.is_known(x) if wanted.none_of_these else None
+    sets = None if wanted.coverage is None else adapted.sets(probabilities, wanted.coverage)
     answers = []
-    for query, row in zip(queries, probabilities, strict=True):
-        ranked = {names[place]: float(row[place]) for place in np.argsort(-row, kind="stable")}
+    for place, (query, row) in enumerate(zip(queries, probabilities, strict=True)):
+        order = np.argsort(-row, kind="stable")
+        ranked = {names[each]: float(row[each]) for each in order}
         label, confidence = next(iter(ranked.items()))
-        answers.append(Answer(query, label, confidence, ranked))
+        answers.append(
+            Answer(
+                query,
+                label,
+                confidence,
+                ranked,
+                is_none_of_these=None if is_known is None else not is_known[place],
+                possible=None if sets is None else tuple(names[each] for each in order if sets[place, each]),
+            )
+        )
     return answers
 
 

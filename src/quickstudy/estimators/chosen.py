@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quickstudy import pretrained
-from quickstudy.core import Learner, UserError
+from quickstudy.core import Calibration, Learner, UserError
 from quickstudy.estimators.slots import Limits
 
 DRAWINGS, FEATURES, TABLES = "omniglot-protonet", "feature-means", "table-means"
@@ -32,6 +32,8 @@ class Chosen(NamedTuple):
     """Side of the images that it reads, in pixels, if it reads images."""
     limits: Limits
     """The largest task that it reads."""
+    calibration: Calibration | None = None
+    """What was fitted to its probabilities, if that was done."""
 
     @property
     def reads_drawings(self) -> bool:
@@ -77,7 +79,9 @@ def _opened(name: str | Path) -> Chosen:
         )
     if learner.is_transductive:
         learner.is_transductive = False
-    return Chosen(learner, str(name), int(arguments.get("size", 28)), _limits(learner, arguments))
+    stored = opened.header.calibration
+    calibration = Calibration.from_json(stored, str(name)) if stored else None
+    return Chosen(learner, str(name), int(arguments.get("size", 28)), _limits(learner, arguments), calibration)
 
 
 def is_of_values(learner: Learner) -> bool:

@@ -99,7 +99,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class: (n, classes), in the order of `classes_`.
+        """The probability of each class: (n, classes), in the order of `classes_`. Calibrated where the weights are.
 
         Args:
             X: Images or rows, as in `fit`.
@@ -107,10 +107,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             UserError: if they do not have the shape of the examples.
         """
-        check_is_fitted(self, "_adapted_")
-        X = self._encoded(X)
-        X = validate_data(self, X, **_kind(X), reset=False)
-        return self._adapted_.probabilities(self._read(X))
+        queries = self._queries(X)
+        return self._adapted_.probabilities(queries)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each query.
@@ -123,6 +121,42 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> np.ndarray:
+        """The classes that each query may have: (n, classes) booleans, in the order of `classes_`.
+
+        The true class is in the set with the probability `coverage`, on average over tasks such as those that the
+        weights were calibrated on (split conformal prediction). A set may be empty: the query is unlike all classes.
+
+        Args:
+            X: Images or rows, as in `fit`.
+            coverage: The share of queries whose set holds the true class: 0.8, 0.9 or 0.95.
+
+        Raises:
+            UserError: if the weights have no calibration, or none for this coverage.
+        """
+        return self._adapted_.sets(self.predict_proba(X), coverage)
+
+    def is_none_of_these(self, X: Any) -> np.ndarray:
+        """Whether each query is of none of `classes_`: (n,) booleans.
+
+        On the tasks of the calibration this was wrong as often for queries of the task's classes as for others;
+        `quickstudy card NAME` says how often.
+
+        Args:
+            X: Images or rows, as in `fit`.
+
+        Raises:
+            UserError: if the weights have no calibration.
+        """
+        queries = self._queries(X)
+        return ~self._adapted_.is_known(queries)
+
+    def _queries(self, X: Any) -> np.ndarray:
+        """Inputs as the learner reads them."""
+        check_is_fitted(self, "_adapted_")
+        X = self._encoded(X)
+        return self._read(validate_data(self, X, **_kind(X), reset=False))
 
     def _encoded(self, X: Any) -> Any:
         return X if self.encoder is None else as_encoder(self.encoder)(X)

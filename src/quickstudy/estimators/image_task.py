@@ -10,7 +10,7 @@ import numpy as np
 from quickstudy.core import UserError
 from quickstudy.datasets.image_folder import SUFFIXES, find_images
 from quickstudy.estimators.adapted import AdaptedClassifier
-from quickstudy.estimators.answers import Answer, class_answers
+from quickstudy.estimators.answers import NOTHING_MORE, Answer, Wanted, class_answers
 from quickstudy.estimators.chosen import DRAWINGS, FEATURES, Chosen, choose
 from quickstudy.estimators.image_files import (
     DrawingFiles,
@@ -79,11 +79,15 @@ class ImageTask:
         adapted.adapt(files.inputs(images), np.array(labels))
         return cls(tuple(classes), adapted, files, tuple(problems))
 
-    def predict(self, queries: str | os.PathLike[str] | Paths) -> list[Answer]:
+    def predict(self, queries: str | os.PathLike[str] | Paths, wanted: Wanted = NOTHING_MORE) -> list[Answer]:
         """Name images. A file that cannot be read gets an answer that says why; the others are answered.
 
         Args:
             queries: Files, or folders whose images are meant.
+            wanted: What is asked beside the probabilities.
+
+        Raises:
+            UserError: if more is asked than the calibration of the weights says.
         """
         paths = _paths([queries] if isinstance(queries, str | os.PathLike) else queries)
         read = [_checked(path, read_image(path), self.files) for path in paths]
@@ -92,9 +96,11 @@ class ImageTask:
             return [Answer(str(path), problem=str(each)) for path, each in zip(paths, read, strict=True)]
         named = iter(
             class_answers(
+                self.adapted,
                 [str(path) for path, each in zip(paths, read, strict=True) if isinstance(each, Pixels)],
-                self.adapted.probabilities(self.files.inputs(images)),
+                self.files.inputs(images),
                 self.names,
+                wanted,
             )
         )
         return [

@@ -39,14 +39,17 @@ def save_task(path: Path | str, task: ImageTask | TableTask) -> None:
         "weights": digest(adapted.chosen.learner),
         "names": task.names,
     }
+    states = tuple(adapted.states)
     if isinstance(adapted, AdaptedClassifier):
         about |= {"num_draws": adapted.num_draws, "seed": adapted.seed}
+        about |= {"shots": adapted.shots, "counts": adapted.counts.tolist(), "has_sums": adapted.sums is not None}
+        states += () if adapted.sums is None else (adapted.sums,)
         about["groups"] = [[group.classes.tolist(), group.round_index] for group in adapted.groups]
     if isinstance(task, ImageTask):
         about |= _about_files(task.files)
     else:
         about |= {"kind": "table", "columns": task.columns, "target": task.target}
-    save_state(path, tuple(adapted.states), about)
+    save_state(path, states, about)
 
 
 def load_task(path: Path | str, learner: str | Path | None = None) -> ImageTask | TableTask:
@@ -121,5 +124,8 @@ def _classifier(chosen: Chosen, about: Mapping[str, Any], states: list[Any]) -> 
     adapted = AdaptedClassifier(chosen, len(about["names"]), about["num_draws"], about["seed"])
     nothing = np.zeros(0, dtype=np.int64)
     adapted.groups = [Group(np.array(classes), nothing, nothing, number) for classes, number in about["groups"]]
-    adapted.states = states
+    # Files of earlier versions do not say this. Their predictions are not calibrated.
+    adapted.shots = about.get("shots", 0.0)
+    adapted.counts = np.array(about.get("counts", np.zeros(adapted.num_classes)))
+    adapted.states, adapted.sums = (states[:-1], states[-1]) if about.get("has_sums") else (states, None)
     return adapted

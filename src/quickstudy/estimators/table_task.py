@@ -9,7 +9,7 @@ import numpy as np
 from quickstudy.core import UserError
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.adapted_values import MOST_POINTS, AdaptedRegressor
-from quickstudy.estimators.answers import Answer, class_answers, value_answers
+from quickstudy.estimators.answers import NOTHING_MORE, Answer, Wanted, class_answers, value_answers
 from quickstudy.estimators.chosen import COLUMNS, CURVES, TABLES, Chosen, choose, is_of_values
 from quickstudy.estimators.csv_tables import CSVTable, as_values, last_column, read_csv
 
@@ -81,30 +81,37 @@ class TableTask:
         adapted = AdaptedClassifier(chosen, len(names), num_draws, seed).adapt(_rows(table.numbers), labels)
         return cls(table.columns, target, names, adapted, problems)
 
-    def predict(self, queries: str | os.PathLike[str] | list[str | os.PathLike[str]]) -> list[Answer]:
+    def predict(
+        self, queries: str | os.PathLike[str] | list[str | os.PathLike[str]], wanted: Wanted = NOTHING_MORE
+    ) -> list[Answer]:
         """Answer the rows of CSV files. A row that cannot be read gets an answer that says why.
 
         Args:
             queries: CSV files with the columns of the examples. A column of the target is not read.
+            wanted: What is asked beside the probabilities of classes.
 
         Raises:
-            UserError: if a file cannot be read, or lacks a column.
+            UserError: if a file cannot be read, or lacks a column, or more is asked than the learner says.
         """
+        if isinstance(self.adapted, AdaptedRegressor) and wanted != NOTHING_MORE:
+            raise UserError(
+                "Values are predicted here, so there are neither sets of classes nor 'none of these'. Leave that out."
+            )
         files = [queries] if isinstance(queries, str | os.PathLike) else list(queries)
         answers = []
         for file in files:
             table = read_csv(Path(file), columns=self.columns)
-            named = iter(self._answers(table, "" if len(files) == 1 else f"{file}:"))
+            named = iter(self._answers(table, "" if len(files) == 1 else f"{file}:", wanted))
             order = sorted([*table.rows, *table.problems])
             answers += [
                 Answer(str(row), problem=table.problems[row]) if row in table.problems else next(named) for row in order
             ]
         return answers
 
-    def _answers(self, table: CSVTable, prefix: str) -> list[Answer]:
+    def _answers(self, table: CSVTable, prefix: str, wanted: Wanted) -> list[Answer]:
         queries = [f"{prefix}{row}" for row in table.rows]
         if isinstance(self.adapted, AdaptedClassifier):
-            return class_answers(queries, self.adapted.probabilities(_rows(table.numbers)), self.names)
+            return class_answers(self.adapted, queries, _rows(table.numbers), self.names, wanted)
         means, _ = self.adapted.mean_and_deviation(table.numbers)
         return value_answers(queries, means, self.adapted.quantiles(table.numbers, _INTERVAL))
 

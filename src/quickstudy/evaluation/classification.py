@@ -10,7 +10,7 @@ from torch.distributions import Categorical, Distribution
 from quickstudy.core import Learner, TaskDistribution, Tasks, UserError
 from quickstudy.evaluation.answering import TASKS_AT_ONCE, Batches, answered, asking, drawn, generator_of
 from quickstudy.evaluation.calibration import expected_calibration_error
-from quickstudy.evaluation.embedded_once import embedded_once
+from quickstudy.evaluation.encoding_once import encoding_once
 from quickstudy.evaluation.intervals import Interval
 
 
@@ -57,8 +57,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a classifier.
 
-    Tasks and queries are predicted in parts that fit in memory. Where it saves arithmetic, each image of the data set
-    is embedded once. The learner is in eval mode during the evaluation.
+    Tasks and queries are predicted in parts that fit in memory, and each image is encoded once. The learner is in eval
+    mode during the evaluation.
 
     Args:
         learner: The learner.
@@ -73,7 +73,7 @@ def evaluate(
     generator = generator_of(tasks, num_tasks, seed)
     noted: list[dict[str, Tensor]] = []
     batches = Batches(tasks)
-    with asking(learner), embedded_once(learner, tasks, num_tasks) as tasks:
+    with asking(learner), encoding_once(learner):
         for start in range(0, num_tasks, TASKS_AT_ONCE):
             for part in drawn(tasks, num_tasks - start, generator):
                 batches.add(part, start)

@@ -3,6 +3,8 @@
 Letters: B queries of any task, N ways.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -76,3 +78,23 @@ def lowest_for_coverage(scores: Tensor, coverage: float) -> float:
             "1 / (1 - coverage) - 1 scores, were expected. Take more tasks."
         )
     return float(scores.double().kthvalue(rank).values)
+
+
+def resampled(figure: Callable[..., float], *values: Tensor, draws: int = 200) -> dict[str, float | None]:
+    """A figure over all tasks, with the half-width of its 95 % interval by the bootstrap over tasks.
+
+    For figures that are no means over tasks, such as a calibration error.
+
+    Args:
+        figure: Computes it from as many tensors as `values`.
+        values: One row for each task, (T, …).
+        draws: How often tasks are drawn with replacement.
+    """
+    num_tasks = len(values[0])
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(draws if num_tasks > 1 else 0):
+        drawn_T = torch.randint(num_tasks, (num_tasks,), generator=generator)
+        found.append(figure(*(each[drawn_T] for each in values)))
+    half_width = 1.96 * float(torch.tensor(found, dtype=torch.float64).std()) if found else None
+    return {"mean": figure(*values), "interval95": half_width}

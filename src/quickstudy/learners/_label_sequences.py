@@ -52,7 +52,6 @@ class LabelSequenceLearner(OnlineLearner):
 
     order_matters = True
     labels_are_slots = True
-    reads_through_encoder = True
     sequences: ClassVar[type[LabelSequences]] = LabelSequences
 
     def __init__(

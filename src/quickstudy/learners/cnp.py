@@ -131,8 +131,6 @@ class CNPClassifier(Learner):
         hidden: Width of the decoder.
     """
 
-    reads_through_encoder = True
-
     def __init__(
         self,
         encoder: nn.Module,

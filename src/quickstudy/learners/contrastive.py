@@ -50,8 +50,6 @@ class ContrastiveEncoder(Learner):
         projects_at_test: Compare projections at test; switched off, features.
     """
 
-    reads_through_encoder = True
-
     def __init__(
         self,
         encoder: nn.Module,

@@ -58,8 +58,6 @@ class Hypernetwork(Learner):
         ValueError: if there is no such initialisation.
     """
 
-    reads_through_encoder = True
-
     def __init__(
         self,
         encoder: nn.Module,

@@ -106,7 +106,6 @@ class MetaNet(Learner):
         self.map_shape, self.max_ways, self.num_gradients = map_shape, max_ways, num_gradients
         self.second_order = second_order
         self.encoder, self.base_encoder = encoder, base_encoder
-        self.reads_through_encoder = base_encoder is None
         self.embedding = AugmentedLayers(map_shape, [num_features])  # u
         self.base = AugmentedLayers(map_shape, [num_features, max_ways])  # b
         for parameter in (*self.embedding.parameters(), *self.base.parameters()):

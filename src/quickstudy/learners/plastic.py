@@ -59,7 +59,6 @@ class Plastic(OnlineLearner):
 
     order_matters = True
     labels_are_slots = True
-    reads_through_encoder = True
 
     def __init__(
         self,

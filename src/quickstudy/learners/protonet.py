@@ -39,8 +39,6 @@ class ProtoNet(Learner):
         encoder: Maps inputs (..., *input) to features (..., D).
     """
 
-    reads_through_encoder = True
-
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder

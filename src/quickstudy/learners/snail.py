@@ -88,7 +88,6 @@ class SNAIL(OnlineLearner):
 
     order_matters = True
     labels_are_slots = True
-    reads_through_encoder = True
 
     def __init__(
         self,

@@ -58,7 +58,6 @@ class InContextTransformer(Learner):
     """
 
     labels_are_slots = True
-    reads_through_encoder = True
 
     def __init__(
         self,

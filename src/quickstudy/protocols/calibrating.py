@@ -1,8 +1,8 @@
-"""Calibration of a classifier: fitted on validation classes, measured on test classes.
+"""Calibration of a classifier: fitted on classes that neither made nor test the weights, measured on test classes.
 
 Half of the classes of a drawn task have no support example. Their queries are of "none of these" classes.
 
-Letters: B queries of any task, N ways.
+Letters: B queries of any task, T tasks, N ways.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,19 +14,21 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
-from quickstudy.core import CalibratedSetting, Calibration, Learner, Tasks, UserError
-from quickstudy.core.calibrated import Score, log_probabilities, score_of_distance, score_of_logits
-from quickstudy.evaluation import expected_calibration_error, provenance
+from quickstudy.core import CalibratedSetting, Calibration, Learner, Tasks, TaskSource, UserError
+from quickstudy.core.calibrated import Score, class_means, log_probabilities, score_of_distance, scores_of_logits
+from quickstudy.evaluation import Interval, expected_calibration_error, provenance
 from quickstudy.evaluation.answering import TASKS_AT_ONCE, asking
+from quickstudy.evaluation.encoding_once import encoding_once
 from quickstudy.evaluation.fitting import (
     area_under_roc,
     equal_error_threshold,
     fitted_temperature,
     lowest_for_coverage,
+    resampled,
 )
-from quickstudy.protocols.image_tasks import omniglot_source
+from quickstudy.protocols.image_tasks import free_source, omniglot_source
 from quickstudy.protocols.weights import Weights, answering_one_by_one
-from quickstudy.sources import Part, Split
+from quickstudy.sources import Split
 from quickstudy.tasks import Layout
 
 COVERAGES = (0.8, 0.9, 0.95)
@@ -37,10 +39,12 @@ SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))
 class CalibrationOptions:
     """On which tasks to calibrate and to measure."""
 
-    split: Split = "lake"
-    """Which Omniglot characters are for validation and for test."""
-    tasks: int = 100
-    """Tasks of each setting."""
+    split: Split = "vinyals"
+    """Whose test classes give the figures. Nothing is fitted on them."""
+    tasks: int = 300
+    """Tasks of each setting to fit on."""
+    test_tasks: int = 200
+    """Tasks of each setting to measure on."""
     queries: int = 5
     """Queries of each class."""
     seed: int = 0
@@ -52,6 +56,8 @@ class CalibrationOptions:
 class Answered(NamedTuple):
     """What a learner answered to the queries of many tasks of one setting."""
 
+    tasks: int
+    """How many tasks. The queries (B,) of a task follow each other, and all tasks have as many."""
     ways: int
     """Classes that a task has examples of."""
     shots: int
@@ -81,7 +87,8 @@ class CalibrationResult:
 
     def record(self) -> dict[str, Any]:
         """The figures with the protocol that gave them and where they were made, for JSON."""
-        options = {name: getattr(self.options, name) for name in ("split", "tasks", "queries", "seed")}
+        names = ("split", "tasks", "test_tasks", "queries", "seed")
+        options = {name: getattr(self.options, name) for name in names}
         about = {"weights": self.weights.name, "recipe": self.weights.recipe, "trained_on": self.weights.trained_on}
         fitted = list(self.calibration.to_json())
         return {**about, **options, "fitted": fitted, "test": list(self.measured), **provenance()}
@@ -93,7 +100,7 @@ def calibrate(
     settings: Sequence[tuple[int, int]] = SETTINGS,
     say: Callable[[str], object] = print,
 ) -> CalibrationResult:
-    """Fit a calibration on validation classes, and measure it on test classes.
+    """Fit a calibration on free classes, and measure it on test classes.
 
     Learners that can answer each query by itself do so.
 
@@ -104,64 +111,78 @@ def calibrate(
         say: Called with a message for each setting.
 
     Raises:
-        UserError: if the weights predict no classes, were trained on these classes, or refuse all settings.
+        UserError: if the weights predict no classes, were trained on the test classes, or refuse all settings.
     """
     if weights.experiment.validate_by == "functions" or weights.labels == "strings":
         raise UserError(f"'{weights.name}' does not name classes by index, so it cannot be calibrated.")
+    weights.refuse_classes(options.split, "test")
     fitted, measured = [], []
-    for ways, shots in settings:
-        try:
-            found = fitted_on(answers(weights, "validation", ways, shots, options))
-        except UserError as error:
-            say(f"{weights.name} {ways}-way {shots}-shot: {error}")
-            continue
-        figures = measured_on(answers(weights, "test", ways, shots, options), found)
-        fitted.append(found)
-        measured.append(figures)
-        say(f"{weights.name} {ways}-way {shots}-shot: temperature {found.temperature:.3f}")
+    with encoding_once(weights.learner):
+        for ways, shots in settings:
+            layout = Layout(2 * ways, shots, options.queries)
+            data, classes, free = free_source(weights, options.split, layout)
+            try:
+                found = fitted_on(answers(weights, free, layout, options.tasks, options), data, classes)
+            except UserError as refusal:
+                say(f"{weights.name} {ways}-way {shots}-shot: {refusal}")
+                continue
+            test = _test_source(weights, options.split, layout)
+            figures = measured_on(answers(weights, test, layout, options.test_tasks, options), found)
+            fitted.append(found)
+            measured.append(figures)
+            error = 100 * figures["calibration_error"]["mean"]
+            say(
+                f"{weights.name} {ways}-way {shots}-shot, fitted on {classes} classes of {data}: "
+                f"temperature {found.temperature:.3f}, calibration error {error:.2f} %"
+            )
     if not fitted:
         raise UserError(f"'{weights.name}' refuses all settings, so it cannot be calibrated.")
     return CalibrationResult(weights, options, Calibration(tuple(fitted)), tuple(measured))
 
 
 @torch.no_grad()
-def answers(weights: Weights, part: Part, ways: int, shots: int, options: CalibrationOptions) -> Answered:
+def answers(
+    weights: Weights, source: TaskSource, layout: Layout, num_tasks: int, options: CalibrationOptions
+) -> Answered:
     """The logits of all queries of one setting.
 
     Args:
         weights: A classifier of images.
-        part: The classes to draw from.
-        ways: Classes that a task has examples of. A task has queries of as many others.
-        shots: Support examples of each class.
-        options: On which tasks.
+        source: The tasks.
+        layout: Of the tasks. They have examples of half of their classes.
+        num_tasks: How many tasks.
+        options: The seed and the folder of the data.
 
     Raises:
         UserError: if the learner refuses the setting.
     """
-    layout = Layout(2 * ways, shots, options.queries)
-    source = omniglot_source(weights, options.split, part, layout, within_alphabet=False, rotated=False, size=None)
     tasks: Any = source(options.data_root)
+    ways = int(layout.ways) // 2
     generator = torch.Generator().manual_seed(options.seed)
     logits, labels, scores = [], [], []
     with answering_one_by_one(weights, weights.learner.is_transductive) as learner, asking(learner):
-        for start in range(0, options.tasks, TASKS_AT_ONCE):
-            drawn: Tasks = tasks.sample(min(TASKS_AT_ONCE, options.tasks - start), generator)
-            logits_BN, scores_B = _answers(learner, drawn, ways)
-            logits.append(logits_BN)
-            scores.append(scores_B)
-            labels.append(drawn.query_y.flatten())
+        for start in range(0, num_tasks, TASKS_AT_ONCE):
+            drawn: Tasks = tasks.sample(min(TASKS_AT_ONCE, num_tasks - start), generator)
+            for place in range(len(drawn.query_y)):  # One by one: long sequences take much memory.
+                one = Tasks(*(values[place : place + 1] for values in drawn[:4]))
+                logits_BN, scores_B = _answers(learner, one, ways)
+                logits.append(logits_BN)
+                scores.append(scores_B)
+                labels.append(one.query_y.flatten())
     logits_BN, labels_B = torch.cat(logits), torch.cat(labels)
     is_known_B = labels_B < ways
     joined = {name: torch.cat([each[name] for each in scores]) for name in scores[0]}
     known, unknown = ({name: each[chosen] for name, each in joined.items()} for chosen in (is_known_B, ~is_known_B))
-    return Answered(ways, shots, logits_BN[is_known_B], labels_B[is_known_B], known, unknown)
+    return Answered(num_tasks, ways, int(layout.shots), logits_BN[is_known_B], labels_B[is_known_B], known, unknown)
 
 
-def fitted_on(answered: Answered) -> CalibratedSetting:
+def fitted_on(answered: Answered, data: str, classes: int) -> CalibratedSetting:
     """The calibration of one setting.
 
     Args:
-        answered: What the learner answered on validation classes.
+        answered: What the learner answered on free classes.
+        data: The data set that these classes are from.
+        classes: How many there are.
     """
     temperature = fitted_temperature(answered.known_BN, answered.labels_B)
     of_true_B = log_probabilities(answered.known_BN, temperature).gather(1, answered.labels_B[:, None]).squeeze(1)
@@ -174,39 +195,55 @@ def fitted_on(answered: Answered) -> CalibratedSetting:
         score=score,
         lowest_known_score=equal_error_threshold(answered.known[score], answered.unknown[score]),
         lowest_log_probabilities={str(each): lowest_for_coverage(of_true_B, each) for each in COVERAGES},
+        data=data,
+        classes=classes,
+        tasks=answered.tasks,
     )
 
 
 def measured_on(answered: Answered, setting: CalibratedSetting) -> dict[str, Any]:
-    """Figures of a calibration.
+    """Figures of a calibration, with 95 % intervals over tasks.
 
     Args:
         answered: What the learner answered on test classes.
         setting: What was fitted.
     """
-    prediction = Categorical(logits=answered.known_BN)
-    known, unknown = answered.known[setting.score], answered.unknown[setting.score]
+    num_tasks = answered.tasks
+    before, after = Categorical(logits=answered.known_BN), setting.calibrated(Categorical(logits=answered.known_BN))
+    known, unknown = (scores[setting.score].view(num_tasks, -1) for scores in (answered.known, answered.unknown))
     is_correct_B = answered.known_BN.argmax(dim=1) == answered.labels_B
-    of_true = answered.labels_B[:, None]
-    sets = {str(each): setting.sets(prediction, each) for each in COVERAGES}
+    sets = {str(each): setting.sets(before, each) for each in COVERAGES}
+    covered = {key: each.gather(1, answered.labels_B[:, None]).squeeze(1) for key, each in sets.items()}
+
+    def over_tasks(values_B: Tensor) -> dict[str, float | None]:
+        return Interval.over(values_B.double().view(num_tasks, -1).mean(dim=1)).record()
+
+    def error(prediction: Categorical) -> dict[str, float | None]:
+        confidence_TQ = prediction.probs.amax(dim=1).view(num_tasks, -1)
+        is_correct_TQ = is_correct_B.view(num_tasks, -1)
+        return resampled(
+            lambda *parts: expected_calibration_error(*map(torch.flatten, parts)), confidence_TQ, is_correct_TQ
+        )
+
     return {
         "ways": answered.ways,
         "shots": answered.shots,
+        "tasks": num_tasks,
         "queries": len(is_correct_B),
-        "accuracy": float(is_correct_B.double().mean()),
-        "calibration_error_before": _error(prediction, is_correct_B),
-        "calibration_error": _error(setting.calibrated(prediction), is_correct_B),
+        "accuracy": over_tasks(is_correct_B),
+        "calibration_error_before": error(before),
+        "calibration_error": error(after),
         "score": setting.score,
-        "auroc": area_under_roc(known, unknown),
-        "known_refused": float((known < setting.lowest_known_score).double().mean()),
-        "unknown_refused": float((unknown < setting.lowest_known_score).double().mean()),
-        "coverage": {key: float(each.gather(1, of_true).double().mean()) for key, each in sets.items()},
+        "auroc": resampled(lambda *parts: area_under_roc(*map(torch.flatten, parts)), known, unknown),
+        "known_refused": over_tasks(known < setting.lowest_known_score),
+        "unknown_refused": over_tasks(unknown < setting.lowest_known_score),
+        "coverage": {key: over_tasks(each) for key, each in covered.items()},
         "set_size": {key: float(each.sum(dim=1).double().mean()) for key, each in sets.items()},
     }
 
 
-def _error(prediction: Categorical, is_correct_B: Tensor) -> float:
-    return expected_calibration_error(prediction.probs.amax(dim=1), is_correct_B)
+def _test_source(weights: Weights, split: Split, layout: Layout) -> TaskSource:
+    return omniglot_source(weights, split, "test", layout, within_alphabet=False, rotated=False, size=None)
 
 
 def _answers(learner: Learner, tasks: Tasks, ways: int) -> tuple[Tensor, dict[Score, Tensor]]:
@@ -218,7 +255,9 @@ def _answers(learner: Learner, tasks: Tasks, ways: int) -> tuple[Tensor, dict[Sc
     prediction = learner.predict(learner.adapt(support_x, support_y), tasks.query_x)
     if not isinstance(prediction, Categorical):
         raise UserError(f"A {type(prediction).__name__} was predicted, but classes are calibrated.")
-    scores: dict[Score, Tensor] = {"logits": score_of_logits(prediction.logits).flatten()}
+    scores = {name: each.flatten() for name, each in scores_of_logits(prediction.logits).items()}
     if hasattr(learner, "encoder"):
-        scores["distance"] = score_of_distance(learner, support_x, support_y, tasks.query_x).flatten()
+        scores["distance"] = score_of_distance(
+            learner, class_means(learner, support_x, support_y), tasks.query_x
+        ).flatten()
     return prediction.logits[..., :ways].flatten(0, 1), scores

@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from quickstudy.core import TaskSource, UserError
+from quickstudy.datasets import omniglot
+from quickstudy.protocols.lineage import free_classes
 from quickstudy.protocols.weights import Weights
 from quickstudy.sources import (
     Part,
     Split,
+    fixed_glyphs,
     folder_episodes,
     glyph_episodes,
     omniglot_episodes,
@@ -15,7 +20,10 @@ from quickstudy.sources import (
     refuse_size,
     sequence_labels,
 )
-from quickstudy.tasks import Layout, SequenceLayout
+from quickstudy.tasks import Episodes, Layout, SequenceLayout
+
+_FEWEST_FREE = 80
+"""Free classes: half as many are in a task of 20 classes with queries of 20 others."""
 
 
 def data_of(weights: Weights, data: str | None) -> str:
@@ -106,6 +114,27 @@ def omniglot_source(
     if part != "train":
         weights.refuse_classes(split, part)
     return omniglot_episodes(split, part, layout, rotations=rotated, within_alphabet=within_alphabet, size=side)
+
+
+def free_source(weights: Weights, split: Split, layout: Layout) -> tuple[str, int, TaskSource]:
+    """Episodes over classes on which numbers may be fitted: the data set, the number of classes, and the tasks.
+
+    They are the Omniglot characters that neither made the weights nor test them. Where too few of them are left, they
+    are generated characters for validation, which no weights are trained on.
+
+    Args:
+        weights: Their lineage decides which classes are free.
+        split: Its test classes give the final figures.
+        layout: How many of what.
+    """
+    classes, side = free_classes(weights.header, split), size_of(weights, None)
+    if len(classes) < _FEWEST_FREE:
+        return "glyphs", len(fixed_glyphs("validation", side)), glyph_source(weights, "validation", layout, None)
+
+    def source(data_root: Path | None) -> Episodes:
+        return Episodes(torch.as_tensor(omniglot.load(data_root, side).images[classes]), layout)
+
+    return "omniglot", len(classes), source
 
 
 def glyph_source(weights: Weights, part: Part, layout: Layout, size: int | None) -> TaskSource:

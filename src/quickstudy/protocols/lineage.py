@@ -25,6 +25,20 @@ def training_classes(arguments: Mapping[str, Any]) -> np.ndarray:
     return part_classes(arguments["split"], "train and validation" if arguments.get("final") else "train")
 
 
+def free_classes(header: Header, split: Split) -> np.ndarray:
+    """Indices of the Omniglot characters that neither made these weights nor test them.
+
+    No ancestor of the weights was trained on them, and they are not among the test classes of the split. So numbers may
+    be fitted on them.
+
+    Args:
+        header: Of the weights.
+        split: Its test classes give the final figures.
+    """
+    used = [training_classes(each.arguments) for each in header.ancestors()]
+    return np.setdiff1d(np.arange(len(omniglot.class_names())), np.concatenate([omniglot.split(split).test, *used]))
+
+
 def refuse_leak(header: Header, split: Split, part: Part) -> None:
     """Refuse to evaluate weights on classes that they, or any of their ancestors, were trained on.
 

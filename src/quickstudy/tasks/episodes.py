@@ -19,7 +19,6 @@ from quickstudy.tasks.sampling import (
     draw_count,
     draw_distinct,
     draw_shots,
-    gather_images,
     gather_tasks,
     highest,
     is_drawn,
@@ -70,30 +69,6 @@ class Episodes:
     def draws_by_batch(self) -> bool:
         """Whether the tasks of a batch share a random choice: the number of classes or shots."""
         return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
-
-    @property
-    def inputs_of_task(self) -> int:
-        """The support and the queries of the largest task."""
-        ways, shots = highest(self.layout.ways), highest(self.layout.shots)
-        return ways * (shots + self.layout.queries)
-
-    @property
-    def inputs(self) -> Tensor | None:
-        """All images as tasks have them, (C, E, *image) floats. None if images are changed at random."""
-        if self.layout.jitter is not None:
-            return None
-        index = torch.arange(self.images.shape[:2].numel(), device=self.device).view(self.images.shape[:2])
-        return gather_images(Scaled(self.images.flatten(0, 1), self.scale), index, None, torch.Generator())
-
-    def with_inputs(self, inputs: Tensor) -> Self:
-        """The same episodes, with other inputs in place of the images.
-
-        Args:
-            inputs: (C, E, *input), floats.
-        """
-        changed = object.__new__(type(self))
-        changed.__dict__ = {**vars(self), "images": inputs, "scale": 1.0}
-        return changed
 
     def to(self, device: torch.device | str) -> Self:
         """The same episodes, with the images on another device.
