@@ -33,7 +33,10 @@ def omniglot_srwm(
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(5, 20), shots=1),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
     optimisation: Optimisation = replace(
-        any_way_optimisation(steps=1_500, tasks_per_step=32, learning_rate=1e-3), precision="bf16-mixed"
+        any_way_optimisation(steps=1_000, tasks_per_step=32, learning_rate=3e-3),
+        warmup_steps=100,
+        average_decay=0.99,
+        precision="bf16-mixed",
     ),
 ) -> Experiment:
     """The self-referential weight matrix on Omniglot: one set of weights for up to 20 ways.
