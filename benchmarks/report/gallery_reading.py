@@ -87,7 +87,7 @@ def draw_attention(path: Path) -> None:
     for row, blocks in enumerate(shown, start=1):
         drawing(grid[row, 0], query_x[0], is_column=True)
         for column, (title, weights_QS) in enumerate(blocks, start=1):
-            last = heat(grid[row, column], weights_QS, largest=1.0, around_zero=False)
+            last = heat(grid[row, column], weights_QS, largest=0.6, around_zero=False)
             grid[row, column].set_title(title, loc="left", fontsize=9)
     grid[0, 1].set_ylabel("support", fontsize=8)
     grid[2, 0].set_xlabel("queries", fontsize=8)
@@ -127,7 +127,10 @@ def draw_memory(path: Path, shots: int = 4) -> None:
     top.spines[:].set_visible(False)
     top.tick_params(length=0)
     figure.colorbar(heat(left, writing_ML[order], around_zero=False), ax=left, label="written")
-    figure.colorbar(heat(right, reading_ML[order], around_zero=False), ax=right, label="read")
+    even = float(reading_ML.sum(dim=0).mean()) / len(reading_ML)  # Of a row, if all were read equally.
+    figure.colorbar(
+        heat(right, reading_ML[order] / even - 1, largest=1.0), ax=right, label="read, beside an even share"
+    )
     left.set_ylabel(f"{len(order)} rows")
     right.set(ylabel=f"{len(order)} rows", xlabel="examples read", xticks=range(0, labels.shape[1], 5))
     save(figure, path)

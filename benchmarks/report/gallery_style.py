@@ -1,18 +1,15 @@
 """What the pictures of `benchmarks/report/gallery.py` share: characters to learn from, matrices, and small files."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from quickstudy.datasets import glyphs
 from quickstudy.evaluation.plots import empty_figure
 
-_COLOURS = 96
 BLUE, ORANGE, GREEN, RED, GREY = "#3b6fb6", "#dd8452", "#4f9d69", "#b5413c", "0.55"
 
 
@@ -34,15 +31,13 @@ def in_random_order(images: Tensor, runs: int, ways: int, shots: int, seed: int 
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure with few colours, so that the file is small."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=100)
+    """Write a figure to a small file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(buffer).convert("RGB").quantize(_COLOURS).save(path, optimize=True)
+    figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
 
 
 def heat(axes: Any, values: Tensor, *, largest: float | None = None, around_zero: bool = True) -> Any:
-    """A matrix in colours: red above zero and blue below, or from white to dark."""
+    """A matrix in colours: red above zero and blue below, or from white to dark blue."""
     bound = largest or float(values.abs().max()) or 1.0
     shades: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -bound} if around_zero else {"cmap": "Blues", "vmin": 0}
     shown = axes.imshow(values.numpy(), aspect="auto", interpolation="nearest", vmax=bound, **shades)
@@ -66,6 +61,7 @@ def matrices(
     parts: Sequence[tuple[str, int]] = (),
     size: tuple[float, float] = (8.0, 5.0),
     columns: int = 1,
+    axis_labels: tuple[str, str] = ("", ""),
 ) -> None:
     """A matrix as it was first, and under it what examples changed, all changes on one scale."""
     figure = empty_figure(*size)
@@ -88,5 +84,7 @@ def matrices(
             ha="center", va="top", fontsize=8,
         )  # fmt: skip
         left += width
+    grid[-1, 0].set(xlabel=axis_labels[0])
+    grid[0, 0].set(ylabel=axis_labels[1])
     figure.colorbar(shown, ax=grid, shrink=0.6, label="change")
     save(figure, path)

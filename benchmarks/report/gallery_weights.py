@@ -54,7 +54,7 @@ def draw_delta_rule(path: Path) -> None:
     """
     seen = [state.carried[0][0, 0].T for state in _states("omniglot-delta-net", 2)]
     changes = [(f"after {count} example{'s' * (count > 1)}", seen[count]) for count in (1, 2, 5, 6, 10)]
-    matrices(path, ("before", seen[0]), changes, size=(8.5, 3.4), columns=3)
+    matrices(path, ("before", seen[0]), changes, size=(8.5, 3.4), columns=3, axis_labels=("features of a key", "value"))
 
 
 def draw_traces(path: Path) -> None:
@@ -65,7 +65,7 @@ def draw_traces(path: Path) -> None:
     """
     seen = [state.trace[0, :, :_WAYS].T for state in _states("omniglot-plastic", 2)]
     changes = [(f"after {count} example{'s' * (count > 1)}", seen[count]) for count in (1, 2, 5, 10)]
-    matrices(path, ("before: a row for each label, a column for each feature", seen[0]), changes, size=(8, 4.6))
+    matrices(path, ("before", seen[0]), changes, size=(8, 4.6), axis_labels=("64 features", "labels"))
 
 
 @torch.no_grad()
