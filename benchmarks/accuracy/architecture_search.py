@@ -3,9 +3,9 @@
 python benchmarks/accuracy/architecture_search.py [--architectures 48] [--seeds 0 1 2] [--out FILE] [--picture FILE]
 
 The data are the real 8×8 digits of scikit-learn: half to train on, a quarter on which generated networks are ranked,
-and a quarter on which each network is tested after a training of its own. Beside the hypernetwork are three other ways
-to rank: one set of weights that all architectures share, a hypernetwork that was not trained, and the number of
-parameters.
+and a quarter on which each network is tested after a training of its own. Beside the hypernetwork are other ways to
+rank: one set of weights that all architectures share, a hypernetwork that was not trained, and two plain numbers: how
+many parameters a network has, and how many units its narrowest layer.
 """
 
 import sys
@@ -33,12 +33,8 @@ from quickstudy.protocols.records import write_json
 
 _ROOT = Path(__file__).parents[2]
 _WAYS = 10
-HYPERNETWORK, SHARED, UNTRAINED, SIZE = (
-    "hypernetwork",
-    "shared weights",
-    "hypernetwork, not trained",
-    "number of parameters",
-)
+HYPERNETWORK, SHARED, UNTRAINED = "hypernetwork", "shared weights", "hypernetwork, not trained"
+SIZE, NARROWEST = "number of parameters", "units of the narrowest layer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +123,9 @@ def measure(options: Options) -> list[dict[str, Any]]:
         scores = generated_accuracies(architectures, digits, options, seed)
         sizes = [each.num_parameters(digits.train[0].shape[1], _WAYS) for each in drawn]
         correlations = {name: rank_correlation(score, own) for name, score in scores.items()}
-        correlations[SIZE] = rank_correlation(torch.tensor(sizes).double(), own)
+        narrowest = [min(each.widths) for each in drawn]
+        for name, numbers in ((SIZE, sizes), (NARROWEST, narrowest)):
+            correlations[name] = rank_correlation(torch.tensor(numbers).double(), own)
         best = int(scores[HYPERNETWORK].argmax())
         records.append(
             {

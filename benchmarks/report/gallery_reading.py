@@ -152,7 +152,7 @@ def draw_hopfield(path: Path, patterns: int = 40) -> None:
     half[0, 98:] = mean[98:]
     start = F.normalize(half - mean, dim=1)
     figure = empty_figure(8, 4.6)
-    betas, moments = (1.0, 10.0, 60.0), (0, 1, 2, 4)
+    betas, moments = (1.0, 5.0, 60.0), (0, 1, 2, 4)
     grid = figure.subplots(len(betas), len(moments) + 2, width_ratios=(*[1] * (len(moments) + 1), 2.2))
     for row, beta in enumerate(betas):
         state, energies = start, [float(energy(start, stored, beta))]

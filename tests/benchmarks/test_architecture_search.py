@@ -51,9 +51,12 @@ def test_the_stored_correlations_are_those_of_the_stored_architectures() -> None
     for record in stored["records"]:
         own = torch.tensor([each["trained"] for each in record["architectures"]])
         for name, correlation in record["rank correlation"].items():
+            plain = {
+                architecture_search.SIZE: lambda each: each["parameters"],
+                architecture_search.NARROWEST: lambda each: min(each["widths"]),
+            }
             scores = [
-                each["parameters"] if name == architecture_search.SIZE else each["generated"][name]
-                for each in record["architectures"]
+                plain[name](each) if name in plain else each["generated"][name] for each in record["architectures"]
             ]
             found = architecture_search.rank_correlation(torch.tensor(scores).double(), own.double())
             assert found == pytest.approx(correlation, abs=0.01)
