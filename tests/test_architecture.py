@@ -22,7 +22,7 @@ ALLOWED = {
     "testing": {"core"},
     "baselines": {"core"},
     "worlds": {"core", "tasks"},
-    "experiments": {"core"},
+    "experiments": {"core", "networks"},
     "learners": {"core", "networks"},
     "training": {"core", "evaluation"},
     "sources": {"core", "datasets", "tasks"},

@@ -34,7 +34,9 @@ QUERIES = 15
 UNEVEN, UNEVEN_QUERIES = (15, 1, 1, 1, 1), 5
 """One class of many examples among classes of one; a character has twenty drawings."""
 PUBLISHED = Path(__file__).parents[1] / "published.json"
-Only = Literal["all", "uneven", "rotated"]
+Only = Literal["all", "uneven", "rotated", "headline"]
+_HEADLINE = ("vinyals", 5, 1)
+"""Split, ways and shots of the figure in README.md."""
 
 
 class Setting(NamedTuple):
@@ -189,6 +191,10 @@ def _to_measure(settings: list[Setting], only: Only, path: Path) -> tuple[list[S
     if only == "all":
         return settings, []
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    if only == "headline":
+        plain = [setting for setting in settings if setting == Setting("omniglot", *_HEADLINE)]
+        known = [{field: record.get(field) for field in Setting._fields} for record in before]
+        return plain, [record for record, each in zip(before, known, strict=True) if each != plain[0]._asdict()]
     if only == "uneven":
         kept = [record for record in before if not isinstance(record["shots"], list)]
         return [setting for setting in settings if isinstance(setting.shots, tuple)], kept

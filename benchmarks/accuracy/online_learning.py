@@ -20,10 +20,11 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, one_hot
+from torch.nn.functional import adaptive_avg_pool2d
 
 from quickstudy.core import UserError
 from quickstudy.evaluation import Interval, provenance
+from quickstudy.evaluation.online_descent import best_descent
 from quickstudy.learners import VSML
 from quickstudy.networks.shared_cells import dense_cells
 from quickstudy.pretrained import load
@@ -31,7 +32,6 @@ from quickstudy.protocols.records import write_json
 from quickstudy.tasks import PrototypeLayout, Prototypes
 
 _SIZES = ((6, 2, 20), (12, 2, 40), (24, 4, 80))  # Numbers of an input, classes, examples.
-_RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _AT_ONCE = 25  # Runs.
 _FIRST = 50
 
@@ -101,33 +101,6 @@ def by_messages(learner: VSML, runs: Runs, ways: int) -> Tensor:
     return torch.cat([sized.predict_sequence(*part).probs.argmax(dim=-1) == part[1] for part in parts]).double()
 
 
-def by_descent(runs: Runs, ways: int, rate: float, *, adam: bool) -> Tensor:
-    """Whether softmax regression is right at each example (T, L), before a step on it."""
-    x_TLD, y_TL = runs
-    x_TLD = torch.cat([x_TLD, torch.ones_like(x_TLD[..., :1])], dim=-1)
-    weight_TDN = x_TLD.new_zeros(len(x_TLD), x_TLD.shape[-1], ways)
-    mean, square = torch.zeros_like(weight_TDN), torch.zeros_like(weight_TDN)
-    right = []
-    for step in range(y_TL.shape[1]):
-        x_TD, y_T = x_TLD[:, step], y_TL[:, step]
-        logits_TN = torch.einsum("td,tdn->tn", x_TD, weight_TDN)
-        right.append(logits_TN.argmax(dim=-1) == y_T)
-        error_TN = logits_TN.softmax(dim=-1) - one_hot(y_T, ways)
-        gradient = torch.einsum("td,tn->tdn", x_TD, error_TN)
-        if adam:
-            mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-            gradient = mean / (1 - 0.9 ** (step + 1)) / ((square / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
-        weight_TDN = weight_TDN - rate * gradient
-    return torch.stack(right, dim=1).double()
-
-
-def best_descent(runs: Runs, ways: int, *, adam: bool) -> tuple[float, Tensor]:
-    """The rate that is right most often over the first examples, and whether it was right."""
-    found = {rate: by_descent(runs, ways, rate * (0.1 if adam else 1), adam=adam) for rate in _RATES}
-    best = max(found, key=lambda rate: float(found[rate][:, :_FIRST].mean()))
-    return best * (0.1 if adam else 1), found[best]
-
-
 def record(data: str, who: str, right_TL: Tensor, **about: Any) -> dict[str, Any]:
     """Accuracy over the first 50 examples, over examples 10 to 20, over the last ten, and by example."""
     parts = {"first_50": right_TL[:, :_FIRST], "from_10_to_20": right_TL[:, 9:20], "last_10": right_TL[:, -10:]}
@@ -152,7 +125,7 @@ def measure(learner: VSML, options: Options) -> list[dict[str, Any]]:
         runs = in_random_order(source(), options)
         records.append(record(name, "VSML", by_messages(learner, runs, 10)))
         for who, adam in (("SGD", False), ("Adam", True)):
-            rate, right_TL = best_descent(runs, 10, adam=adam)
+            rate, right_TL = best_descent(runs, 10, adam=adam, first=_FIRST)
             records.append(record(name, who, right_TL, rate=rate))
     return records
 

@@ -58,7 +58,13 @@ LEARNERS = (
     LearnerRow(
         "transformer", "In-context transformer", "attend to the support", "Kirsch et al., 2022", "omniglot-transformer"
     ),
-    LearnerRow("vsml", "VSML", "weights are recurrent cells that share one rule", "Kirsch and Schmidhuber, 2021"),
+    LearnerRow(
+        "vsml",
+        "VSML",
+        "weights are recurrent cells that share one rule",
+        "Kirsch and Schmidhuber, 2021",
+        "omniglot-vsml",
+    ),
     LearnerRow("bidirectional", "BLUR", "twenty numbers change all synapses", "Sandler et al., 2021"),
     LearnerRow(
         "delta_net", "DeltaNet", "write to fast weights by the delta rule", "Schlag et al., 2021", "omniglot-delta-net"

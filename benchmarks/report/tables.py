@@ -3,7 +3,8 @@
 python benchmarks/report/tables.py [--check] [--root DIR]
 
 README.md holds one table with a row for each learner; docs/results.md holds all tables, those of accuracy by instance
-and of functions in short; docs/learners/STEM.md, where it has the marks, holds those of its learner. The figures that
+and of functions in short; docs/learners/STEM.md, where it has the marks, holds those of its learner, and
+docs/learners/index.md the map of all learners. The figures that
 `quickstudy reproduce` compares are written into the package.
 """
 
@@ -21,6 +22,7 @@ import function_tables
 import instance_tables
 from accuracy_tables import accuracy_section, control_section, uneven_section
 from completion_tables import completion_section
+from learner_map import map_section
 from learner_table import Measured, learner_section
 from quickstudy.pretrained import describe
 from regressor_tables import mixture_section, series_section
@@ -34,6 +36,7 @@ _NOTHING = (
     "No results yet: run `python benchmarks/accuracy/measure.py`, or `benchmarks/accuracy/functions.py` for values of "
     "functions."
 )
+_MAP = re.compile(r"(<!-- map: .*? -->).*?(<!-- /map -->)", re.DOTALL)
 _MARKED = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.DOTALL)
 
 
@@ -156,6 +159,11 @@ def replaced(text: str, content: str) -> str:
     return _MARKED.sub(lambda match: f"{START}\n\n{content}\n\n{END}", text, count=1)
 
 
+def with_map(text: str) -> str:
+    """The text with the map of all learners between its marks."""
+    return _MAP.sub(lambda match: f"{match[1]}\n\n{map_section()}\n\n{match[2]}", text, count=1)
+
+
 def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     """Every file that holds tables, with its text as it is and as it should be.
 
@@ -170,7 +178,7 @@ def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     yield page, text, replaced(text, render(results.in_short()))
     for page in sorted((root / "docs" / "learners").glob("*.md")):
         text = page.read_text(encoding="utf-8")
-        yield page, text, replaced(text, render(results.of_learner(page.stem)))
+        yield page, text, with_map(replaced(text, render(results.of_learner(page.stem))))
     figures = root / "src" / "quickstudy" / "reproduction" / "figures.json"
     text = figures.read_text(encoding="utf-8") if figures.exists() else ""
     known = results.accuracies, results.published, results.instances, results.published_instances, results.functions

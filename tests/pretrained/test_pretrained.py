@@ -34,7 +34,7 @@ def test_shipped_weights_are_available() -> None:
     assert {*SHIPPED, "omniglot-nearest"} <= set(quickstudy.available())
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [*SHIPPED, "omniglot-srwm"])
 def test_shipped_weights_load_offline_ready_to_predict(name: str) -> None:
     learner = quickstudy.load(name)
     assert not learner.training

@@ -1,10 +1,14 @@
-"""Experiments with systems that are no learners: they have neither a support set nor a meta-optimiser."""
+"""Experiments with systems that are no learners: they read no support set."""
 
+from quickstudy.experiments.architecture_search import ArchitectureHypernetwork, rank_correlation
+from quickstudy.experiments.architectures import Architecture
 from quickstudy.experiments.environments import Bandit, CartPole, Environment
 from quickstudy.experiments.fitness_monotonic import Archive, Evolution, evolve
 from quickstudy.experiments.self_modifying import SelfModifyingMatrix, execute
 
 __all__ = [
+    "Architecture",
+    "ArchitectureHypernetwork",
     "Archive",
     "Bandit",
     "CartPole",
@@ -13,4 +17,5 @@ __all__ = [
     "SelfModifyingMatrix",
     "evolve",
     "execute",
+    "rank_correlation",
 ]

@@ -1,4 +1,4 @@
-"""The self-referential weight matrix on episodes of any number of ways, behind the encoder of a metric learner."""
+"""The self-referential weight matrix on episodes of few ways, behind the encoder of a metric learner."""
 
 from dataclasses import dataclass
 
@@ -28,13 +28,20 @@ class SelfReference:
 
 def omniglot_srwm(
     *,
-    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
+    encoder: SharedEncoder = SharedEncoder(views=1, frozen_encoder=1.0),
     self_reference: SelfReference = SelfReference(),
-    episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(5, 20), shots=1),
+    episodes: AnyWayEpisodes = AnyWayEpisodes(max_ways=5, ways=5, shots=1),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = any_way_optimisation(steps=1_500, tasks_per_step=32, learning_rate=1e-3),
+    optimisation: Optimisation = any_way_optimisation(
+        steps=1_000,
+        tasks_per_step=64,
+        learning_rate=2e-3,
+        warmup_steps=100,
+        average_decay=0.99,
+        precision="bf16-mixed",
+    ),
 ) -> Experiment:
-    """The self-referential weight matrix on Omniglot: one set of weights for up to 20 ways.
+    """The self-referential weight matrix on Omniglot, for 5 ways. More ways stay at chance for many more steps.
 
     Args:
         encoder: Encoder and its first weights.
