@@ -9,7 +9,7 @@ import torch
 
 from quickstudy.baselines import Greedy
 from quickstudy.core import ActingLearner, Experience, UserError, leaves, play
-from quickstudy.learners import RL2, DecisionTransformer, SNAILPolicy
+from quickstudy.learners import RL2, DecisionTransformer, MANNPolicy, SNAILPolicy
 from quickstudy.tasks import Bandits, Mazes, MDPs, ShownTrials
 
 LENGTH = 9
@@ -17,6 +17,7 @@ LEARNERS: dict[str, Callable[[], ActingLearner]] = {
     "snail": lambda: SNAILPolicy(3, (2,), num_steps=LENGTH, filters=8, value_filters=4),
     "rl2, gru": lambda: RL2(3, (2,), units=8),
     "rl2, lstm": lambda: RL2(3, (2,), units=8, cell="lstm"),
+    "mann": lambda: MANNPolicy(3, (2,), hidden=8, slots=8, width=4, heads=2),
     "transformer": lambda: DecisionTransformer(3, (2,), channels=8, num_layers=2),
 }
 of_every_learner = pytest.mark.parametrize("name", LEARNERS)

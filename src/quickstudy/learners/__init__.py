@@ -15,6 +15,7 @@ from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
+from quickstudy.learners.mann_policy import MANNPolicy
 from quickstudy.learners.metanet import MetaNet, MetaNetState
 from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
 from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
@@ -74,6 +75,7 @@ __all__ = [
     "InContextTransformerState",
     "MAMLState",
     "MANNCarried",
+    "MANNPolicy",
     "MetaNet",
     "MetaNetState",
     "Nearest",

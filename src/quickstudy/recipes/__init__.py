@@ -33,6 +33,7 @@ from quickstudy.recipes.maml import (
     sinusoid_maml,
 )
 from quickstudy.recipes.mann import omniglot_mann, omniglot_mann_sequences, omniglot_mann_strings
+from quickstudy.recipes.mann_policy import bandit_mann
 from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
@@ -52,6 +53,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     for function in (
         bandit_distillation,
         bandit_dpt,
+        bandit_mann,
         bandit_rl2,
         bandit_snail,
         boolean_blur,
