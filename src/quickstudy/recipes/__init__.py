@@ -38,6 +38,7 @@ from quickstudy.recipes.metanet import omniglot_metanet, omniglot_metanet_paper
 from quickstudy.recipes.nearest import glyphs_nearest, omniglot_autoencoder, omniglot_nearest
 from quickstudy.recipes.neural_process import gp_neural_process
 from quickstudy.recipes.plastic import omniglot_plastic
+from quickstudy.recipes.policy_maml import navigation_maml
 from quickstudy.recipes.projections import projections_transformer
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
@@ -71,6 +72,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         gp_tnp,
         maze_snail,
         mdp_snail,
+        navigation_maml,
         omniglot_anil,
         omniglot_anil_dense,
         omniglot_autoencoder,
