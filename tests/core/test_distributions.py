@@ -34,6 +34,8 @@ def test_values_are_drawn_around_the_mean(generator):
     assert drawn.shape == (20_000, 1, 2)
     assert torch.allclose(drawn.mean(dim=0), mean[0], atol=0.02)
     assert torch.allclose(drawn.std(dim=0), torch.full((1, 2), 0.5), atol=0.02)
+    mean = torch.zeros(2, 1, 2, requires_grad=True)
+    assert not sampled(independent(Normal(mean, 0.5)), generator).requires_grad
     with pytest.raises(UserError, match="Bernoulli was predicted"):
         sampled(Bernoulli(probs=torch.zeros(2, 1)), generator)
 

@@ -40,12 +40,11 @@ def test_the_gain_has_the_first_two_derivatives_of_expected_reward() -> None:
     share = torch.from_numpy(weight / weight.sum())[None]
     reward = -action.square() * share * len(node)
     counts = torch.ones_like(reward, dtype=torch.bool)
-    log_probability = Normal(mean, sigma).log_prob(action)
-    for gain, curvature in (
-        (policy_gain(log_probability, reward, counts), -2.0),
-        ((log_probability * reward).mean(), float((0.7**2 + sigma**2) / sigma**2)),  # The trap: even its sign is wrong.
-    ):
-        (first,) = torch.autograd.grad(gain.sum(), mean, create_graph=True)
+    right = policy_gain(Normal(mean, sigma).log_prob(action), reward, counts).sum()
+    wrong = (Normal(mean, sigma).log_prob(action) * reward).mean()
+    # The trap: the second derivative of the second one has even the wrong sign.
+    for gain, curvature in ((right, -2.0), (wrong, (0.7**2 + sigma**2) / sigma**2)):
+        (first,) = torch.autograd.grad(gain, mean, create_graph=True)
         (second,) = torch.autograd.grad(first, mean)
         assert float(first.detach()) == pytest.approx(-1.4)
         assert float(second) == pytest.approx(curvature)

@@ -107,7 +107,7 @@ def mixture(shares: Categorical, parts: Distribution) -> MixtureSameFamily:
 
 
 def sampled(prediction: Distribution, generator: torch.Generator) -> Tensor:
-    """Draw an answer to each query, (T, Q) classes or (T, Q, Y) values.
+    """Draw an answer to each query, (T, Q) classes or (T, Q, Y) values. It is a constant, without a gradient.
 
     Args:
         prediction: of classes, or of values with a normal distribution.
@@ -122,9 +122,9 @@ def sampled(prediction: Distribution, generator: torch.Generator) -> Tensor:
     base = getattr(prediction, "base_dist", prediction)
     if not isinstance(base, Normal):
         raise UserError(f"{type(base).__name__} was predicted, but actions are drawn from a Categorical or a Normal.")
-    mean = base.mean
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
-    return mean + base.stddev * noise
+    # Else a policy gradient would be zero: the drawn action would move along with its mean.
+    mean, deviation = base.mean.detach(), base.stddev.detach()
+    return mean + deviation * torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
 
 
 @contextmanager
