@@ -36,6 +36,13 @@ def test_the_table_has_a_row_for_each_rule(quickstudy, weights: Path) -> None:
         assert row in out
 
 
+def test_pictures_are_left_where_they_are_wanted(quickstudy, weights: Path, tmp_path: Path) -> None:
+    code, _, error = quickstudy("evaluate", weights, "--tasks", 20, "--pictures", tmp_path / "new", "--json")
+    assert code == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"rewards.png", "regrets.png", "trial.png"}
+    assert "regrets.png" in error
+
+
 def test_options_of_classes_and_functions_are_refused(quickstudy, weights: Path) -> None:
     for option in (("--ways", 3), ("--support", 3)):
         code, _, error = quickstudy("evaluate", weights, *option)

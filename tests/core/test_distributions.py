@@ -13,12 +13,31 @@ from torch.distributions import (
     kl_divergence,
 )
 
-from quickstudy.core import Ink, UserError, categorical, independent, mixture, unchecked_distributions
+from quickstudy.core import Ink, UserError, categorical, independent, mixture, sampled, unchecked_distributions
 
 
 def test_probabilities_are_the_softmax_of_the_logits(generator):
     logits = torch.randn(2, 3, 4, generator=generator)
     assert torch.allclose(categorical(logits).probs, logits.softmax(dim=-1), atol=1e-7)
+
+
+def test_answers_are_drawn_as_often_as_is_predicted(generator):
+    drawn = sampled(categorical(torch.tensor([0.7, 0.2, 0.1]).log().expand(4_000, 2, 3)), generator)
+    assert drawn.shape == (4_000, 2)
+    shares = torch.stack([(drawn == index).float().mean() for index in range(3)])
+    assert torch.allclose(shares, torch.tensor([0.7, 0.2, 0.1]), atol=0.02)
+
+
+def test_values_are_drawn_around_the_mean(generator):
+    mean = torch.tensor([1.0, -2.0]).expand(20_000, 1, 2)
+    drawn = sampled(independent(Normal(mean, 0.5)), generator)
+    assert drawn.shape == (20_000, 1, 2)
+    assert torch.allclose(drawn.mean(dim=0), mean[0], atol=0.02)
+    assert torch.allclose(drawn.std(dim=0), torch.full((1, 2), 0.5), atol=0.02)
+    mean = torch.zeros(2, 1, 2, requires_grad=True)
+    assert not sampled(independent(Normal(mean, 0.5)), generator).requires_grad
+    with pytest.raises(UserError, match="Bernoulli was predicted"):
+        sampled(Bernoulli(probs=torch.zeros(2, 1)), generator)
 
 
 def test_a_batch_is_tasks_by_queries():

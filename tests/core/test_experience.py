@@ -39,6 +39,21 @@ def test_what_would_be_misread_is_refused(changed, message) -> None:
         read_experience(_experience(**changed), (4,), 2)
 
 
+def test_actions_may_be_numbers() -> None:
+    sound = _experience(action=torch.rand(2, 3, 2))
+    assert read_experience(sound, (4,), 2, actions_are_values=True) is sound
+    with pytest.raises(UserError, match=r"Give it the shape \(2, 3, 2\)"):
+        read_experience(_experience(), (4,), 2, actions_are_values=True)
+
+
+def test_experience_goes_on(generator: torch.Generator) -> None:
+    first, then = _experience(), _experience(reward=torch.ones(2, 3))
+    both = first.then(then)
+    assert both.action.shape == (2, 6)
+    assert torch.equal(both.reward[:, 3:], torch.ones(2, 3))
+    assert torch.equal(both.upto(3).reward, first.reward)
+
+
 def test_something_else_is_refused() -> None:
     with pytest.raises(UserError, match="an Experience was expected"):
         read_experience((1, 2), (4,), 2)

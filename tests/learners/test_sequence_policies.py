@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from quickstudy.baselines import Greedy
-from quickstudy.core import ActingLearner, Experience, UserError, leaves, play
-from quickstudy.learners import RL2, DecisionTransformer, SNAILPolicy
+from quickstudy.core import ActingLearner, Experience, ReadsThePast, UserError, leaves, play
+from quickstudy.learners import RL2, DecisionTransformer, MANNPolicy, SNAILPolicy
+from quickstudy.networks.attention import merged_heads
 from quickstudy.tasks import Bandits, Mazes, MDPs, ShownTrials
 
 LENGTH = 9
@@ -17,6 +18,7 @@ LEARNERS: dict[str, Callable[[], ActingLearner]] = {
     "snail": lambda: SNAILPolicy(3, (2,), num_steps=LENGTH, filters=8, value_filters=4),
     "rl2, gru": lambda: RL2(3, (2,), units=8),
     "rl2, lstm": lambda: RL2(3, (2,), units=8, cell="lstm"),
+    "mann": lambda: MANNPolicy(3, (2,), hidden=8, slots=8, width=4, heads=2),
     "transformer": lambda: DecisionTransformer(3, (2,), channels=8, num_layers=2),
 }
 of_every_learner = pytest.mark.parametrize("name", LEARNERS)
@@ -202,3 +204,37 @@ def test_kept_activations_save_most_of_the_time() -> None:
         act()
         times.append(time.process_time() - started)
     assert times[0] * 5 < times[1]
+
+
+@pytest.mark.parametrize(("name", "heads"), [("snail", 1), ("transformer", 4)])
+def test_attention_reads_the_past_and_adds_up_to_one(name: str, heads: int, experience: Experience) -> None:
+    learner = LEARNERS[name]().eval()
+    assert isinstance(learner, ReadsThePast)
+    with torch.no_grad():
+        weights = learner.attention(experience)
+    assert weights.shape == (4, heads, LENGTH, LENGTH)
+    assert torch.allclose(weights.sum(dim=-1), torch.ones(4, heads, LENGTH))
+    assert not weights.triu(1).any()
+
+
+def test_attention_is_what_the_network_reads_with(experience: Experience) -> None:
+    snail = SNAILPolicy(3, (2,), num_steps=LENGTH, filters=8).eval()
+    *convolutions, attention = snail.policy.block.blocks  # type: ignore[union-attr,misc]
+    with torch.no_grad():
+        x = snail._whole(experience)
+        for block in convolutions:
+            x = block(x)
+        read = snail.attention(experience)[:, 0] @ attention.values(x)
+        assert torch.allclose(attention(x)[..., -8:], read, atol=1e-6)
+    transformer = DecisionTransformer(3, (2,), channels=8, num_layers=1, num_heads=2).eval()
+    with torch.no_grad():
+        layer, x = transformer.policy.block.layers[0], transformer.policy.block.enter(transformer._whole(experience))  # type: ignore[operator,union-attr,index]
+        seen = layer.remember(x)
+        read = merged_heads(transformer.attention(experience) @ seen.values)
+        expected = x + layer.out(read)
+        expected = transformer.policy.block.norm(expected + layer.perceptron(expected))  # type: ignore[operator,union-attr]
+        assert torch.allclose(transformer.policy.block(transformer._whole(experience)), expected, atol=1e-5)
+
+
+def test_learners_without_attention_do_not_claim_it() -> None:
+    assert not isinstance(LEARNERS["rl2, gru"](), ReadsThePast)

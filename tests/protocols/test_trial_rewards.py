@@ -5,7 +5,7 @@ from quickstudy.baselines import Greedy
 from quickstudy.core import UserError
 from quickstudy.evaluation import evaluate_trials
 from quickstudy.protocols.trial_rewards import LEARNER, OPTIMUM, figures, rules, trial_records, trial_table
-from quickstudy.tasks import Bandits, GaussianProcesses, Mazes, MDPs, PointLayout, ShownTrials
+from quickstudy.tasks import Bandits, GaussianProcesses, Mazes, MDPs, Navigation, PointLayout, ShownTrials
 
 
 def test_the_learner_stands_beside_the_rules_in_the_same_worlds(generator: torch.Generator) -> None:
@@ -26,6 +26,7 @@ def test_the_learner_stands_beside_the_rules_in_the_same_worlds(generator: torch
         (Bandits(3, 5), ["reward", "regret"], {"Thompson", "Gittins index"}),
         (MDPs(num_episodes=1), ["reward", "normalised", "of the optimum"], {"PSRL", "UCRL2, scale 0.03"}),
         (Mazes(episode_length=4), ["reward", "steps, episode 1", "steps, episode 2"], {"random"}),
+        (Navigation(3, 2, 1), ["reward", "practice episode", "later episode"], {"random"}),
     ],
 )
 def test_each_environment_has_its_own_figures_and_rules(environment, names, rows) -> None:

@@ -3,7 +3,7 @@ import torch
 
 from quickstudy.core import HasEnvironment
 from quickstudy.recipes import RECIPES, build
-from quickstudy.tasks import Bandits, Mazes, MDPs
+from quickstudy.tasks import Bandits, Mazes, MDPs, Navigation
 
 BANDITS = [name for name in RECIPES if name.startswith("bandit-")]
 
@@ -54,3 +54,11 @@ def test_processes_and_mazes_are_those_that_were_chosen() -> None:
     experiment = build("maze-snail", chosen)
     assert experiment.train(None).environment == Mazes(4, 0.5, 2, 9, 3)  # type: ignore[union-attr]
     assert list(experiment.test) == ["3 episodes, 4 cells a side"]
+
+
+def test_maml_takes_its_gradient_step_after_the_episodes_of_practice() -> None:
+    chosen = {"episode_length": 3, "practice_episodes": 4, "later_episodes": 5, "discount": 0.5, "first_order": True}
+    experiment = build("navigation-maml", chosen)
+    assert experiment.train(None).environment == Navigation(3, 4, 5)  # type: ignore[union-attr]
+    learner = experiment.learner
+    assert (learner.episodes, learner.discount, learner.first_order) == (4, 0.5, True)

@@ -35,6 +35,13 @@ def test_the_end_of_an_episode_does_not_cut_what_an_action_is_worth(learner: RL2
     assert torch.allclose(advantages(trials, torch.zeros(2, 4), settings)[:, 0], trials.total)
 
 
+def test_the_end_of_an_episode_cuts_it_where_episodes_are_apart(learner: RL2, generator: torch.Generator) -> None:
+    trials = play(learner, Bandits(3, 4), 2, generator)
+    value = torch.rand(2, 4, generator=generator)
+    found = advantages(trials, value, SETTINGS, episodes_are_apart=True)
+    assert torch.allclose(found, trials.reward - value)
+
+
 def test_the_end_of_a_trial_cuts_it(generator: torch.Generator) -> None:
     trials = play(None, Mazes(), 20, generator)
     settings = replace(SETTINGS, discount=1.0, trace=1.0)

@@ -25,8 +25,9 @@ def test_the_same_seed_gives_the_same_trial(name: str) -> None:
         env = gymnasium.make(name)
         observation, _ = env.reset(seed=3)
         seen = [observation]
+        env.action_space.seed(0)
         for _ in range(5):
-            observation, reward, *_ = env.step(1)
+            observation, reward, *_ = env.step(env.action_space.sample())
             seen += [observation, np.array(reward)]
         runs.append(np.concatenate([each.ravel() for each in seen]))
     assert np.array_equal(*runs)

@@ -1,10 +1,11 @@
 """`quickstudy evaluate NAME|RUN`: how well weights do on classes or functions that they have never seen."""
 
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -17,7 +18,6 @@ from quickstudy.protocols import (
     FewShotOptions,
     PointOptions,
     RegressionOptions,
-    RegressionResult,
     SequenceOptions,
     TrialOptions,
     Weights,
@@ -30,6 +30,7 @@ from quickstudy.protocols import (
 from quickstudy.protocols.image_tasks import data_of
 from quickstudy.protocols.one_shot_runs import PEOPLE, measure_official_runs
 from quickstudy.protocols.regression_pictures import pictures
+from quickstudy.protocols.trial_pictures import trial_pictures
 
 _NAME_HELP = "Name of trained weights (see quickstudy list), or a run folder."
 
@@ -50,10 +51,12 @@ class EvaluateOptions(FewShotOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionOptions(PointOptions):
-    """Points of the functions, where they differ from those of the recipe's tests. For learners of functions only."""
+    """Points of the functions, where they differ from those of the recipe's tests. For learners of functions only; the
+    pictures also for learners that act."""
 
     pictures: Path | None = None
-    """Folder for pictures: curves, coverage of the intervals, likelihood by the number of points given."""
+    """Folder for pictures. Of functions: curves, coverage of the intervals, likelihood by the number of points given.
+    Of learners that act: rewards and regret at each step, some trials, and what the learner looks back on."""
 
 
 def run(arguments: list[str]) -> int:
@@ -160,7 +163,8 @@ def _evaluate_functions(weights: Weights, options: EvaluateOptions, points: Func
     else:
         print_functions(found.title, {each.setting.title: each.evaluation for each in found.measured})
     if points.pictures is not None:
-        _draw(points.pictures, found)
+        drawings = pictures(points.pictures, weights.learner, found.measured, found.measured, found.options.seed)
+        _draw(drawings)
 
 
 _FOR_TRIALS = ("tasks", "seed", "device", "json")
@@ -169,7 +173,8 @@ _FOR_TRIALS = ("tasks", "seed", "device", "json")
 def _evaluate_trials(weights: Weights, options: EvaluateOptions, points: FunctionOptions) -> None:
     """In the worlds that the recipe is tested in: they are made up, so no split could leak."""
     names = [option[2:].replace("-", "_") for option in given(options)]
-    out_of_place = [f"--{name.replace('_', '-')}" for name in names if name not in _FOR_TRIALS] + given(points)
+    out_of_place = [f"--{name.replace('_', '-')}" for name in names if name not in _FOR_TRIALS]
+    out_of_place += [option for option in given(points) if option != "--pictures"]
     if out_of_place:
         raise UserError(
             f"{', '.join(out_of_place)}: '{weights.name}' acts in worlds that its recipe chooses. Leave that out."
@@ -181,12 +186,15 @@ def _evaluate_trials(weights: Weights, options: EvaluateOptions, points: Functio
         print_json(found.record())
     else:
         print_trials(found.title, found.tables)
+    if points.pictures is not None:
+        learner: Any = weights.learner
+        for title, table in found.tables.items():
+            _draw(trial_pictures(points.pictures, learner, table, title))
 
 
-def _draw(folder: Path, found: RegressionResult) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    drawings = pictures(folder, found.weights.learner, found.measured, found.measured, found.options.seed)
+def _draw(drawings: Mapping[Path, Callable[[], None]]) -> None:
     for path, draw in drawings.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         draw()
         print(f"picture  {path}", file=sys.stderr)
 

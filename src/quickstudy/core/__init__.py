@@ -1,6 +1,15 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
-from quickstudy.core.acting import ActingLearner, Agent, ChoosesAtOnce, Environment, HasEnvironment, Outcome
+from quickstudy.core.acting import (
+    ActingLearner,
+    ActsByValues,
+    Agent,
+    ChoosesAtOnce,
+    Environment,
+    HasEnvironment,
+    Outcome,
+    ReadsThePast,
+)
 from quickstudy.core.calibrated import CalibratedSetting, Calibration
 from quickstudy.core.checkpoint import (
     kept_weights,
@@ -12,7 +21,7 @@ from quickstudy.core.checkpoint import (
     unfinished_checkpoints,
 )
 from quickstudy.core.checks import check_tasks, count_ways, read_query, read_support, read_values
-from quickstudy.core.distributions import Ink, categorical, independent, mixture, unchecked_distributions
+from quickstudy.core.distributions import Ink, categorical, independent, mixture, sampled, unchecked_distributions
 from quickstudy.core.errors import UserError
 from quickstudy.core.experience import Experience, check_observation, read_experience
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
@@ -40,6 +49,7 @@ from quickstudy.core.trials import Trials, play
 
 __all__ = [
     "ActingLearner",
+    "ActsByValues",
     "Agent",
     "CalibratedSetting",
     "Calibration",
@@ -60,6 +70,7 @@ __all__ = [
     "Parent",
     "PolicyOptimisation",
     "Practice",
+    "ReadsThePast",
     "SharedTasks",
     "ShowsImages",
     "StagedDistribution",
@@ -99,6 +110,7 @@ __all__ = [
     "read_support",
     "read_values",
     "register_state",
+    "sampled",
     "save_checkpoint",
     "save_state",
     "save_trained",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, final, runtime_che
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
+from torch.distributions import Distribution
 
 from quickstudy.core.errors import UserError
 from quickstudy.core.experience import Experience
@@ -76,7 +76,7 @@ class Environment(Protocol):
 
         Args:
             world: T worlds.
-            action: (T,) indices.
+            action: (T,) indices; or (T, A) numbers, where actions are values.
             generator: the source of random numbers.
         """
 
@@ -88,11 +88,24 @@ class Environment(Protocol):
         """
 
     def best_action(self, world: Any) -> Tensor:
-        """(T,) indices: what one would do now who knows the world.
+        """What one would do now who knows the world: an action for each task.
 
         Args:
             world: T worlds.
         """
+
+
+@runtime_checkable
+class ActsByValues(Environment, Protocol):
+    """An environment in which an action is not a choice among A, but A numbers, (T, A)."""
+
+    @property
+    def largest_action(self) -> float:
+        """A number of an action beyond ± this acts as this."""
+
+    @property
+    def observation_range(self) -> tuple[float, float]:
+        """The lowest and the highest number of an observation."""
 
 
 @runtime_checkable
@@ -114,7 +127,7 @@ class Agent(Protocol):
             num_tasks: T, the tasks of the state.
         """
 
-    def predict(self, state: Any, observation: Tensor) -> Categorical:
+    def predict(self, state: Any, observation: Tensor) -> Distribution:
         """A distribution over actions for each of Q observations, (T, Q).
 
         Args:
@@ -135,7 +148,7 @@ class Agent(Protocol):
 class ChoosesAtOnce(Protocol):
     """An agent that reads an observation once for both purposes: to choose, and to remember it."""
 
-    def choose(self, state: Any, observation: Tensor) -> tuple[Categorical, Any]:
+    def choose(self, state: Any, observation: Tensor) -> tuple[Distribution, Any]:
         """What `predict` gives for one observation, and what `conclude` needs.
 
         Args:
@@ -152,11 +165,28 @@ class ChoosesAtOnce(Protocol):
         """
 
 
+@runtime_checkable
+class ReadsThePast(Protocol):
+    """An agent that looks back on the steps of a trial by attention."""
+
+    def attention(self, experience: Experience) -> Tensor:
+        """How much each step reads of each step up to itself, (T, H, L, L). H counts all heads of all layers.
+
+        Args:
+            experience: whole trials, from their start.
+        """
+
+
 class ActingLearner(Learner):
     """A learner that acts. It has a policy and, for training, an estimate of the rewards to come."""
 
     order_matters: ClassVar[bool] = True
     clipped_apart: tuple[str, ...] = ("policy", "value")
+    actions_are_values: ClassVar[bool] = False
+    """Whether an action is A numbers. Else it is the index of one of A actions."""
+    episodes_are_apart: ClassVar[bool] = False
+    """Whether the rewards of later episodes say nothing about an action. They say much where a learner explores in one
+    episode to know more in the next."""
     num_actions: int
     """How many actions there are, A."""
     observation_shape: tuple[int, ...]
@@ -180,7 +210,7 @@ class ActingLearner(Learner):
         """
 
     @abstractmethod
-    def predict(self, state: Any, query_x: Tensor) -> Categorical:
+    def predict(self, state: Any, query_x: Tensor) -> Distribution:
         """A distribution over actions for each observation. None sees another.
 
         Args:
@@ -189,7 +219,7 @@ class ActingLearner(Learner):
         """
 
     @abstractmethod
-    def along(self, experience: Experience) -> Categorical:
+    def along(self, experience: Experience) -> Distribution:
         """The prediction at every step (T, L), given the steps before it: what acting step by step would give.
 
         Args:
@@ -210,7 +240,7 @@ class ActingLearner(Learner):
 
         Args:
             support_x: observations (T, L, *observation).
-            support_y: (T, L, 3): action, reward, and 1 where an episode ended.
+            support_y: (T, L, 3): action, reward, and 1 where an episode ended. Where actions are values, (T, L, A + 2).
             support_mask: must be None.
 
         Raises:
@@ -218,7 +248,7 @@ class ActingLearner(Learner):
         """
         if support_mask is not None:
             raise UserError("A mask was given, but a learner that acts reads trials of equal length. Leave it out.")
-        return self.extend(self.prior(len(support_x)), labelled(support_x, support_y))
+        return self.extend(self.prior(len(support_x)), self._labelled(support_x, support_y))
 
     def meta_loss(self, tasks: TrainingTasks | Practice) -> Tensor:
         """The loss of training: that of the policy on its own trials, or minus the log-likelihood of shown actions.
@@ -229,23 +259,28 @@ class ActingLearner(Learner):
         if isinstance(tasks, Practice):
             return tasks.loss(self.along(tasks.experience), self.values(tasks.experience))
         tasks = tasks.gathered()
-        return -self.along(labelled(tasks.support_x, tasks.support_y)).log_prob(tasks.query_y).mean()
+        return -self.along(self._labelled(tasks.support_x, tasks.support_y)).log_prob(tasks.query_y).mean()
+
+    def _labelled(self, support_x: Tensor, support_y: Tensor) -> Experience:
+        return labelled(support_x, support_y, self.num_actions if self.actions_are_values else None)
 
 
-def labelled(support_x: Tensor, support_y: Tensor) -> Experience:
+def labelled(support_x: Tensor, support_y: Tensor, num_values: int | None = None) -> Experience:
     """Experience from a support.
 
     Args:
         support_x: observations (T, L, *observation).
         support_y: (T, L, 3): action, reward, and 1 where an episode ended.
+        num_values: how many numbers an action has, if actions are values. Then support_y is (T, L, these + 2).
 
     Raises:
         UserError: if the labels have another shape.
     """
-    if support_y.ndim != 3 or support_y.shape[-1] != 3:
+    size = 3 if num_values is None else num_values + 2
+    if support_y.ndim != 3 or support_y.shape[-1] != size:
         raise UserError(
-            f"support_y has the shape {tuple(support_y.shape)}, but (tasks, steps, 3) was expected: action, reward and "
-            "whether an episode ended."
+            f"support_y has the shape {tuple(support_y.shape)}, but (tasks, steps, {size}) was expected: action, "
+            "reward and whether an episode ended."
         )
-    action, reward, ended = support_y.unbind(dim=-1)
-    return Experience(support_x, action.long(), reward, ended > 0.5)
+    action, reward, ended = support_y[..., :-2], support_y[..., -2], support_y[..., -1]
+    return Experience(support_x, action[..., 0].long() if num_values is None else action, reward, ended > 0.5)

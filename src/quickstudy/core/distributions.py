@@ -7,8 +7,17 @@ would give a likelihood without meaning.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, Independent, MixtureSameFamily, constraints
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+    constraints,
+)
 
 from quickstudy.core.errors import UserError
 from quickstudy.core.tracing import is_traced
@@ -95,6 +104,27 @@ def mixture(shares: Categorical, parts: Distribution) -> MixtureSameFamily:
         parts: the distributions. Their last batch dimension counts the parts.
     """
     return StrictMixture(shares, parts)
+
+
+def sampled(prediction: Distribution, generator: torch.Generator) -> Tensor:
+    """Draw an answer to each query, (T, Q) classes or (T, Q, Y) values. It is a constant, without a gradient.
+
+    Args:
+        prediction: of classes, or of values with a normal distribution.
+        generator: the source of random numbers.
+
+    Raises:
+        UserError: if nothing can be drawn from such a prediction with a generator.
+    """
+    if isinstance(prediction, Categorical):
+        flat_BN = prediction.probs.flatten(0, -2)
+        return torch.multinomial(flat_BN, 1, generator=generator).view(prediction.batch_shape)
+    base = getattr(prediction, "base_dist", prediction)
+    if not isinstance(base, Normal):
+        raise UserError(f"{type(base).__name__} was predicted, but actions are drawn from a Categorical or a Normal.")
+    # Else a policy gradient would be zero: the drawn action would move along with its mean.
+    mean, deviation = base.mean.detach(), base.stddev.detach()
+    return mean + deviation * torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
+from torch.distributions import Distribution
 
 from quickstudy.core.experience import Experience
 from quickstudy.core.optimisation import refuse_count, refuse_number
@@ -68,7 +68,7 @@ class Practice(NamedTuple):
     entropy: float
     """Weight of the entropy now."""
 
-    def loss(self, prediction: Categorical, value: Tensor) -> Tensor:
+    def loss(self, prediction: Distribution, value: Tensor) -> Tensor:
         """The clipped loss of the policy, and half the squared error of the value network.
 
         The two networks share no weights, so neither can drown the other's gradient; each is clipped by itself.
@@ -83,7 +83,7 @@ class Practice(NamedTuple):
         gain = gain + self.entropy * prediction.entropy()
         return self._mean(0.5 * (value - self.returns).square() - gain)
 
-    def divergence(self, prediction: Categorical) -> Tensor:
+    def divergence(self, prediction: Distribution) -> Tensor:
         """How far the policy is from that of the trials, in nats: an estimate of the mean KL divergence.
 
         Args:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core.acting import Agent, ChoosesAtOnce, Environment
+from quickstudy.core.distributions import sampled
 from quickstudy.core.experience import Experience
 
 
@@ -19,7 +20,7 @@ class Trials(NamedTuple):
     log_probability: Tensor
     """(T, L): of each action, by the agent."""
     best_action: Tensor
-    """(T, L): what one would have done who knows the worlds."""
+    """(T, L), or (T, L, A) where actions are values: what one would have done who knows the worlds."""
     world: Any
     """The worlds as they were at the start."""
 
@@ -36,8 +37,7 @@ class Trials(NamedTuple):
     @property
     def episode(self) -> Tensor:
         """(T, L): the number of the episode of each step, from 0."""
-        ended_TL = self.experience.ended.long()
-        return ended_TL.cumsum(dim=1) - ended_TL
+        return self.experience.episode
 
 
 def play(
@@ -66,14 +66,14 @@ def play(
         best.append(environment.best_action(world))
         if agent is None:
             action_T1 = best[-1][:, None]
-            chances.append(torch.zeros_like(action_T1, dtype=observation.dtype))
+            chances.append(observation.new_zeros(num_tasks, 1))
         else:
             if isinstance(agent, ChoosesAtOnce):
                 prediction, state = agent.choose(state, observation)
             else:
                 prediction = agent.predict(state, observation)
-            action_T1 = torch.multinomial(prediction.probs[:, 0], 1, generator=generator)
-            chances.append(prediction.logits[:, 0].gather(1, action_T1))
+            action_T1 = sampled(prediction, generator)
+            chances.append(prediction.log_prob(action_T1))
         reward, ended, world = environment.act(world, action_T1[:, 0], generator)
         steps.append(Experience(observation, action_T1, reward[:, None], ended[:, None]))
         if agent is not None:

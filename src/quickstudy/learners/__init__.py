@@ -1,6 +1,6 @@
 """One file per paper. Each learner is read with two folders in mind: `core` and `networks`."""
 
-from quickstudy.core import register_state
+from quickstudy.core import Experience, register_state
 from quickstudy.learners._sequence_policies import PolicyState, SequencePolicy
 from quickstudy.learners.amortised_gp import AmortisedGP, AmortisedGPState
 from quickstudy.learners.attentive_cnp import AttentiveCNP, AttentiveCNPState
@@ -15,10 +15,12 @@ from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
+from quickstudy.learners.mann_policy import MANNPolicy
 from quickstudy.learners.metanet import MetaNet, MetaNetState
 from quickstudy.learners.nearest import AutoencoderNearest, Nearest, NearestState
 from quickstudy.learners.neural_process import NeuralProcess, NeuralProcessState
 from quickstudy.learners.plastic import Plastic, PlasticState
+from quickstudy.learners.policy_maml import PolicyMAML, PolicyMAMLState
 from quickstudy.learners.protonet import ProtoNet, ProtoNetState
 from quickstudy.learners.reptile import Reptile, ReptileState
 from quickstudy.learners.rl2 import RL2
@@ -74,6 +76,7 @@ __all__ = [
     "InContextTransformerState",
     "MAMLState",
     "MANNCarried",
+    "MANNPolicy",
     "MetaNet",
     "MetaNetState",
     "Nearest",
@@ -82,6 +85,8 @@ __all__ = [
     "NeuralProcessState",
     "Plastic",
     "PlasticState",
+    "PolicyMAML",
+    "PolicyMAMLState",
     "PolicyState",
     "ProtoNet",
     "ProtoNetState",
@@ -119,6 +124,8 @@ for _state in (
     MetaNetState,
     NearestState,
     NeuralProcessState,
+    Experience,
+    PolicyMAMLState,
     PolicyState,
     PlasticState,
     Proposals,

@@ -9,6 +9,11 @@ learning algorithm after its own experience, the same network learns to act as t
 What is imitated is a matter of the tasks: see `quickstudy.tasks.ShownTrials`.
 """
 
+from typing import Any
+
+from torch import Tensor
+
+from quickstudy.core import Experience
 from quickstudy.learners._sequence_policies import SequencePolicy
 from quickstudy.networks.causal_transformer import CausalTransformer
 
@@ -39,3 +44,13 @@ class DecisionTransformer(SequencePolicy):
             lambda size, _: CausalTransformer(size, channels, num_layers, num_heads),
             has_value=False,
         )
+
+    def attention(self, experience: Experience) -> Tensor:
+        """How much each step reads of each step up to itself, (T, H, L, L), all heads of all layers.
+
+        Args:
+            experience: whole trials.
+        """
+        transformer: Any = self.policy.block
+        found: Tensor = transformer.attention(self._whole(experience))
+        return found

@@ -7,8 +7,11 @@ What differs from the paper: steps are read once and their activations are kept,
 trial (the actions are the same); dilations start at one (see `TCBlock`).
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
+from quickstudy.core import Experience
 from quickstudy.learners._sequence_policies import SequencePolicy
 from quickstudy.networks.attention import CausalAttention
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
@@ -42,6 +45,20 @@ class SNAILPolicy(SequencePolicy):
             return CausalChain([first, near, far, CausalAttention(far.out_channels, size, size)], channels)
 
         super().__init__(num_actions, observation_shape, make)
+
+    def attention(self, experience: Experience) -> Tensor:
+        """How much each step reads of each step up to itself, (T, 1, L, L).
+
+        Args:
+            experience: whole trials.
+        """
+        chain: Any = self.policy.block
+        *convolutions, attention = chain.blocks
+        x_TLC = self._whole(experience)
+        for block in convolutions:
+            x_TLC = block(x_TLC)
+        weights_TLL: Tensor = attention.weights(attention.keys(x_TLC), x_TLC)
+        return weights_TLL[:, None]
 
 
 class PointwiseLayer(CausalBlock):

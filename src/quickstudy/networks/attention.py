@@ -171,6 +171,18 @@ class TransformerBlock(nn.Module):
         x_TLC = x_TLC + self.out(merged_heads(read_THLV))
         return x_TLC + self.perceptron(x_TLC)
 
+    def weights(self, x_TLC: Tensor, seen: KeysValues, may_read_LP: Tensor) -> Tensor:
+        """How much each item reads of what was seen, (T, H, L, P).
+
+        Args:
+            x_TLC: Items that read.
+            seen: Keys and values of the items that are read.
+            may_read_LP: Which item (row) may read which (column), booleans.
+        """
+        queries_THLK = self._by_head(self.queries(self.norm(x_TLC)))
+        logits_THLP = queries_THLK @ seen.keys.transpose(-1, -2) / math.sqrt(seen.keys.shape[-1])
+        return logits_THLP.masked_fill(~may_read_LP, -torch.inf).softmax(dim=-1)
+
     def _by_head(self, x_TLC: Tensor) -> Tensor:
         return split_heads(x_TLC, self.num_heads)
 

@@ -62,6 +62,21 @@ class CausalTransformer(CausalBlock):
             x_TQC = layer(x_TQC, joined(seen, layer.remember(x_TQC)), may_read_QP)
         return self.norm(x_TQC)
 
+    def attention(self, x_TLC: Tensor) -> Tensor:
+        """How much each position of a whole sequence reads of each, (T, H, L, L), all heads of all layers.
+
+        Args:
+            x_TLC: the sequence.
+        """
+        x_TLC, found = self.enter(x_TLC), []
+        length = x_TLC.shape[1]
+        may_read_LL = torch.ones(length, length, dtype=torch.bool, device=x_TLC.device).tril()
+        for layer in self._all():
+            seen = layer.remember(x_TLC)
+            found.append(layer.weights(x_TLC, seen, may_read_LL))
+            x_TLC = layer(x_TLC, seen, may_read_LL)
+        return torch.cat(found, dim=1)
+
     @property
     def _heads(self) -> int:
         return self._all()[0].num_heads

@@ -12,14 +12,13 @@ from quickstudy.core import Experiment, Learner, UserError, unchecked_distributi
 from quickstudy.evaluation import evaluate, evaluate_instances, provenance
 from quickstudy.evaluation.episode_pictures import save_episode
 from quickstudy.evaluation.plots import save_instances
-from quickstudy.evaluation.trial_plots import save_bandit_trial, save_rewards
 from quickstudy.pretrained import load
 from quickstudy.protocols.measuring import Progress, shown_by
 from quickstudy.protocols.records import evaluation_record, functions_records, instances_record, json_text
 from quickstudy.protocols.regression import PointOptions, by_support, evaluated, settings
 from quickstudy.protocols.regression_pictures import pictures
+from quickstudy.protocols.trial_pictures import trial_pictures
 from quickstudy.protocols.trial_rewards import trial_records, trial_table
-from quickstudy.tasks import Bandits
 
 _UNSEEN = {
     "queries": "on classes",
@@ -121,10 +120,7 @@ class FinalTest:
         }
         drawings: dict[Path, Callable[[], None]] = {}
         for title, table in tables.items():
-            rewards, trial = self.folder / "rewards.png", self.folder / "trial.png"
-            drawings[rewards] = partial(save_rewards, rewards, table.curves, title)
-            if isinstance(table.environment, Bandits):
-                drawings[trial] = partial(save_bandit_trial, trial, table.trials)
+            drawings |= trial_pictures(self.folder, learner, table, title)
         return self._result(tables, {"test": trial_records(tables, self.recipe, self.seed)}, drawings)
 
     def _draw_episode(self, picture: Path, learner: Learner) -> None:

@@ -27,7 +27,7 @@ from quickstudy.core import Agent, Environment, HasEnvironment, TaskDistribution
 from quickstudy.evaluation import Interval, evaluate_trials, provenance
 from quickstudy.protocols.measuring import Progress, shown_by
 from quickstudy.protocols.weights import Weights
-from quickstudy.tasks import PUBLISHED_NORMALISER, Anything, Bandits, Mazes, MDPs
+from quickstudy.tasks import PUBLISHED_NORMALISER, Anything, Bandits, Mazes, MDPs, Navigation, RandomMoves
 
 LEARNER, OPTIMUM = "this learner", "knows the task"
 """Names of rows, beside those of the rules."""
@@ -53,6 +53,8 @@ class TrialTable:
     """By row, then by name of the figure. The first row is the learner."""
     curves: Mapping[str, Tensor]
     """By row: the mean reward at each step, (L,)."""
+    regrets: Mapping[str, Tensor]
+    """By row: the mean regret of each step, (L,). Bandits alone have one."""
     trials: Trials
     """A batch of the learner's trials."""
     environment: Environment
@@ -128,6 +130,7 @@ def trial_table(
     return TrialTable(
         {name: figures(environment, trials) for name, trials in found.items()},
         {name: _curve(trials) for name, trials in found.items()},
+        {name: _regret(environment, trials) for name, trials in found.items() if isinstance(environment, Bandits)},
         found[LEARNER][0],
         environment,
         num_tasks,
@@ -146,6 +149,8 @@ def rules(environment: Environment, seed: int) -> dict[str, Agent | None]:
         return {**_bandit_rules(environment, chance), OPTIMUM: None}
     if isinstance(environment, MDPs):
         return {**_planners(environment, chance), OPTIMUM: None}
+    if isinstance(environment, Navigation):
+        return {"random": RandomMoves(environment.num_actions, environment.largest_action, chance), OPTIMUM: None}
     return {"random": Anything(environment.num_actions, chance), OPTIMUM: None}
 
 
@@ -198,6 +203,14 @@ def figures(environment: Environment, trials: list[Trials]) -> dict[str, Interva
         for episode in range(environment.num_episodes):
             steps = [((each.episode == episode) & each.is_real).sum(dim=1) for each in trials]
             found[f"steps, episode {episode + 1}"] = Interval.over(torch.cat(steps))
+    elif isinstance(environment, Navigation):
+        is_later = [each.episode >= environment.practice_episodes for each in trials]
+        for name, count, parts in (
+            ("practice episode", environment.practice_episodes, [~part for part in is_later]),
+            ("later episode", environment.later_episodes, is_later),
+        ):
+            rewards = [(each.reward * part).sum(dim=1) / count for each, part in zip(trials, parts, strict=True)]
+            found[name] = Interval.over(torch.cat(rewards))
     return found
 
 
@@ -224,6 +237,12 @@ def trial_records(tables: Mapping[str, TrialTable], name: str, seed: int) -> lis
 
 def _record(found: Mapping[str, Interval]) -> dict[str, Any]:
     return {name: value.record() for name, value in found.items()}
+
+
+def _regret(bandits: Bandits, trials: list[Trials]) -> Tensor:
+    """The mean regret of each pull."""
+    regrets = [bandits.regret(each.world, each.experience.action) for each in trials]
+    return torch.cat(regrets).mean(dim=0).cpu()
 
 
 def _curve(trials: list[Trials]) -> Tensor:

@@ -14,12 +14,13 @@ from quickstudy.tasks.jitter import Jitter
 from quickstudy.tasks.mazes import Maze, Mazes
 from quickstudy.tasks.mdps import MDP, PUBLISHED_NORMALISER, MDPs
 from quickstudy.tasks.mixture import Mixture
+from quickstudy.tasks.navigation import Navigation, Square
 from quickstudy.tasks.projections import ProjectedPrototypes
 from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
-from quickstudy.tasks.shown_trials import Anything, ShownTrials
+from quickstudy.tasks.shown_trials import Anything, RandomMoves, ShownTrials
 from quickstudy.tasks.stages import Stages
 
 __all__ = [
@@ -49,16 +50,19 @@ __all__ = [
     "Maze",
     "Mazes",
     "Mixture",
+    "Navigation",
     "PointLayout",
     "ProjectedPrototypes",
     "PrototypeLayout",
     "Prototypes",
+    "RandomMoves",
     "SequenceLayout",
     "SharedEpisodes",
     "Shots",
     "ShotsOfEach",
     "ShownTrials",
     "Sinusoids",
+    "Square",
     "StageLabels",
     "Stages",
     "TaskSequences",

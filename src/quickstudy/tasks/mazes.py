@@ -135,11 +135,8 @@ class Mazes:
             action: (T,).
             generator: not used, as nothing is left to chance.
         """
-        moves_A2 = torch.tensor(_MOVES, device=action.device)
-        task_T = torch.arange(len(action), device=action.device)
-        next_T2 = world.place + moves_A2[action]
-        is_wall_T = world.walls[task_T, next_T2[:, 0], next_T2[:, 1]]
-        place_T2 = torch.where(is_wall_T[:, None], world.place, next_T2)
+        place_T2 = self.moved_to(world, action)
+        is_wall_T = (place_T2 == world.place).all(dim=1)
         found_T = (place_T2 == world.goal).all(dim=1)
         ended_T = found_T | (world.step + 1 >= self.episode_length)
         moved = world._replace(
@@ -148,6 +145,18 @@ class Mazes:
             episode=world.episode + ended_T,
         )
         return Outcome(STEP_REWARD + GOAL_REWARD * found_T + BUMP_REWARD * is_wall_T, ended_T, moved)
+
+    def moved_to(self, world: Maze, action: Tensor) -> Tensor:
+        """The squares (T, 2) that a move leads to, before an episode that ends there starts anew.
+
+        Args:
+            world: T mazes.
+            action: (T,).
+        """
+        task_T = torch.arange(len(action), device=action.device)
+        next_T2 = world.place + torch.tensor(_MOVES, device=action.device)[action]
+        is_wall_T = world.walls[task_T, next_T2[:, 0], next_T2[:, 1]]
+        return torch.where(is_wall_T[:, None], world.place, next_T2)
 
     def is_over(self, world: Maze) -> Tensor:
         """Whether all episodes are over, (T,).

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
+from torch.distributions import Categorical, Independent, Normal
 
-from quickstudy.core import Agent, Environment, Experience, Tasks, categorical, play
+from quickstudy.core import ActsByValues, Agent, Environment, Experience, Tasks, categorical, independent, play
 from quickstudy.core.optimisation import refuse_kind
 
 Shows = Literal["best", "taken"]
@@ -62,10 +62,13 @@ class ShownTrials:
         """
         trials = play(self._actor(generator), self.environment, num_tasks, generator)
         observation, action, reward, ended = trials.experience
-        support_y = torch.stack([action.to(reward.dtype), reward, ended.to(reward.dtype)], dim=-1)
+        action_TLA = action.to(reward.dtype).view(*reward.shape, -1)
+        support_y = torch.cat([action_TLA, reward[..., None], ended[..., None].to(reward.dtype)], dim=-1)
         return Tasks(observation, support_y, observation, trials.best_action if self.shows == "best" else action)
 
     def _actor(self, generator: torch.Generator) -> Agent:
+        if not self.actors and isinstance(self.environment, ActsByValues):
+            return RandomMoves(self.environment.num_actions, self.environment.largest_action, generator)
         if not self.actors:
             return Anything(self.environment.num_actions, generator)
         index = torch.randint(len(self.actors), (), generator=generator, device=generator.device)
@@ -106,6 +109,46 @@ class Anything:
 
         Args:
             state: logits (T, A).
+            experience: further steps.
+        """
+        return state
+
+
+class RandomMoves:
+    """Actions that are values are drawn from one normal distribution around zero, at all times.
+
+    Args:
+        num_values: how many numbers an action has, A.
+        deviation: standard deviation of each.
+        generator: not used, as all tasks are alike.
+    """
+
+    def __init__(self, num_values: int, deviation: float, generator: torch.Generator) -> None:
+        self.num_values, self.deviation, self.generator = num_values, deviation, generator
+
+    def prior(self, num_tasks: int) -> Tensor:
+        """The mean action, (T, A).
+
+        Args:
+            num_tasks: T.
+        """
+        return torch.zeros(num_tasks, self.num_values, device=self.generator.device)
+
+    def predict(self, state: Any, observation: Tensor) -> Independent:
+        """The same distribution at all times.
+
+        Args:
+            state: mean actions (T, A).
+            observation: (T, Q, *observation).
+        """
+        mean_TQA = state[:, None].expand(-1, observation.shape[1], -1)
+        return independent(Normal(mean_TQA, self.deviation))
+
+    def extend(self, state: Any, experience: Experience) -> Any:
+        """Nothing is learned.
+
+        Args:
+            state: mean actions (T, A).
             experience: further steps.
         """
         return state

@@ -56,7 +56,7 @@ class Rollouts:
     def _practice(self, num_tasks: int, generator: torch.Generator, fraction: float) -> Practice:
         trials = play(self.learner, self.environment, num_tasks, generator)
         value_TL = self.learner.values(trials.experience)
-        advantage_TL = advantages(trials, value_TL, self.settings)
+        advantage_TL = advantages(trials, value_TL, self.settings, self.learner.episodes_are_apart)
         real = advantage_TL[trials.is_real]
         # Over the whole batch: within a trial, an action that all later rewards depend on must stand out.
         scaled_TL = (advantage_TL - real.mean()) / real.std().clamp(min=1e-6)
@@ -78,23 +78,28 @@ class Rollouts:
         return float(self.mean(divergence)) > self.settings.stop_divergence
 
 
-def advantages(trials: Trials, value_TL: Tensor, settings: PolicyOptimisation) -> Tensor:
+def advantages(
+    trials: Trials, value_TL: Tensor, settings: PolicyOptimisation, episodes_are_apart: bool = False
+) -> Tensor:
     """How much better each action was than expected, (T, L), by generalised advantage estimation.
 
-    The end of an episode does not cut the sum; the end of the trial does.
+    The end of the trial cuts the sum. The end of an episode does so only for a learner whose episodes are apart.
 
     Args:
         trials: what happened.
         value_TL: the value network's estimates.
         settings: discount and trace.
+        episodes_are_apart: as in `ActingLearner`.
     """
+    ended_TL = trials.experience.ended if episodes_are_apart else torch.zeros_like(trials.experience.ended)
+    goes_on_TL = (~ended_TL).to(value_TL.dtype)
     real_TL = trials.is_real.to(value_TL.dtype)
     ahead_T = later_T = torch.zeros_like(value_TL[:, 0])
     found = []
-    backwards = [field.unbind(dim=1)[::-1] for field in (trials.reward, value_TL, real_TL)]
-    for reward_T, value_T, is_real_T in zip(*backwards, strict=True):
-        surprise_T = reward_T + settings.discount * later_T - value_T
-        ahead_T = is_real_T * (surprise_T + settings.discount * settings.trace * ahead_T)
+    backwards = [field.unbind(dim=1)[::-1] for field in (trials.reward, value_TL, real_TL, goes_on_TL)]
+    for reward_T, value_T, is_real_T, goes_on_T in zip(*backwards, strict=True):
+        surprise_T = reward_T + settings.discount * goes_on_T * later_T - value_T
+        ahead_T = is_real_T * (surprise_T + settings.discount * settings.trace * goes_on_T * ahead_T)
         later_T = is_real_T * value_T
         found.append(ahead_T)
     return torch.stack(found[::-1], dim=1)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from quickstudy.core import ActingLearner, Experience, UserError
+from quickstudy.core import ActingLearner, Experience, UserError, sampled
 
 
 class Player:
@@ -28,7 +28,7 @@ class Player:
         self.last: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def act(self, observation: Any) -> Any:
-        """Sample an action for each trial, (T,) indices.
+        """Sample an action for each trial, (T,) indices or (T, A) numbers.
 
         Args:
             observation: (T, *observation), an array or a tensor. For one trial, (*observation) will do.
@@ -37,7 +37,7 @@ class Player:
         seen = seen.view(self.num_tasks, 1, *self.learner.observation_shape)
         with torch.no_grad():
             prediction = self.learner.predict(self.state, seen)
-        action_T1 = torch.multinomial(prediction.probs[:, 0], 1, generator=self.generator)
+        action_T1 = sampled(prediction, self.generator)
         self.last = seen, action_T1
         return action_T1[:, 0].numpy()
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from quickstudy.core import UserError
-from quickstudy.tasks import Bandits, Mazes, MDPs
+from quickstudy.tasks import Bandits, Mazes, MDPs, Navigation
 
 WORLDS: dict[str, Any] = {
     "quickstudy/Bandit-v0": Bandits,
     "quickstudy/MDP-v0": MDPs,
     "quickstudy/Maze-v0": Mazes,
+    "quickstudy/Navigation-v0": Navigation,
 }
 """The environment of each name. `gymnasium.make` takes its arguments, such as `num_arms`."""
 

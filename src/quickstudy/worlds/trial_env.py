@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from quickstudy.core import Environment
+from quickstudy.core import ActsByValues, Environment
 from quickstudy.worlds.registration import WORLDS
 
 Array = Any
@@ -48,7 +48,7 @@ class TrialEnv(gymnasium.Env):
         """Do one action.
 
         Args:
-            action: its index.
+            action: its index, or its numbers.
         """
         observation, reward, ended, is_over = self.worlds.act(np.array([action]))
         return observation[0], float(reward[0]), bool(is_over[0]), False, {"ended": bool(ended[0])}
@@ -91,7 +91,7 @@ class TrialVectorEnv(VectorEnv):
         """Do one action in each world. Where a trial was over, the action is ignored and another world begins.
 
         Args:
-            actions: (T,) indices.
+            actions: (T,) indices, or (T, A) numbers.
         """
         begins = self.is_over
         observation, reward, ended, is_over = self.worlds.act(np.asarray(actions))
@@ -133,7 +133,8 @@ class _Worlds:
 
     def act(self, actions: Array) -> tuple[Array, Array, Array, Array]:
         """Observation, reward, end of an episode, and end of the trial."""
-        outcome = self.environment.act(self.world, torch.as_tensor(actions, dtype=torch.long), self.generator)
+        dtype = torch.float32 if isinstance(self.environment, ActsByValues) else torch.long
+        outcome = self.environment.act(self.world, torch.as_tensor(actions, dtype=dtype), self.generator)
         self.world = outcome.world
         self.step_T += 1
         is_over = self.environment.is_over(self.world).numpy() | (self.step_T >= self.environment.num_steps)
@@ -143,5 +144,10 @@ class _Worlds:
         return self.environment.observe(self.world).numpy().astype(np.float32)
 
 
-def _spaces(environment: Environment) -> tuple[Box, Discrete]:
+def _spaces(environment: Environment) -> tuple[Box, Box | Discrete]:
+    if isinstance(environment, ActsByValues):
+        low, high = environment.observation_range
+        largest = environment.largest_action
+        actions = Box(-largest, largest, (environment.num_actions,), np.float32)
+        return Box(low, high, environment.observation_shape, np.float32), actions
     return Box(0.0, 1.0, environment.observation_shape, np.float32), Discrete(environment.num_actions)
