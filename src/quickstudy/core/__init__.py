@@ -1,6 +1,6 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
-from quickstudy.core.acting import ActingLearner, Agent, ChoosesAtOnce, Environment, HasEnvironment, Outcome
+from quickstudy.core.acting import ActedBy, ActingLearner, Agent, ChoosesAtOnce, Environment, HasEnvironment, Outcome
 from quickstudy.core.calibrated import CalibratedSetting, Calibration
 from quickstudy.core.checkpoint import (
     kept_weights,
@@ -39,6 +39,7 @@ from quickstudy.core.tracing import is_traced
 from quickstudy.core.trials import Trials, play
 
 __all__ = [
+    "ActedBy",
     "ActingLearner",
     "Agent",
     "CalibratedSetting",

@@ -23,6 +23,7 @@ class SNAILPolicy(SequencePolicy):
         num_steps: most steps of a trial; decides how far back the convolutions read.
         filters: filters of each TCBlock, units of the first layer, keys and values of the attention.
         value_filters: the same of the value network.
+        has_value: whether there is a value network, which only practice needs.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class SNAILPolicy(SequencePolicy):
         num_steps: int,
         filters: int = 32,
         value_filters: int = 16,
+        has_value: bool = True,
     ) -> None:
         def make(channels: int, is_policy: bool) -> CausalBlock:
             size = filters if is_policy else value_filters
@@ -41,7 +43,7 @@ class SNAILPolicy(SequencePolicy):
             far = TCBlock(near.out_channels, num_steps, size)
             return CausalChain([first, near, far, CausalAttention(far.out_channels, size, size)], channels)
 
-        super().__init__(num_actions, observation_shape, make)
+        super().__init__(num_actions, observation_shape, make, has_value=has_value)
 
 
 class PointwiseLayer(CausalBlock):

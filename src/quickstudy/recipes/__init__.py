@@ -40,6 +40,12 @@ from quickstudy.recipes.plastic import omniglot_plastic
 from quickstudy.recipes.projections import projections_transformer
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
+from quickstudy.recipes.shown_acting import (
+    bandit_rl2_gittins,
+    bandit_rl2_gittins_50_arms,
+    maze_rl2,
+    mdp_snail_shown,
+)
 from quickstudy.recipes.snail import omniglot_snail, omniglot_snail_paper
 from quickstudy.recipes.srwm import omniglot_srwm
 from quickstudy.recipes.tables import feature_means, table_gp, table_means
@@ -53,6 +59,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         bandit_distillation,
         bandit_dpt,
         bandit_rl2,
+        bandit_rl2_gittins,
+        bandit_rl2_gittins_50_arms,
         bandit_snail,
         boolean_blur,
         feature_means,
@@ -67,8 +75,10 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         gp_general_tnp,
         gp_neural_process,
         gp_tnp,
+        maze_rl2,
         maze_snail,
         mdp_snail,
+        mdp_snail_shown,
         omniglot_anil,
         omniglot_anil_dense,
         omniglot_autoencoder,
