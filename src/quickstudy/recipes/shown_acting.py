@@ -32,7 +32,7 @@ def bandit_rl2_gittins(
     *,
     units: int = 64,
     arms: Arms = Arms(pulls=100),
-    optimisation: Optimisation = shown_optimisation(steps=1_000),
+    optimisation: Optimisation = shown_optimisation(steps=300),
 ) -> Experiment:
     """RL² that imitates the Gittins index on bandits with Bernoulli arms.
 
@@ -57,7 +57,7 @@ bandit_rl2_gittins_50_arms = variant(
     "RL² that imitates the Gittins index: 10 pulls of 50 arms.",
     arms=50,
     pulls=10,
-    steps=2_000,
+    steps=600,
 )
 
 
@@ -99,7 +99,7 @@ def maze_rl2(
     *,
     units: int = 64,
     labyrinths: Labyrinths = Labyrinths(),
-    optimisation: Optimisation = shown_optimisation(steps=600),
+    optimisation: Optimisation = shown_optimisation(steps=250),
 ) -> Experiment:
     """RL² in mazes: in its own trials it is shown a shortest way to the goal, and learns to remember the goal.
 
