@@ -32,7 +32,7 @@ def bandit_rl2_gittins(
     *,
     units: int = 64,
     arms: Arms = Arms(pulls=100),
-    optimisation: Optimisation = shown_optimisation(steps=300),
+    optimisation: Optimisation = shown_optimisation(steps=250),
 ) -> Experiment:
     """RL² that imitates the Gittins index on bandits with Bernoulli arms.
 
