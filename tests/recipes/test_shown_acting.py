@@ -9,6 +9,7 @@ from quickstudy.tasks import Bandits, Mazes, MDPs, ShownTrials
 @pytest.mark.parametrize(
     ("name", "environment"),
     [
+        ("bandit-snail-gittins", Bandits(5, 10)),
         ("bandit-rl2-gittins", Bandits(5, 100)),
         ("bandit-rl2-gittins-50-arms", Bandits(50, 10)),
         ("mdp-snail-shown", MDPs()),

@@ -43,6 +43,7 @@ from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.shown_acting import (
     bandit_rl2_gittins,
     bandit_rl2_gittins_50_arms,
+    bandit_snail_gittins,
     maze_rl2,
     mdp_snail_shown,
 )
@@ -62,6 +63,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         bandit_rl2_gittins,
         bandit_rl2_gittins_50_arms,
         bandit_snail,
+        bandit_snail_gittins,
         boolean_blur,
         feature_means,
         folder_completion_conv_cnp,

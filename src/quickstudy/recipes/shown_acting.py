@@ -9,7 +9,7 @@ fewer trials than practice, which must find out from rewards what was good.
 import torch
 
 from quickstudy.baselines import Gittins, ShortSighted, Sizes
-from quickstudy.core import Agent, Experiment, Optimisation
+from quickstudy.core import ActingLearner, Agent, Experiment, Optimisation
 from quickstudy.core.recipe_options import variant
 from quickstudy.learners import RL2, SNAILPolicy
 from quickstudy.recipes.acting import Arms, Labyrinths, Processes, acting_experiment
@@ -28,6 +28,26 @@ def shown_optimisation(*, steps: int, tasks_per_step: int = 128, learning_rate: 
     )
 
 
+def bandit_snail_gittins(
+    *,
+    filters: int = 32,
+    arms: Arms = Arms(),
+    optimisation: Optimisation = shown_optimisation(steps=300, learning_rate=2e-3),
+) -> Experiment:
+    """SNAIL that imitates the Gittins index on bandits with Bernoulli arms.
+
+    Args:
+        filters: Filters of its blocks.
+        arms: The bandits.
+        optimisation: Optimiser and schedule.
+    """
+    environment = arms.bandits()
+    learner = SNAILPolicy(
+        arms.arms, environment.observation_shape, num_steps=arms.pulls, filters=filters, has_value=False
+    )
+    return _gittins_experiment(learner, arms, optimisation)
+
+
 def bandit_rl2_gittins(
     *,
     units: int = 64,
@@ -43,12 +63,7 @@ def bandit_rl2_gittins(
     """
     environment = arms.bandits()
     learner = RL2(arms.arms, environment.observation_shape, units=units, has_value=False)
-
-    def rule(generator: torch.Generator) -> Agent:
-        return Decided(Gittins(arms.pulls, arms.arms, generator))
-
-    trials = ShownTrials(environment, (rule,), "taken")
-    return acting_experiment(learner, trials, optimisation, None, f"{arms.pulls} pulls, {arms.arms} arms")
+    return _gittins_experiment(learner, arms, optimisation)
 
 
 bandit_rl2_gittins_50_arms = variant(
@@ -112,3 +127,11 @@ def maze_rl2(
     learner = RL2(environment.num_actions, environment.observation_shape, units=units, has_value=False)
     title = f"{labyrinths.episodes} episodes, {labyrinths.cells} cells a side"
     return acting_experiment(learner, ShownTrials(environment), optimisation, None, title, in_own_trials=True)
+
+
+def _gittins_experiment(learner: ActingLearner, arms: Arms, optimisation: Optimisation) -> Experiment:
+    def rule(generator: torch.Generator) -> Agent:
+        return Decided(Gittins(arms.pulls, arms.arms, generator))
+
+    trials = ShownTrials(arms.bandits(), (rule,), "taken")
+    return acting_experiment(learner, trials, optimisation, None, f"{arms.pulls} pulls, {arms.arms} arms")
