@@ -21,6 +21,7 @@ import tyro
 import function_tables
 import instance_tables
 from accuracy_tables import accuracy_section, control_section, uneven_section
+from acting_tables import learners_section, rules_section
 from completion_tables import completion_section
 from learner_map import map_section
 from learner_table import Measured, learner_section
@@ -179,6 +180,12 @@ def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     for page in sorted((root / "docs" / "learners").glob("*.md")):
         text = page.read_text(encoding="utf-8")
         yield page, text, with_map(replaced(text, render(results.of_learner(page.stem))))
+    page = root / "docs" / "acting.md"
+    if page.exists():
+        text, folder = page.read_text(encoding="utf-8"), root / "benchmarks" / "results"
+        learners = [record for file in sorted(folder.glob("acting-*.json")) for record in [_json(file)]]
+        parts = learners_section(learners), rules_section(_json(folder / "acting_rules.json"))
+        yield page, text, replaced(text, "\n\n".join(filter(None, parts)) or _NOTHING)
     figures = root / "src" / "quickstudy" / "reproduction" / "figures.json"
     text = figures.read_text(encoding="utf-8") if figures.exists() else ""
     known = results.accuracies, results.published, results.instances, results.published_instances, results.functions

@@ -5,7 +5,16 @@ import math
 import pytest
 import torch
 
-from quickstudy.baselines import OPSRL, PSRL, UCRL2, EpsilonGreedyPlanner, GreedyPlanner, RandomChoice, Sizes
+from quickstudy.baselines import (
+    OPSRL,
+    PSRL,
+    UCRL2,
+    EpsilonGreedyPlanner,
+    GreedyPlanner,
+    RandomChoice,
+    ShortSighted,
+    Sizes,
+)
 from quickstudy.core import Experience, UserError
 from quickstudy.evaluation import evaluate_trials, total_reward
 from quickstudy.tasks import MDPs
@@ -42,6 +51,18 @@ def test_an_epsilon_greedy_agent_does_anything_with_probability_epsilon(generato
     record = agent.extend(record, _step(2, 0, 0.0, True))
     seen = torch.tensor([[[1.0, 0, 0]]])
     assert agent.predict(record, seen).probs[0, 0].tolist() == pytest.approx([0.1, 0.9])
+
+
+def test_a_short_sighted_agent_uses_at_once_what_it_has_found_out(generator: torch.Generator) -> None:
+    agent = ShortSighted(Sizes(3, 2, 4), generator, prior_mean=1.0, ties="first")
+    here = torch.tensor([[[1.0, 0, 0]]])
+    record = agent.prior(1)
+    assert agent.predict(record, here).probs[0, 0].tolist() == [1, 0]
+    record = agent.extend(record, _step(0, 0, 0.9, False))  # A mean of 0.95, below the prior's 1.
+    assert agent.predict(record, here).probs[0, 0].tolist() == [0, 1]
+    record = agent.extend(record, _step(0, 1, -1.0, True))
+    assert agent.predict(record, here).probs[0, 0].tolist() == [1, 0]
+    assert agent.predict(record, here.roll(1, dims=-1)).probs[0, 0].tolist() == [1, 0]
 
 
 def test_settings_without_meaning_are_refused(generator: torch.Generator) -> None:

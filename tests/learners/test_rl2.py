@@ -12,3 +12,9 @@ def test_policy_and_value_network_have_the_cell_that_was_chosen(cell, kind, part
         # What is seen now, and the action, the reward and the end of the step before.
         assert (network.block.network.input_size, network.block.network.hidden_size) == (6 + 4 + 2, 6)
     assert [tuple(part.shape) for part in learner.prior(3).caches] == [(3, 6)] * parts
+
+
+def test_who_only_imitates_needs_no_value_network() -> None:
+    learner = RL2(4, (1,), units=6, has_value=False)
+    assert learner.value is None
+    assert not any(name.startswith("value") for name in learner.state_dict())

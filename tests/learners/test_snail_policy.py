@@ -17,3 +17,7 @@ def test_the_first_layer_remembers_nothing_and_cuts_below_zero(generator: torch.
     assert layer.empty(2).numel() == 0
     assert (layer(x) >= 0).all()
     assert torch.equal(layer(x), layer.query(layer.empty(2), x))
+
+
+def test_who_only_imitates_needs_no_value_network() -> None:
+    assert SNAILPolicy(2, (1,), num_steps=3, filters=4, has_value=False).value is None

@@ -3,9 +3,10 @@ from functools import partial
 import pytest
 import torch
 
-from quickstudy.baselines import Greedy
+from quickstudy.baselines import Gittins, Greedy, RandomArm
 from quickstudy.core import Experience, HasEnvironment, UserError
-from quickstudy.tasks import Bandits, MDPs, ShownTrials
+from quickstudy.evaluation import evaluate_trials, total_reward
+from quickstudy.tasks import Bandits, Decided, MDPs, ShownTrials
 
 
 def test_the_best_action_is_shown_at_every_step(generator: torch.Generator) -> None:
@@ -64,3 +65,17 @@ def test_random_actors_learn_nothing(generator: torch.Generator) -> None:
     actor = Anything(3, generator)
     state = actor.prior(2)
     assert actor.extend(state, Experience(*(torch.zeros(2, 1) for _ in range(4)))) is state
+
+
+def test_another_agent_can_act_in_the_trials(generator: torch.Generator) -> None:
+    tasks = ShownTrials(Bandits(3, 6)).acted_by(Decided(RandomArm(3, generator))).sample(50, generator)
+    assert (tasks.support_y[..., 0] == 0).all()  # Of equally probable arms always the first one.
+    assert set(tasks.query_y[:, 0].tolist()) == {0, 1, 2}
+
+
+def test_a_rule_that_breaks_ties_in_order_gets_as_much_reward(generator: torch.Generator) -> None:
+    rules = Gittins(10, 5, generator), Decided(Gittins(10, 5, generator))
+    with_chance, in_order = (total_reward(evaluate_trials(rule, Bandits(5, 10), 2_000, seed=1)) for rule in rules)
+    assert abs(with_chance.mean - in_order.mean) < 0.2
+    first = ShownTrials(Bandits(5, 10), (lambda _: rules[1],), "taken").sample(20, generator)
+    assert (first.query_y[:, 0] == 0).all()

@@ -103,3 +103,13 @@ def test_validation_is_the_reward_of_trials() -> None:
     found = validate(experiment, experiment.learner.eval(), experiment.validation(None))
     assert found.score == found.figures["reward"] == pytest.approx(1.5, abs=0.5)
     assert "reward" in found.text
+
+
+def test_a_learner_is_shown_what_to_do_in_its_own_trials(tmp_path: Path, monkeypatch) -> None:
+    actors = []
+    acted_by = ShownTrials.acted_by
+    monkeypatch.setattr(ShownTrials, "acted_by", lambda self, agent: actors.append(agent) or acted_by(self, agent))
+    experiment = replace(_experiment(practises=False), in_own_trials=True)
+    position = _train(tmp_path, experiment)
+    assert position.step == 4
+    assert actors == [experiment.learner] * 4

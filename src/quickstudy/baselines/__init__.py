@@ -12,7 +12,7 @@ from quickstudy.baselines.bandit_rules import (
 )
 from quickstudy.baselines.gittins import Gittins, gittins_indices
 from quickstudy.baselines.mdp_agents import MDPAgent, ProcessRecord, RandomChoice
-from quickstudy.baselines.mdp_planners import OPSRL, PSRL, UCRL2, EpsilonGreedyPlanner, GreedyPlanner
+from quickstudy.baselines.mdp_planners import OPSRL, PSRL, UCRL2, EpsilonGreedyPlanner, GreedyPlanner, ShortSighted
 from quickstudy.baselines.planning import Sizes
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "ProcessRecord",
     "RandomArm",
     "RandomChoice",
+    "ShortSighted",
     "Sizes",
     "Thompson",
     "gittins_indices",

@@ -11,10 +11,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.distributions import Categorical
 
 from quickstudy.baselines.bandit_rules import best_only
 from quickstudy.baselines.mdp_agents import MDPAgent, ProcessRecord
 from quickstudy.baselines.planning import Sizes, backwards, most_favourable, planned
+from quickstudy.core import categorical
 from quickstudy.core.optimisation import refuse_count, refuse_kind, refuse_number
 
 Ties = Literal["random", "first"]
@@ -56,6 +58,38 @@ class GreedyPlanner(MDPAgent):
             record: what was found out.
         """
         return planned(self.mean_transitions(record), self.mean_rewards(record), self.episode_length)
+
+
+class ShortSighted(GreedyPlanner):
+    """The action with the highest posterior mean reward in the present state, whatever it leads to.
+
+    It makes no plan, so it uses what it has found out at the next step. In `quickstudy.tasks.MDPs` actions lead almost
+    anywhere, so looking ahead gains little.
+
+    Args:
+        sizes: of the process.
+        generator: the source of random numbers.
+        prior_mean: mean of the prior of mean rewards.
+        ties: as for `GreedyPlanner`.
+    """
+
+    def plan(self, record: ProcessRecord) -> Tensor:
+        """There is none.
+
+        Args:
+            record: what was found out.
+        """
+        return record.rewards.new_zeros(len(record.step), 1, 1, 1)
+
+    def predict(self, state: ProcessRecord, observation: Tensor) -> Categorical:
+        """The best actions by the mean rewards.
+
+        Args:
+            state: the record.
+            observation: (T, Q, S), one-hot.
+        """
+        seen_TQ1 = observation.argmax(dim=-1)[..., None].expand(-1, -1, self.num_actions)
+        return categorical(self.preferences(self.mean_rewards(state).gather(1, seen_TQ1)))
 
 
 class EpsilonGreedyPlanner(GreedyPlanner):

@@ -1,6 +1,7 @@
 """The protocol: tasks, learners, states, predictions, checkpoints. Knows no task and no network."""
 
 from quickstudy.core.acting import (
+    ActedBy,
     ActingLearner,
     ActsByValues,
     Agent,
@@ -48,6 +49,7 @@ from quickstudy.core.tracing import is_traced
 from quickstudy.core.trials import Trials, play
 
 __all__ = [
+    "ActedBy",
     "ActingLearner",
     "ActsByValues",
     "Agent",

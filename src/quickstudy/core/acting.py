@@ -117,6 +117,18 @@ class HasEnvironment(TaskDistribution, Protocol):
         """Where a learner acts to be evaluated, or to learn from its own trials."""
 
 
+@runtime_checkable
+class ActedBy(HasEnvironment, Protocol):
+    """Trials in which somebody else can act."""
+
+    def acted_by(self, agent: "Agent") -> TaskDistribution:
+        """The same trials, with another agent that acts in them.
+
+        Args:
+            agent: acts.
+        """
+
+
 class Agent(Protocol):
     """What acts: a learner, or a rule that learns nothing from other tasks."""
 

@@ -43,6 +43,8 @@ class Experiment:
     practice: PolicyOptimisation | None = None
     """How the learner learns from its own trials in the environment of its training tasks. None if it learns from the
     tasks as they are drawn."""
+    in_own_trials: bool = False
+    """Whether the learner itself acts in the trials in which it is shown what to do."""
 
     contents: Callable[[Path | None], Mapping[str, Sequence[str]]] | None = None
     """For your own pictures: digests of the pictures of each part, "train", "validation" and "test". The header of a

@@ -16,9 +16,21 @@ class RL2(SequencePolicy):
         observation_shape: shape of one observation.
         units: units of each of the two networks.
         cell: "gru", as in the paper, or "lstm".
+        has_value: whether there is a value network, which only practice needs.
     """
 
     def __init__(
-        self, num_actions: int, observation_shape: tuple[int, ...], *, units: int = 256, cell: Cell = "gru"
+        self,
+        num_actions: int,
+        observation_shape: tuple[int, ...],
+        *,
+        units: int = 256,
+        cell: Cell = "gru",
+        has_value: bool = True,
     ) -> None:
-        super().__init__(num_actions, observation_shape, lambda channels, _: RecurrentBlock(channels, units, cell))
+        super().__init__(
+            num_actions,
+            observation_shape,
+            lambda channels, _: RecurrentBlock(channels, units, cell),
+            has_value=has_value,
+        )

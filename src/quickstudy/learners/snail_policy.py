@@ -26,6 +26,7 @@ class SNAILPolicy(SequencePolicy):
         num_steps: most steps of a trial; decides how far back the convolutions read.
         filters: filters of each TCBlock, units of the first layer, keys and values of the attention.
         value_filters: the same of the value network.
+        has_value: whether there is a value network, which only practice needs.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SNAILPolicy(SequencePolicy):
         num_steps: int,
         filters: int = 32,
         value_filters: int = 16,
+        has_value: bool = True,
     ) -> None:
         def make(channels: int, is_policy: bool) -> CausalBlock:
             size = filters if is_policy else value_filters
@@ -44,7 +46,7 @@ class SNAILPolicy(SequencePolicy):
             far = TCBlock(near.out_channels, num_steps, size)
             return CausalChain([first, near, far, CausalAttention(far.out_channels, size, size)], channels)
 
-        super().__init__(num_actions, observation_shape, make)
+        super().__init__(num_actions, observation_shape, make, has_value=has_value)
 
     def attention(self, experience: Experience) -> Tensor:
         """How much each step reads of each step up to itself, (T, 1, L, L).

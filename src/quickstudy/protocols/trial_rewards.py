@@ -20,6 +20,7 @@ from quickstudy.baselines import (
     OptimisticThompson,
     RandomArm,
     RandomChoice,
+    ShortSighted,
     Sizes,
     Thompson,
 )
@@ -176,6 +177,7 @@ def _planners(mdps: MDPs, chance: torch.Generator) -> dict[str, Agent | None]:
         "greedy": GreedyPlanner(sizes, chance, ties="first"),
         "greedy, ties at random": GreedyPlanner(sizes, chance),
         "greedy, true prior, ties at random": GreedyPlanner(sizes, chance, prior_mean=1.0),
+        "short-sighted, true prior": ShortSighted(sizes, chance, prior_mean=1.0),
         "ε-greedy, ε = 0.1": EpsilonGreedyPlanner(0.1, sizes, chance),
         "PSRL": PSRL(sizes, chance),
         "OPSRL, 5 draws": OPSRL(5, sizes, chance),

@@ -36,6 +36,8 @@ def acting_experiment(
     optimisation: Optimisation,
     practice: PolicyOptimisation | None,
     title: str,
+    *,
+    in_own_trials: bool = False,
 ) -> Experiment:
     """Practise in an environment, or imitate what is shown. The weights with the highest reward are kept.
 
@@ -53,6 +55,7 @@ def acting_experiment(
         test={title: lambda _: trials},
         optimisation=optimisation,
         practice=practice,
+        in_own_trials=in_own_trials,
         validate_every=100 if practice is not None else 500,
         validation_tasks=2_000,
         validate_by="trials",

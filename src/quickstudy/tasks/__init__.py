@@ -20,7 +20,7 @@ from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shared import SharedEpisodes
-from quickstudy.tasks.shown_trials import Anything, RandomMoves, ShownTrials
+from quickstudy.tasks.shown_trials import Anything, Decided, RandomMoves, ShownTrials
 from quickstudy.tasks.stages import Stages
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "CompletionLayout",
     "ContrastivePairs",
     "Count",
+    "Decided",
     "Episodes",
     "Functions",
     "GaussianProcesses",

@@ -51,6 +51,18 @@ class ShownTrials:
         """
         return replace(self, environment=self.environment.to(device))
 
+    def acted_by(self, agent: Agent) -> "ShownTrials":
+        """The same trials, with another agent that acts in them.
+
+        Ross, Gordon and Bagnell, "A Reduction of Imitation Learning and Structured Prediction to No-Regret Online
+        Learning" (AISTATS 2011): a learner that is shown what to do in its own trials learns what to do after its own
+        mistakes.
+
+        Args:
+            agent: acts.
+        """
+        return replace(self, actors=(lambda _: agent,))
+
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Let one of the actors act in T worlds.
 
@@ -73,6 +85,48 @@ class ShownTrials:
             return Anything(self.environment.num_actions, generator)
         index = torch.randint(len(self.actors), (), generator=generator, device=generator.device)
         return self.actors[int(index)](generator)
+
+
+class Decided:
+    """Does what a rule does, and of equally probable actions always the first one.
+
+    The arms of a bandit are exchangeable, and so are untried actions. So this costs no reward, and what is shown has no
+    noise.
+
+    Args:
+        agent: the rule.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+    def prior(self, num_tasks: int) -> Any:
+        """That of the rule.
+
+        Args:
+            num_tasks: T.
+        """
+        return self.agent.prior(num_tasks)
+
+    def predict(self, state: Any, observation: Tensor) -> Categorical:
+        """The first of the rule's most probable actions.
+
+        Args:
+            state: that of the rule.
+            observation: (T, Q, *observation).
+        """
+        logits_TQA = self.agent.predict(state, observation).logits
+        first_TQ1 = logits_TQA.argmax(dim=-1, keepdim=True)
+        return categorical(torch.full_like(logits_TQA, -torch.inf).scatter(-1, first_TQ1, 0.0))
+
+    def extend(self, state: Any, experience: Experience) -> Any:
+        """The rule learns.
+
+        Args:
+            state: that of the rule.
+            experience: further steps.
+        """
+        return self.agent.extend(state, experience)
 
 
 class Anything:

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from quickstudy.core import (
+    ActedBy,
     Experiment,
     HasEnvironment,
     Learner,
@@ -171,6 +172,10 @@ class _Training:
             acting: Any = self.learner
             rollouts = Rollouts(acting, tasks.environment, self.experiment.practice, self._mean)
             return rollouts.batches(self.own_tasks, generator, fraction)
+        if self.experiment.in_own_trials and isinstance(tasks, ActedBy):
+            learner: Any = self.learner
+            with torch.no_grad():
+                return (tasks.acted_by(learner).sample(self.own_tasks, generator),)
         drawn_from = tasks.at(fraction) if isinstance(tasks, StagedDistribution) else tasks
         return (drawn_from.sample(self.own_tasks, generator),)
 

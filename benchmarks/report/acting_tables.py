@@ -1,0 +1,94 @@
+"""The tables of docs/acting.md, for `benchmarks/report/tables.py`: learners that act, and the rules beside them."""
+
+from collections.abc import Sequence
+
+from quickstudy.protocols.records import interval_text
+from table_layout import Record, table
+
+PUBLISHED = {
+    "10 pulls, 5 arms": {"snail": "6.6 ± 0.1", "rl2": "6.7"},
+    "10 pulls, 50 arms": {"snail": "6.7 ± 0.1", "rl2": "6.8"},
+    "100 pulls, 5 arms": {"snail": "79.1 ± 1.0", "rl2": "78.7"},
+    "10 episodes, 10 states": {"snail": "0.766 ± 0.001", "rl2": "0.752"},
+}
+"""Of Mishra et al. (2018), tables 4 and 5. Of processes it is the normalised reward. Its column “LSTM” is RL²."""
+_RULES = ("Thompson", "greedy", "random", "knows the task")
+_HEADINGS = ("setting", "weights", "reward", "normalised", "published", *_RULES)
+_NAMES = ("random", "greedy", "UCB1, scale 0.1", "Thompson", "optimistic Thompson, 20 draws", "Gittins index")
+
+
+def learners_section(records: Sequence[Record]) -> str:
+    """A row for each learner that was measured; of mazes, the steps of both episodes beside."""
+    found = [record for record in records if "reward" in record]
+    if not found:
+        return ""
+    ordered = sorted(found, key=lambda record: (record["setting"], record["learner"]))
+    tasks = " or ".join(f"{number:,}" for number in sorted({record["tasks"] for record in ordered}))
+    rows = [_row(record) for record in ordered]
+    words = f"Reward of a trial in {tasks} new worlds, which are the same in a row. Actions are sampled."
+    return "\n\n".join([words, table(_HEADINGS, rows, 2), *_mazes(ordered), *_regrets(ordered)])
+
+
+def _row(record: Record) -> list[str]:
+    beside = record["beside"]
+    rules = [interval_text(beside[name]["reward"], 2) if name in beside else "–" for name in _RULES]
+    published = next(
+        (text for kind, text in PUBLISHED.get(record["setting"], {}).items() if kind in record["learner"]), "–"
+    )
+    normalised = interval_text(record["normalised"], 3) if "normalised" in record else "–"
+    return [
+        record["setting"],
+        f"`{record['learner']}`",
+        interval_text(record["reward"], 2),
+        normalised,
+        published,
+        *rules,
+    ]
+
+
+def _mazes(records: Sequence[Record]) -> list[str]:
+    """Steps of the first and the second episode."""
+    rows = [
+        [name, *(interval_text(found[f"steps, episode {episode}"], 1) for episode in (1, 2))]
+        for record in records
+        if "steps, episode 2" in record
+        for name, found in [(f"`{record['learner']}`", record), *record["beside"].items()]
+    ]
+    return [table(("mazes", "steps of the first episode", "of the second"), rows, 1)] if rows else []
+
+
+def _regrets(records: Sequence[Record]) -> list[str]:
+    """How much more regret learners have than Thompson sampling, where that was measured."""
+    rows = [
+        [f"`{record['learner']}`", interval_text(found["learner_regret_more"], 1, 100) + " %", f"{record['tasks']:,}"]
+        for record in records
+        if "learner_regret_more" in (found := record["beside"].get("Thompson", {}))
+    ]
+    return [table(("weights", "more regret than Thompson sampling", "trials"), rows, 1)] if rows else []
+
+
+def rules_section(record: Record | None) -> str:
+    """The rewards of rules, with the published ones below."""
+    if record is None:
+        return ""
+    bandits = [each for each in record["settings"] if "pulls" in each["setting"]]
+    processes = [each for each in record["settings"] if "episodes" in each["setting"]]
+    parts = [table(("bandits", *_NAMES), _pairs(bandits, _NAMES), 1)] if bandits else []
+    for each in processes:
+        rows = [
+            [name, interval_text(found, 1), str(each["published"].get(name, "–"))]
+            for name, found in each["reward"].items()
+        ]
+        parts.append(table((f"processes, {each['setting']}, {each['tasks']:,} tasks", "reward", "published"), rows, 1))
+    return "\n\n".join(parts)
+
+
+def _pairs(records: Sequence[Record], names: Sequence[str]) -> list[list[str]]:
+    rows = []
+    for each in records:
+        digits = 2 if each["setting"].startswith("10 ") else 1
+        ours = [interval_text(each["reward"][name], digits) if name in each["reward"] else "–" for name in names]
+        rows.append([f"{each['setting']}, {each['tasks']:,} tasks", *ours])
+        if each["published"]:
+            rows.append([f"{each['setting']}, published", *(str(each["published"].get(name, "–")) for name in names)])
+    return rows

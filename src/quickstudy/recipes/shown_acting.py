@@ -1,0 +1,137 @@
+"""Learners that act as somebody shows them: rules that explore well, or who knows the world.
+
+Laskin et al., "In-context Reinforcement Learning with Algorithm Distillation" (ICLR 2023): a learner that imitates an
+algorithm explores as it does. Ross, Gordon and Bagnell, "A Reduction of Imitation Learning and Structured Prediction to
+No-Regret Online Learning" (AISTATS 2011): in its own trials, it learns what to do after its own mistakes. Both take
+fewer trials than practice, which must find out from rewards what was good.
+"""
+
+import torch
+
+from quickstudy.baselines import Gittins, ShortSighted, Sizes
+from quickstudy.core import ActingLearner, Agent, Experiment, Optimisation
+from quickstudy.core.recipe_options import variant
+from quickstudy.learners import RL2, SNAILPolicy
+from quickstudy.recipes.acting import Arms, Labyrinths, Processes, acting_experiment
+from quickstudy.tasks import Decided, ShownTrials
+
+
+def shown_optimisation(*, steps: int, tasks_per_step: int = 128, learning_rate: float = 3e-3) -> Optimisation:
+    """The schedule of recurrent networks that imitate."""
+    return Optimisation(
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        learning_rate=learning_rate,
+        warmup_steps=50,
+        gradient_clip=1.0,
+        average_decay=0.99,
+    )
+
+
+def bandit_snail_gittins(
+    *,
+    filters: int = 32,
+    arms: Arms = Arms(),
+    optimisation: Optimisation = shown_optimisation(steps=300, learning_rate=2e-3),
+) -> Experiment:
+    """SNAIL that imitates the Gittins index on bandits with Bernoulli arms.
+
+    Args:
+        filters: Filters of its blocks.
+        arms: The bandits.
+        optimisation: Optimiser and schedule.
+    """
+    environment = arms.bandits()
+    learner = SNAILPolicy(
+        arms.arms, environment.observation_shape, num_steps=arms.pulls, filters=filters, has_value=False
+    )
+    return _gittins_experiment(learner, arms, optimisation)
+
+
+def bandit_rl2_gittins(
+    *,
+    units: int = 64,
+    arms: Arms = Arms(pulls=100),
+    optimisation: Optimisation = shown_optimisation(steps=250),
+) -> Experiment:
+    """RL² that imitates the Gittins index on bandits with Bernoulli arms.
+
+    Args:
+        units: Units of the recurrent network.
+        arms: The bandits.
+        optimisation: Optimiser and schedule.
+    """
+    environment = arms.bandits()
+    learner = RL2(arms.arms, environment.observation_shape, units=units, has_value=False)
+    return _gittins_experiment(learner, arms, optimisation)
+
+
+bandit_rl2_gittins_50_arms = variant(
+    "bandit_rl2_gittins_50_arms",
+    bandit_rl2_gittins,
+    "RL² that imitates the Gittins index: 10 pulls of 50 arms.",
+    arms=50,
+    pulls=10,
+    steps=600,
+)
+
+
+def mdp_snail_shown(
+    *,
+    filters: int = 32,
+    reach: int = 4,
+    processes: Processes = Processes(),
+    optimisation: Optimisation = shown_optimisation(steps=800, tasks_per_step=64, learning_rate=2e-3),
+) -> Experiment:
+    """SNAIL on random Markov decision processes, shown the action with the highest posterior mean reward.
+
+    The convolutions read a few steps, and attention reads all. So a step costs a third of that of the paper's network.
+
+    Args:
+        filters: Filters of its blocks.
+        reach: How many steps back each block of convolutions reads. In the paper, all of them.
+        processes: The processes.
+        optimisation: Optimiser and schedule.
+    """
+    environment = processes.processes()
+    learner = SNAILPolicy(
+        environment.num_actions,
+        environment.observation_shape,
+        num_steps=reach,
+        filters=filters,
+        has_value=False,
+    )
+    sizes = Sizes(processes.states, processes.choices, processes.episode_length)
+
+    def rule(generator: torch.Generator) -> Agent:
+        return ShortSighted(sizes, generator, prior_mean=1.0, ties="first")
+
+    title = f"{processes.episodes} episodes, {processes.states} states"
+    return acting_experiment(learner, ShownTrials(environment, (rule,), "taken"), optimisation, None, title)
+
+
+def maze_rl2(
+    *,
+    units: int = 64,
+    labyrinths: Labyrinths = Labyrinths(),
+    optimisation: Optimisation = shown_optimisation(steps=250),
+) -> Experiment:
+    """RL² in mazes: in its own trials it is shown a shortest way to the goal, and learns to remember the goal.
+
+    Args:
+        units: Units of the recurrent network.
+        labyrinths: The mazes.
+        optimisation: Optimiser and schedule.
+    """
+    environment = labyrinths.mazes()
+    learner = RL2(environment.num_actions, environment.observation_shape, units=units, has_value=False)
+    title = f"{labyrinths.episodes} episodes, {labyrinths.cells} cells a side"
+    return acting_experiment(learner, ShownTrials(environment), optimisation, None, title, in_own_trials=True)
+
+
+def _gittins_experiment(learner: ActingLearner, arms: Arms, optimisation: Optimisation) -> Experiment:
+    def rule(generator: torch.Generator) -> Agent:
+        return Decided(Gittins(arms.pulls, arms.arms, generator))
+
+    trials = ShownTrials(arms.bandits(), (rule,), "taken")
+    return acting_experiment(learner, trials, optimisation, None, f"{arms.pulls} pulls, {arms.arms} arms")

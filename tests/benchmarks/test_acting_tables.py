@@ -1,0 +1,37 @@
+from acting_tables import learners_section, rules_section
+
+
+def _mean(value: float) -> dict[str, float]:
+    return {"mean": value, "interval95": 0.01}
+
+
+def test_a_learner_stands_beside_rules_and_what_was_published() -> None:
+    rule = {"reward": _mean(5.81), "learner_regret_more": _mean(-0.5)}
+    record = {"setting": "10 pulls, 5 arms", "learner": "bandit-snail", "reward": _mean(6.5), "tasks": 2_000}
+    found = learners_section([record | {"beside": {"Thompson": rule}}])
+    row = "| 10 pulls, 5 arms | `bandit-snail` | 6.50 ± 0.01 | – | 6.6 ± 0.1 | 5.81 ± 0.01 | – | – | – |"
+    assert row in found.splitlines()
+    assert "| `bandit-snail` | -50.0 ± 1.0 % | 2,000 |" in found.splitlines()
+
+
+def test_both_episodes_of_mazes_are_shown() -> None:
+    steps = {"steps, episode 1": _mean(20.0), "steps, episode 2": _mean(8.0)}
+    record = {"setting": "2 episodes", "learner": "maze-rl2", "reward": _mean(1.7), "tasks": 10, **steps}
+    found = learners_section([record | {"beside": {"random": {"reward": _mean(0.5), **steps}}}])
+    assert "| `maze-rl2` | 20.0 ± 0.0 | 8.0 ± 0.0 |" in found.splitlines()
+    assert "| random | 20.0 ± 0.0 | 8.0 ± 0.0 |" in found.splitlines()
+
+
+def test_rules_stand_above_what_was_published() -> None:
+    settings = [
+        {"setting": "10 pulls, 5 arms", "tasks": 100, "reward": {"random": _mean(5.0)}, "published": {"random": 5.0}},
+        {"setting": "10 episodes", "tasks": 100, "reward": {"PSRL": _mean(138.0)}, "published": {"PSRL": 138.1}},
+    ]
+    lines = rules_section({"settings": settings}).splitlines()
+    assert "| 10 pulls, 5 arms, 100 tasks | 5.00 ± 0.01 | – | – | – | – | – |" in lines
+    assert "| 10 pulls, 5 arms, published | 5.0 | – | – | – | – | – |" in lines
+    assert "| PSRL | 138.0 ± 0.0 | 138.1 |" in lines
+
+
+def test_nothing_measured_makes_no_table() -> None:
+    assert (learners_section([]), rules_section(None)) == ("", "")
