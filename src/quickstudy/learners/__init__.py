@@ -12,6 +12,7 @@ from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, Gri
 from quickstudy.learners.decision_transformer import DecisionTransformer
 from quickstudy.learners.delta_net import DeltaNet
 from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
+from quickstudy.learners.kernel_transformer import KernelTransformer, KernelTransformerState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
@@ -33,6 +34,7 @@ from quickstudy.networks.attention import KeysValues
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
 from quickstudy.networks.low_rank_updates import LowRankUpdate
+from quickstudy.networks.kernel_evidence import KernelExamples
 from quickstudy.networks.memory import LSTMState, MemoryState
 from quickstudy.networks.shared_cells import CellState
 from quickstudy.networks.standard_units import Units
@@ -72,6 +74,8 @@ __all__ = [
     "HypernetworkState",
     "InContextTransformer",
     "InContextTransformerState",
+    "KernelTransformer",
+    "KernelTransformerState",
     "MAMLState",
     "MANNCarried",
     "MetaNet",
@@ -109,6 +113,8 @@ for _state in (
     GridConvCNPState,
     HypernetworkState,
     InContextTransformerState,
+    KernelExamples,
+    KernelTransformerState,
     KeysValues,
     LSTMState,
     LabelSequenceState,

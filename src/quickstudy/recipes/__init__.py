@@ -12,6 +12,7 @@ from quickstudy.core.recipe_options import check_arguments, grouped, options
 from quickstudy.recipes.acting import bandit_distillation, bandit_dpt, bandit_rl2, bandit_snail, maze_snail, mdp_snail
 from quickstudy.recipes.attentive_cnp import gp_attentive_cnp
 from quickstudy.recipes.bidirectional import boolean_blur
+from quickstudy.recipes.clusters import clusters_transformer
 from quickstudy.recipes.cnp import gp_cnp, omniglot_cnp, omniglot_cnp_paper, omniglot_completion_cnp
 from quickstudy.recipes.contrastive import omniglot_contrastive
 from quickstudy.recipes.conv_cnp import (
@@ -55,6 +56,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         bandit_rl2,
         bandit_snail,
         boolean_blur,
+        clusters_transformer,
         feature_means,
         folder_completion_conv_cnp,
         glyphs_completion_conv_cnp,

@@ -18,6 +18,7 @@ from quickstudy.tasks.projections import ProjectedPrototypes
 from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
+from quickstudy.tasks.shaped_classes import ShapedClasses, ShapesLayout
 from quickstudy.tasks.shared import SharedEpisodes
 from quickstudy.tasks.shown_trials import Anything, ShownTrials
 from quickstudy.tasks.stages import Stages
@@ -54,6 +55,8 @@ __all__ = [
     "PrototypeLayout",
     "Prototypes",
     "SequenceLayout",
+    "ShapedClasses",
+    "ShapesLayout",
     "SharedEpisodes",
     "Shots",
     "ShotsOfEach",
