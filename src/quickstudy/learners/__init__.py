@@ -31,10 +31,10 @@ from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.learners.vsml import VSML, VSMLState
 from quickstudy.networks.attention import KeysValues
+from quickstudy.networks.kernel_evidence import KernelExamples
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
 from quickstudy.networks.low_rank_updates import LowRankUpdate
-from quickstudy.networks.kernel_evidence import KernelExamples
 from quickstudy.networks.memory import LSTMState, MemoryState
 from quickstudy.networks.shared_cells import CellState
 from quickstudy.networks.standard_units import Units

@@ -12,7 +12,7 @@ def clusters_transformer(
     heads: int = 4,
     hidden: int = 128,
     optimisation: Optimisation = Optimisation(
-        steps=1200, tasks_per_step=8, learning_rate=3e-3, warmup_steps=50, gradient_clip=1.0
+        steps=800, tasks_per_step=8, learning_rate=3e-3, warmup_steps=50, gradient_clip=1.0
     ),
 ) -> Experiment:
     """Kernel transformer for tables and for features of a frozen encoder.
@@ -35,6 +35,6 @@ def clusters_transformer(
             for shots in (1, 5)
         },
         optimisation=optimisation,
-        validate_every=300,
-        validation_tasks=160,
+        validate_every=200,
+        validation_tasks=80,
     )
