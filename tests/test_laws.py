@@ -31,6 +31,7 @@ from quickstudy.learners import (
     GridConvCNP,
     Hypernetwork,
     InContextTransformer,
+    KernelTransformer,
     MetaNet,
     Nearest,
     NeuralProcess,
@@ -136,6 +137,7 @@ LEARNERS = {
     "nearest": Nearest,
     "nearest by code": lambda: AutoencoderNearest(PIXELS, hidden=64),
     "standardised means": StandardisedMeans,
+    "kernel transformer": lambda: KernelTransformer(channels=16, hidden=16),
     "means of directions": lambda: StandardisedMeans(by_direction=True),
     "protonet": lambda: ProtoNet(_encoder()),
     "protonet with max-pooling": lambda: ProtoNet(_encoder(downsampling="pool", blocks=3)),
@@ -294,7 +296,9 @@ def test_examples_of_another_shape_are_refused_with_one_message(adapted: tuple[L
     larger = [torch.cat([x, x[..., -1:]], dim=-1) for x in (tasks.support_x, tasks.query_x)]
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.predict(state, larger[1])
-    if isinstance(learner, AveragedGP | Nearest | StandardisedMeans):  # It reads anything; then queries must be alike.
+    if isinstance(
+        learner, AveragedGP | KernelTransformer | Nearest | StandardisedMeans
+    ):  # It reads anything; then queries must be alike.
         return
     with pytest.raises(UserError, match=r"shape .* but|Inputs .* but"):
         learner.adapt(larger[0], tasks.support_y)

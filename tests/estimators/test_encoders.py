@@ -92,7 +92,7 @@ def test_a_model_without_parameters_or_images_gives_nothing() -> None:
 
 @pytest.mark.parametrize("encoder", ["sounds", 3])
 def test_what_is_no_encoder_is_refused(encoder) -> None:
-    with pytest.raises(UserError, match="'photos', a module or a function was expected"):
+    with pytest.raises(UserError, match="'photos', 'text', a module or a function was expected"):
         as_encoder(encoder)
 
 

@@ -19,13 +19,14 @@ GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _OWN_PAPER, _TWO_TONES = 0.5, 0.2
 
 
-def read_file(path: Path, *, colour: bool = False) -> np.ndarray:
+def read_file(path: Path, *, colour: bool = False, paper: float | None = None) -> np.ndarray:
     """Return a picture's shades, (H, W) float32 from 0 to 1, or (H, W, 3) in colour. Of an animation, it reads the
     first frame.
 
     Args:
         path: The file.
         colour: Keep red, green and blue; else grey.
+        paper: The shade behind transparent parts. None chooses one on which ink can be seen.
 
     Raises:
         DataError: the file cannot be read, or is of a kind whose white is unknown.
@@ -37,18 +38,19 @@ def read_file(path: Path, *, colour: bool = False) -> np.ndarray:
             # Pillow warns of a picture that would fill the memory; here it is refused.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return shades_of(image, colour=colour)
+                return shades_of(image, colour=colour, paper=paper)
     # Damaged files make the decoders raise errors of many kinds.
     except Exception as error:
         raise DataError(f"Cannot read the image {path}: {error}. Replace or remove it.") from error
 
 
-def shades_of(image: "Image", *, colour: bool = False) -> np.ndarray:
+def shades_of(image: "Image", *, colour: bool = False, paper: float | None = None) -> np.ndarray:
     """Return the shades of an open picture, as `read_file` does.
 
     Args:
         image: The open picture.
         colour: Keep red, green and blue; else grey.
+        paper: The shade behind transparent parts. None chooses one on which ink can be seen.
 
     Raises:
         ValueError: its white is unknown, or it is too long and thin.
@@ -67,6 +69,9 @@ def shades_of(image: "Image", *, colour: bool = False) -> np.ndarray:
         raise ValueError("it has 32 bits per pixel; save it with 8 or 16")
     if upright.has_transparency_data:
         rgba = _levels(upright.convert("RGBA"), deep=False)
+        if paper is not None:
+            laid = paper + (rgba[..., :3] - paper) * rgba[..., 3:]
+            return np.asarray(laid if colour else laid @ GREY, dtype=np.float32)
         return _on_paper(rgba, _levels(upright.convert("RGBA").convert("RGB").convert("L"), deep=False), colour=colour)
     return _levels(upright.convert("RGB" if colour else "L"), deep=deep)
 

@@ -1,4 +1,4 @@
-"""Frozen encoders of photographs, or of anything: their features are what a learner reads."""
+"""Frozen encoders of photographs, of text, or of anything: their features are what a learner reads."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from quickstudy.core import UserError
-from quickstudy.networks.efficientnet_lite import restored
+from quickstudy.estimators.text_encoder import text_encoder
+from quickstudy.networks.efficientnet_lite import SeveralMaps, restored
 
 Encode = Callable[[Any], np.ndarray]
 """Turns inputs into features (n, D)."""
@@ -18,6 +19,10 @@ Encode = Callable[[Any], np.ndarray]
 PHOTO_SIZE = 112
 """Side of the images that the encoder of photographs reads, in pixels. Larger ones cost more and gain little."""
 _AT_ONCE = 32
+_EXPECTED = "'photos', 'text', a module or a function was expected"
+_ONE_COLOUR, _SHOWN, _MARGIN = 0.02, 0.06, 0.08
+"""Corners that differ less have one colour; what differs more from it is shown; the margin left around that, as a
+share of its longer side."""
 _COLOURS = 3
 
 
@@ -25,21 +30,24 @@ def as_encoder(encoder: Any) -> Encode:
     """The function behind an encoder.
 
     Args:
-        encoder: "photos", a module that reads images (n, 3, H, W) such as a model of timm or transformers, or any
+        encoder: "photos", "text", a module that reads images (n, 3, H, W) such as a model of timm or transformers, or any
             function that turns inputs into features (n, D).
 
     Raises:
         UserError: if it is none of these, or its package is missing.
     """
     if isinstance(encoder, str):
+        if encoder == "text":
+            return text_encoder()
         if encoder != "photos":
-            raise UserError(f"encoder is '{encoder}', but 'photos', a module or a function was expected.")
-        return functools.partial(_of_module, _photo_network(), PHOTO_SIZE)
+            raise UserError(f"encoder is '{encoder}', but {_EXPECTED}.")
+        _photo_network()  # If weights are missing, say so before reading images.
+        return _of_photographs
     if isinstance(encoder, nn.Module):
         return functools.partial(_of_module, _normalising(encoder), _size_of(encoder))
     if callable(encoder):
         return functools.partial(_of_function, encoder)
-    raise UserError(f"encoder is {encoder!r}, but 'photos', a module or a function was expected.")
+    raise UserError(f"encoder is {encoder!r}, but {_EXPECTED}.")
 
 
 @functools.cache
@@ -52,7 +60,7 @@ def _photo_network() -> nn.Module:
             "your own."
         ) from None
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
-    return restored(weights)
+    return SeveralMaps(restored(weights)).eval()
 
 
 def _normalising(encoder: nn.Module) -> nn.Module:
@@ -101,6 +109,29 @@ def _of_module(encoder: nn.Module, size: int, images: Any) -> np.ndarray:
     return F.normalize(torch.cat(parts).float(), dim=-1).cpu().numpy()
 
 
+def _of_photographs(images: Any) -> np.ndarray:
+    return _of_module(_photo_network(), PHOTO_SIZE, [_framed(_shades(each)).numpy() for each in images])
+
+
+def _framed(shades: Tensor) -> Tensor:
+    """The part of an image (H, W, 3) that shows something, as a square, if what is around it has one colour."""
+    corners = shades[[0, 0, -1, -1], [0, -1, 0, -1]]
+    background = corners.mean(dim=0)
+    if (corners - background).abs().max() > _ONE_COLOUR:
+        return shades
+    shown = ((shades - background).abs().amax(dim=-1) > _SHOWN).nonzero()
+    if not len(shown):
+        return shades
+    (top, left), (bottom, right) = shown.amin(dim=0).tolist(), (shown.amax(dim=0) + 1).tolist()
+    height, width = bottom - top, right - left
+    margin = round(_MARGIN * max(height, width))
+    side = max(height, width) + 2 * margin
+    framed = background.expand(side, side, _COLOURS).clone()
+    down, across = (side - height) // 2, (side - width) // 2
+    framed[down : down + height, across : across + width] = shades[top:bottom, left:right]
+    return framed
+
+
 def _pooled(output: Any) -> Tensor:
     """One vector for each image, whether a model gives it so, as a map or as a sequence."""
     if not isinstance(output, Tensor):
@@ -113,6 +144,15 @@ def _pooled(output: Any) -> Tensor:
 
 def _square(image: np.ndarray, size: int) -> Tensor:
     """The middle square of an image as (3, size, size) from 0 to 1."""
+    shades = _shades(image)
+    side = min(shades.shape[:2])
+    top, left = (shades.shape[0] - side) // 2, (shades.shape[1] - side) // 2
+    middle = shades[top : top + side, left : left + side].permute(2, 0, 1)[None]
+    return F.interpolate(middle, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0]
+
+
+def _shades(image: np.ndarray) -> Tensor:
+    """An image as (H, W, 3) from 0 to 1."""
     pixels = torch.tensor(np.asarray(image))
     scale = 255 if pixels.dtype == torch.uint8 else 1
     shades = pixels.float() / scale
@@ -124,10 +164,7 @@ def _square(image: np.ndarray, size: int) -> Tensor:
             f"An image has numbers from {float(shades.min()):g} to {float(shades.max()):g}, but bytes or numbers from "
             "0 to 1 were expected. Divide it by the number of white."
         )
-    side = min(shades.shape[:2])
-    top, left = (shades.shape[0] - side) // 2, (shades.shape[1] - side) // 2
-    middle = shades[top : top + side, left : left + side].permute(2, 0, 1)[None]
-    return F.interpolate(middle, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0]
+    return shades
 
 
 def _of_function(encoder: Callable[[Any], Any], inputs: Any) -> np.ndarray:

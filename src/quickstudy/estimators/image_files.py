@@ -100,18 +100,19 @@ ImageFiles = DrawingFiles | PhotoFiles
 """How the files of a task are read."""
 
 
-def read_image(file: Path) -> Pixels | str:
+def read_image(file: Path, *, is_photograph: bool = False) -> Pixels | str:
     """An image, or why it cannot be read.
 
     Args:
         file: The file.
+        is_photograph: Lay transparent parts on white, like all others, and not on a shade that shows ink.
     """
     if file.is_dir():
         return f"{file} is a folder without images of its own. Give files, or a folder that holds images."
     if file.is_file() and file.suffix.lower() not in SUFFIXES:
         return f"{file} is no image: expected a file that ends in {', '.join(sorted(SUFFIXES))}."
     try:
-        return Pixels(read_file(file, colour=True))
+        return Pixels(read_file(file, colour=True, paper=1.0 if is_photograph else None))
     except DataError as error:
         return str(error)
 

@@ -59,7 +59,10 @@ class ImageTask:
         """
         chosen = _choose(learner, encoder)
         classes = find_images(folder)
-        read = {name: [read_image(path) for path in paths] for name, paths in classes.items()}
+        read = {
+            name: [read_image(path, is_photograph=encoder is not None) for path in paths]
+            for name, paths in classes.items()
+        }
         found = [each for images in read.values() for each in images if isinstance(each, Pixels)]
         if learner == "auto" and encoder is None:
             refuse_photographs(found)
@@ -90,7 +93,8 @@ class ImageTask:
             UserError: if more is asked than the calibration of the weights says.
         """
         paths = _paths([queries] if isinstance(queries, str | os.PathLike) else queries)
-        read = [_checked(path, read_image(path), self.files) for path in paths]
+        is_photograph = isinstance(self.files, PhotoFiles)
+        read = [_checked(path, read_image(path, is_photograph=is_photograph), self.files) for path in paths]
         images = [each for each in read if isinstance(each, Pixels)]
         if not images:
             return [Answer(str(path), problem=str(each)) for path, each in zip(paths, read, strict=True)]

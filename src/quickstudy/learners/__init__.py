@@ -12,6 +12,7 @@ from quickstudy.learners.conv_cnp import ConvCNP, ConvCNPState, GridConvCNP, Gri
 from quickstudy.learners.decision_transformer import DecisionTransformer
 from quickstudy.learners.delta_net import DeltaNet
 from quickstudy.learners.hypernetwork import Hypernetwork, HypernetworkState
+from quickstudy.learners.kernel_transformer import KernelTransformer, KernelTransformerState
 from quickstudy.learners.lstm import LSTM
 from quickstudy.learners.maml import MAML, MAMLState
 from quickstudy.learners.mann import MANN, MANNCarried
@@ -32,6 +33,7 @@ from quickstudy.learners.tnp import TNP, TNPState
 from quickstudy.learners.transformer import InContextTransformer, InContextTransformerState
 from quickstudy.learners.vsml import VSML, VSMLState
 from quickstudy.networks.attention import KeysValues
+from quickstudy.networks.kernel_evidence import KernelExamples
 from quickstudy.networks.kernel_proposals import Proposals
 from quickstudy.networks.label_sequences import LabelSequenceState
 from quickstudy.networks.low_rank_updates import LowRankUpdate
@@ -74,6 +76,8 @@ __all__ = [
     "HypernetworkState",
     "InContextTransformer",
     "InContextTransformerState",
+    "KernelTransformer",
+    "KernelTransformerState",
     "MAMLState",
     "MANNCarried",
     "MANNPolicy",
@@ -114,6 +118,8 @@ for _state in (
     GridConvCNPState,
     HypernetworkState,
     InContextTransformerState,
+    KernelExamples,
+    KernelTransformerState,
     KeysValues,
     LSTMState,
     LabelSequenceState,

@@ -8,6 +8,7 @@ Letters: B images, C channels, H W pixels, D features.
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -101,11 +102,21 @@ class EfficientNetLite(nn.Module):
         Args:
             images: red, green and blue of each pixel. Any size from 32 pixels.
         """
+        return self.maps(images)[-1].mean(dim=(2, 3))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """What each block sees, finest first, and the last feature map: (B, channels, rows, columns) each.
+
+        Args:
+            images: as in `forward`.
+        """
         x = (images * 255 - 127) / 128
         x = F.relu6(self._bn0(self._conv_stem(x)))
+        maps = []
         for block in self._blocks:
             x = block(x)
-        return F.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
+            maps.append(x)
+        return [*maps, F.relu6(self._bn1(self._conv_head(x)))]
 
     def classify(self, images: Tensor) -> Tensor:
         """Logits (B, classes) of the classes of the training.
@@ -115,6 +126,32 @@ class EfficientNetLite(nn.Module):
         """
         logits: Tensor = self._fc(self(images))
         return logits
+
+
+class SeveralMaps(nn.Module):
+    """Features of several maps of a network, fine and coarse, each by quarter of the image; and of the last, by mean.
+
+    The last features alone know what ImageNet's classes are, and forget colours and places that tell others apart.
+
+    Args:
+        network: The network.
+    """
+
+    _CHOSEN, _SIDE = (4, 10, 14, 15), 2
+
+    def __init__(self, network: EfficientNetLite) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features (B, D) of images (B, 3, H, W) with numbers from 0 to 1; those of each map have length 1.
+
+        Args:
+            images: red, green and blue of each pixel.
+        """
+        maps = self.network.maps(images)
+        quarters = [F.adaptive_avg_pool2d(maps[place], self._SIDE).flatten(1) for place in self._CHOSEN]
+        return torch.cat([F.normalize(each, dim=-1) for each in (*quarters, maps[-1].mean(dim=(2, 3)))], dim=-1)
 
 
 def restored(weights: dict[str, Tensor]) -> EfficientNetLite:

@@ -19,6 +19,7 @@ from quickstudy.tasks.projections import ProjectedPrototypes
 from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
 from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
+from quickstudy.tasks.shaped_classes import ShapedClasses, ShapesLayout
 from quickstudy.tasks.shared import SharedEpisodes
 from quickstudy.tasks.shown_trials import Anything, Decided, RandomMoves, ShownTrials
 from quickstudy.tasks.stages import Stages
@@ -58,6 +59,8 @@ __all__ = [
     "Prototypes",
     "RandomMoves",
     "SequenceLayout",
+    "ShapedClasses",
+    "ShapesLayout",
     "SharedEpisodes",
     "Shots",
     "ShotsOfEach",
