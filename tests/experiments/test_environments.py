@@ -32,6 +32,13 @@ def test_a_swapping_bandit_swaps_after_half_of_an_execution() -> None:
     assert rewards(Bandit(2, "swapping", length=6), 0)[:, 0].tolist() == [1, 1, 1, 0, 0, 0], "it starts anew"
 
 
+def test_a_redrawn_arm_stays_for_its_period_and_changes_after_it() -> None:
+    found = rewards(Bandit(2, "redrawn", length=40, period=10), 0, executions=50)
+    parts = found.unflatten(0, (4, 10))
+    assert (parts == parts[:, :1]).all()
+    assert 0.3 < (parts[0, 0] == parts[1, 0]).float().mean() < 0.7
+
+
 def test_a_bandit_needs_arms_and_steps() -> None:
     with pytest.raises(UserError, match="1 arms"):
         Bandit(1)

@@ -1,7 +1,7 @@
 """Experiments with systems that are no learners: they have neither a support set nor a meta-optimiser."""
 
 from quickstudy.experiments.environments import Bandit, CartPole, Environment
-from quickstudy.experiments.fitness_monotonic import Archive, Evolution, evolve
+from quickstudy.experiments.fitness_monotonic import Archive, Evolution, evolve, evolve_together
 from quickstudy.experiments.self_modifying import SelfModifyingMatrix, execute
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "Evolution",
     "SelfModifyingMatrix",
     "evolve",
+    "evolve_together",
     "execute",
 ]

@@ -53,6 +53,7 @@ class Bandit:
         correct: which arm pays. "fixed": always the first. "redrawn": drawn for each execution. "swapping": the first
             in the first half of an execution, the last in the second half.
         length: steps of an execution.
+        period: steps after which a redrawn arm is drawn anew. None for one arm in an execution.
 
     Raises:
         UserError: if there are fewer than two arms or no step.
@@ -61,13 +62,18 @@ class Bandit:
     num_observed = 0
 
     def __init__(
-        self, arms: int = 2, correct: Literal["fixed", "redrawn", "swapping"] = "fixed", length: int = 20
+        self,
+        arms: int = 2,
+        correct: Literal["fixed", "redrawn", "swapping"] = "fixed",
+        length: int = 20,
+        period: int | None = None,
     ) -> None:
-        if arms < 2 or length < 1:
+        if arms < 2 or length < 1 or (period is not None and period < 1):
             raise UserError(
-                f"{arms} arms and {length} steps were given, but at least two arms and one step are needed."
+                f"{arms} arms, {length} steps and a period of {period} were given, but at least two arms and one step "
+                "are needed."
             )
-        self.num_actions, self.correct, self.length = arms, correct, length
+        self.num_actions, self.correct, self.length, self.period = arms, correct, length, period
 
     def start(self, executions: int, generator: torch.Generator) -> Tensor:
         """Begin so many executions. A bandit shows nothing, (B, 0).
@@ -76,10 +82,10 @@ class Bandit:
             executions: B.
             generator: the source of random numbers.
         """
-        self._time = 0
+        self._time, self._generator = 0, generator
         self._arm_B = torch.zeros(executions, dtype=torch.long)
         if self.correct == "redrawn":
-            self._arm_B = torch.randint(self.num_actions, (executions,), generator=generator)
+            self._redraw()
         return torch.empty(executions, 0)
 
     def step(self, action_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -90,9 +96,14 @@ class Bandit:
         """
         if self.correct == "swapping" and self._time == self.length // 2:
             self._arm_B = torch.full_like(self._arm_B, self.num_actions - 1)
+        if self.correct == "redrawn" and self.period and self._time and self._time % self.period == 0:
+            self._redraw()
         self._time += 1
         is_over = torch.full(action_B.shape, self._time >= self.length)
         return torch.empty(len(action_B), 0), (action_B == self._arm_B).float(), is_over
+
+    def _redraw(self) -> None:
+        self._arm_B = torch.randint(self.num_actions, self._arm_B.shape, generator=self._generator)
 
 
 class CartPole:
@@ -153,7 +164,7 @@ class CartPole:
 
 def _pushed(seen_BO: Tensor, action_B: Tensor) -> Tensor:
     """Where carts and poles are one Euler step later."""
-    place_B, speed_B, angle_B, turning_B = seen_BO.unbind(dim=1)
+    _, speed_B, angle_B, turning_B = seen_BO.unbind(dim=1)
     force_B = _FORCE * (2 * action_B - 1)
     sine_B, cosine_B = angle_B.sin(), angle_B.cos()
     # Both accelerations contain the force and the centrifugal force of the pole.
