@@ -97,7 +97,7 @@ def accuracies(learner: BLUR, function: str, updates: int, tasks: int, seed: int
 
 
 def validate(learners: Sequence[BLUR], step: int, best: Chosen, options: Options) -> None:
-    """Keep the best genome: its mean accuracy over training and validation functions, after the best of some updates."""
+    """Keep the genome that is best on training and validation functions, after the best number of updates."""
     for number, learner in enumerate(learners):
         for updates in (each for each in options.updates if 0 < each <= 10):
             names = (*_TRAINED, *_VALIDATION)

@@ -161,14 +161,11 @@ def evolve_together(
         count: how many evolutions.
     """
     generator = torch.Generator().manual_seed(settings.seed)
-    found = [
-        Evolved(
-            [], [0] * settings.buckets, Archive(settings.base, buckets=settings.buckets, capacity=settings.capacity)
-        )
-        for _ in range(count)
-    ]
-    for each in found:
-        each.archive.begin(matrix.random(settings.first, generator))
+    found = []
+    for _ in range(count):
+        archive = Archive(settings.base, buckets=settings.buckets, capacity=settings.capacity)
+        archive.begin(matrix.random(settings.first, generator))
+        found.append(Evolved([], [0] * settings.buckets, archive))
     unit = 1 if settings.log_spaced else environment.length
     for _ in range(settings.iterations):
         drawn = [each.archive.draw(settings.parallel, generator) for each in found]
