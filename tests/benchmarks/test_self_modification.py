@@ -31,4 +31,5 @@ def test_the_control_changes_nothing_and_one_of_each_pair_sees_no_reward() -> No
     for group in ("arm redrawn", "arm swaps"):
         assert found[group, "reward is an input"].feeds_reward
         assert not found[group, "reward is no input"].feeds_reward
-    assert found["cart-pole", "base 4"].num_observed == 4
+    assert found["cart-pole", "base 10"].num_observed == 4
+    assert found["cart-pole", "base 10, no self-modification"].rule == "none"

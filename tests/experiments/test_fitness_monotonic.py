@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from quickstudy.core import UserError
-from quickstudy.experiments import Archive, Bandit, Evolution, SelfModifyingMatrix, evolve
+from quickstudy.experiments import Archive, Bandit, Evolution, SelfModifyingMatrix, evolve, evolve_together
 
 
 def seeded() -> torch.Generator:
@@ -43,6 +43,19 @@ def test_the_same_seed_replays_the_same_evolution() -> None:
     first, again = (evolve(SelfModifyingMatrix(2), Bandit(), settings) for _ in range(2))
     assert first.rewards == again.rewards
     assert torch.equal(first.archive.best(), again.archive.best())
+
+
+def test_evolutions_that_run_together_share_no_solution() -> None:
+    settings = Evolution(iterations=40, base=10.0, first=20)
+    matrix = SelfModifyingMatrix(2, rule="none")
+    found = evolve_together(matrix, Bandit(), settings, 3)
+    generator = torch.Generator().manual_seed(settings.seed)
+    for each in found:
+        own = matrix.random(20, generator)
+        assert len(each.rewards) == 40
+        assert sum(each.executions) == 40 * settings.parallel
+        assert all(any(torch.equal(stored, one) for one in own) for stored in each.archive.best())
+    assert len({tuple(each.rewards) for each in found}) == 3
 
 
 def test_without_self_modification_only_first_solutions_are_stored() -> None:

@@ -12,6 +12,9 @@ TRUE_QUARTERS = {
     "and": {(1, 1)},
     "quadrant": {(0, 1)},
     "nxor": {(0, 0), (1, 1)},
+    "nor": {(0, 0)},
+    "nand": {(0, 0), (0, 1), (1, 0)},
+    "other quadrant": {(1, 0)},
 }
 
 
@@ -34,7 +37,7 @@ def test_each_task_draws_one_of_the_functions(generator: torch.Generator) -> Non
 
 def test_functions_and_sizes_that_make_no_task_are_refused() -> None:
     with pytest.raises(UserError, match="some of xor, or, and"):
-        BooleanPlane(("nand",))
+        BooleanPlane(("implies",))
     with pytest.raises(UserError, match="some of xor"):
         BooleanPlane(())
     with pytest.raises(UserError, match="0 support points"):

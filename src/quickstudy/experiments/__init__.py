@@ -3,7 +3,7 @@
 from quickstudy.experiments.architecture_search import ArchitectureHypernetwork, rank_correlation
 from quickstudy.experiments.architectures import Architecture
 from quickstudy.experiments.environments import Bandit, CartPole, Environment
-from quickstudy.experiments.fitness_monotonic import Archive, Evolution, evolve
+from quickstudy.experiments.fitness_monotonic import Archive, Evolution, evolve, evolve_together
 from quickstudy.experiments.self_modifying import SelfModifyingMatrix, execute
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Evolution",
     "SelfModifyingMatrix",
     "evolve",
+    "evolve_together",
     "execute",
     "rank_correlation",
 ]

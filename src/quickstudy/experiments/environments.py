@@ -3,13 +3,20 @@
 Letters: B executions at once, A actions, O numbers of an observation.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal, Protocol
+import math
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from quickstudy.core import UserError
+
+_GRAVITY = 9.8  # m/s²
+_CART_MASS, _POLE_MASS = 1.0, 0.1  # kg
+_HALF_POLE = 0.5  # m
+_FORCE = 10.0  # N
+_SECONDS = 0.02  # of a step
+_FARTHEST, _STEEPEST = 2.4, math.radians(12)  # m and rad, beyond which an execution ends
 
 
 class Environment(Protocol):
@@ -46,6 +53,7 @@ class Bandit:
         correct: which arm pays. "fixed": always the first. "redrawn": drawn for each execution. "swapping": the first
             in the first half of an execution, the last in the second half.
         length: steps of an execution.
+        period: steps after which a redrawn arm is drawn anew. None for one arm in an execution.
 
     Raises:
         UserError: if there are fewer than two arms or no step.
@@ -54,13 +62,18 @@ class Bandit:
     num_observed = 0
 
     def __init__(
-        self, arms: int = 2, correct: Literal["fixed", "redrawn", "swapping"] = "fixed", length: int = 20
+        self,
+        arms: int = 2,
+        correct: Literal["fixed", "redrawn", "swapping"] = "fixed",
+        length: int = 20,
+        period: int | None = None,
     ) -> None:
-        if arms < 2 or length < 1:
+        if arms < 2 or length < 1 or (period is not None and period < 1):
             raise UserError(
-                f"{arms} arms and {length} steps were given, but at least two arms and one step are needed."
+                f"{arms} arms, {length} steps and a period of {period} were given, but at least two arms and one step "
+                "are needed."
             )
-        self.num_actions, self.correct, self.length = arms, correct, length
+        self.num_actions, self.correct, self.length, self.period = arms, correct, length, period
 
     def start(self, executions: int, generator: torch.Generator) -> Tensor:
         """Begin so many executions. A bandit shows nothing, (B, 0).
@@ -69,10 +82,10 @@ class Bandit:
             executions: B.
             generator: the source of random numbers.
         """
-        self._time = 0
+        self._time, self._generator = 0, generator
         self._arm_B = torch.zeros(executions, dtype=torch.long)
         if self.correct == "redrawn":
-            self._arm_B = torch.randint(self.num_actions, (executions,), generator=generator)
+            self._redraw()
         return torch.empty(executions, 0)
 
     def step(self, action_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,46 +96,55 @@ class Bandit:
         """
         if self.correct == "swapping" and self._time == self.length // 2:
             self._arm_B = torch.full_like(self._arm_B, self.num_actions - 1)
+        if self.correct == "redrawn" and self.period and self._time and self._time % self.period == 0:
+            self._redraw()
         self._time += 1
         is_over = torch.full(action_B.shape, self._time >= self.length)
         return torch.empty(len(action_B), 0), (action_B == self._arm_B).float(), is_over
 
+    def _redraw(self) -> None:
+        self._arm_B = torch.randint(self.num_actions, self._arm_B.shape, generator=self._generator)
+
 
 class CartPole:
-    """Gymnasium's cart-pole: keep a pole upright, with one point for each step.
+    """Gymnasium's `CartPole-v1`, computed for all executions at once: keep a pole upright, one point for each step.
+
+    The equations and numbers are those of Barto, Sutton and Anderson, "Neuronlike adaptive elements that can solve
+    difficult learning control problems" (1983), in single precision.
 
     Args:
         length: steps after which an execution ends in any case.
-        make: makes one environment. None for `CartPole-v1` of Gymnasium.
 
     Raises:
-        UserError: if Gymnasium is not installed.
+        UserError: if there is no step.
     """
 
     num_actions = 2
     num_observed = 4
 
-    def __init__(self, length: int = 200, make: Callable[[], Any] | None = None) -> None:
+    def __init__(self, length: int = 200) -> None:
+        if length < 1:
+            raise UserError(f"length = {length} was given, but at least one step is needed.")
         self.length = length
-        self._make = make or _cart_pole
-        self._copies: list[Any] = []
 
     def start(self, executions: int, generator: torch.Generator) -> Tensor:
-        """Begin so many executions.
+        """Begin so many executions with all four numbers between −0.05 and 0.05.
 
         Args:
             executions: B.
             generator: the source of random numbers.
         """
-        while len(self._copies) < executions:
-            self._copies.append(self._make())
-        seeds = torch.randint(2**31, (executions,), generator=generator).tolist()
-        self._seen_BO = torch.stack(
-            [torch.as_tensor(copy.reset(seed=seed)[0]) for copy, seed in zip(self._copies, seeds, strict=False)]
-        ).float()
-        self._is_over_B = torch.zeros(executions, dtype=torch.bool)
-        self._time = 0
-        return self._seen_BO.clone()
+        return self.start_from(0.1 * torch.rand(executions, 4, generator=generator) - 0.05)
+
+    def start_from(self, seen_BO: Tensor) -> Tensor:
+        """Begin executions where they are told to.
+
+        Args:
+            seen_BO: place (m) and speed (m/s) of the cart, angle (rad) and speed (rad/s) of the pole.
+        """
+        self._seen_BO, self._time = seen_BO.clone(), 0
+        self._is_over_B = torch.zeros(len(seen_BO), dtype=torch.bool)
+        return seen_BO.clone()
 
     def step(self, action_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Push the cart of each execution.
@@ -130,20 +152,25 @@ class CartPole:
         Args:
             action_B: 0 to the left, 1 to the right.
         """
-        reward_B = torch.zeros(len(action_B))
-        for place in (~self._is_over_B).nonzero().flatten().tolist():
-            seen, reward, ended, *_ = self._copies[place].step(int(action_B[place]))
-            self._seen_BO[place], reward_B[place] = torch.as_tensor(seen), float(reward)
-            self._is_over_B[place] = bool(ended)
+        reward_B = (~self._is_over_B).float()
+        self._seen_BO = torch.where(self._is_over_B[:, None], self._seen_BO, _pushed(self._seen_BO, action_B))
+        place_B, _, angle_B, _ = self._seen_BO.unbind(dim=1)
+        self._is_over_B |= (place_B.abs() > _FARTHEST) | (angle_B.abs() > _STEEPEST)
         self._time += 1
         if self._time >= self.length:
             self._is_over_B.fill_(True)
         return self._seen_BO.clone(), reward_B, self._is_over_B.clone()
 
 
-def _cart_pole() -> Any:
-    try:
-        import gymnasium
-    except ImportError:
-        raise UserError("Cart-pole needs Gymnasium, which is not installed: pip install 'quickstudy[rl]'.") from None
-    return gymnasium.make("CartPole-v1").unwrapped
+def _pushed(seen_BO: Tensor, action_B: Tensor) -> Tensor:
+    """Where carts and poles are one Euler step later."""
+    _, speed_B, angle_B, turning_B = seen_BO.unbind(dim=1)
+    force_B = _FORCE * (2 * action_B - 1)
+    sine_B, cosine_B = angle_B.sin(), angle_B.cos()
+    # Both accelerations contain the force and the centrifugal force of the pole.
+    common_B = (force_B + _POLE_MASS * _HALF_POLE * turning_B**2 * sine_B) / (_CART_MASS + _POLE_MASS)
+    inertia_B = _HALF_POLE * (4 / 3 - _POLE_MASS * cosine_B**2 / (_CART_MASS + _POLE_MASS))
+    turn_B = (_GRAVITY * sine_B - cosine_B * common_B) / inertia_B
+    push_B = common_B - _POLE_MASS * _HALF_POLE * turn_B * cosine_B / (_CART_MASS + _POLE_MASS)
+    change_BO = torch.stack([speed_B, push_B, turning_B, turn_B], dim=1)
+    return seen_BO + _SECONDS * change_BO

@@ -144,18 +144,40 @@ def evolve(matrix: SelfModifyingMatrix, environment: Environment, settings: Evol
         environment: where they act.
         settings: how long, and with which selection.
     """
+    return evolve_together(matrix, environment, settings, 1)[0]
+
+
+def evolve_together(
+    matrix: SelfModifyingMatrix, environment: Environment, settings: Evolution, count: int
+) -> list[Evolved]:
+    """Several evolutions that share nothing but the batch in which their solutions are executed.
+
+    They draw from one source of random numbers, so the seed gives the same results for the same count only.
+
+    Args:
+        matrix: sizes and rule of the solutions.
+        environment: where they act.
+        settings: how long, and with which selection.
+        count: how many evolutions.
+    """
     generator = torch.Generator().manual_seed(settings.seed)
-    archive = Archive(settings.base, buckets=settings.buckets, capacity=settings.capacity)
-    archive.begin(matrix.random(settings.first, generator))
-    rewards, executions = [], [0] * settings.buckets
+    found = []
+    for _ in range(count):
+        archive = Archive(settings.base, buckets=settings.buckets, capacity=settings.capacity)
+        archive.begin(matrix.random(settings.first, generator))
+        found.append(Evolved([], [0] * settings.buckets, archive))
+    unit = 1 if settings.log_spaced else environment.length
     for _ in range(settings.iterations):
-        weights, places = archive.draw(settings.parallel, generator)
-        weights, total_B = execute(matrix, weights, environment, generator)
-        archive.store(weights, _fitness(total_B, environment.length, settings.log_spaced))
-        rewards.append(float(total_B.mean()) / (1 if settings.log_spaced else environment.length))
-        for place in places:
-            executions[place] += 1
-    return Evolved(rewards, executions, archive)
+        drawn = [each.archive.draw(settings.parallel, generator) for each in found]
+        weights, total_B = execute(matrix, torch.cat([own for own, _ in drawn]), environment, generator)
+        fitness_B = _fitness(total_B, environment.length, settings.log_spaced)
+        parts = (part.split(settings.parallel) for part in (weights, total_B, fitness_B))
+        for each, (_, places), own, total, fitness in zip(found, drawn, *parts, strict=True):
+            each.archive.store(own, fitness)
+            each.rewards.append(float(total.mean()) / unit)
+            for place in places:
+                each.executions[place] += 1
+    return found
 
 
 def _fitness(total_B: Tensor, length: int, log_spaced: bool) -> Tensor:

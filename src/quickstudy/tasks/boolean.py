@@ -16,9 +16,12 @@ BOOLEAN = {
     "and": lambda a, b: a & b,
     "quadrant": lambda a, b: ~a & b,
     "nxor": lambda a, b: ~(a ^ b),
+    "nor": lambda a, b: ~(a | b),
+    "nand": lambda a, b: ~(a & b),
+    "other quadrant": lambda a, b: a & ~b,
 }
 """What is true of a point, from whether its numbers are above zero. A quadrant has the first below and the second
-above zero."""
+above zero, the other quadrant the reverse."""
 
 
 class BooleanPlane:
