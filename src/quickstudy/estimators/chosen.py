@@ -32,6 +32,8 @@ class Chosen(NamedTuple):
     """Side of the images that it reads, in pixels, if it reads images."""
     limits: Limits
     """The largest task that it reads."""
+    reads_colour: bool = False
+    """Whether it was trained on colour images."""
 
     @property
     def reads_drawings(self) -> bool:
@@ -77,7 +79,8 @@ def _opened(name: str | Path) -> Chosen:
         )
     if learner.is_transductive:
         learner.is_transductive = False
-    return Chosen(learner, str(name), int(arguments.get("size", 28)), _limits(learner, arguments))
+    reads_colour = opened.experiment.own_classes is not None and bool(arguments.get("colour"))
+    return Chosen(learner, str(name), int(arguments.get("size", 28)), _limits(learner, arguments), reads_colour)
 
 
 def is_of_values(learner: Learner) -> bool:

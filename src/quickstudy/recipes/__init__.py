@@ -21,6 +21,7 @@ from quickstudy.recipes.conv_cnp import (
     omniglot_completion_conv_cnp,
 )
 from quickstudy.recipes.delta_net import omniglot_delta_net
+from quickstudy.recipes.folder import folder_maml, folder_metanet, folder_protonet, folder_snail, folder_transformer
 from quickstudy.recipes.general import gp_general, gp_general_tnp
 from quickstudy.recipes.hypernetwork import omniglot_hypernetwork
 from quickstudy.recipes.lstm import omniglot_feed_forward, omniglot_lstm
@@ -57,6 +58,11 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         boolean_blur,
         feature_means,
         folder_completion_conv_cnp,
+        folder_maml,
+        folder_metanet,
+        folder_protonet,
+        folder_snail,
+        folder_transformer,
         glyphs_completion_conv_cnp,
         glyphs_nearest,
         glyphs_protonet,
