@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from quickstudy.core.errors import UserError
 from quickstudy.core.learner import Learner
@@ -49,6 +49,8 @@ class Experiment:
     contents: Callable[[Path | None], Mapping[str, Sequence[str]]] | None = None
     """For your own pictures: digests of the pictures of each part, "train", "validation" and "test". The header of a
     training keeps the digests that it trained on."""
+    own_classes: Callable[[Any, Any], TaskSource] | None = None
+    """For your own classes: from "train", "validation" or "test", and a layout, to tasks of these classes."""
     frozen: tuple[str, ...] = ()
     """Parts of the learner, by name, that keep their first weights and running statistics while they are frozen."""
     frozen_share: float = 1.0

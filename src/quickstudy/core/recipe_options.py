@@ -10,7 +10,16 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 from quickstudy.core.errors import UserError
 from quickstudy.core.experiment import Experiment
 
-_LEAST = {"copies": 0, "steps": 0, "warmup_steps": 0, "self_attention": 0, "support": 0, "examples": 2, "pairs": 2}
+_LEAST = {
+    "copies": 0,
+    "steps": 0,
+    "warmup_steps": 0,
+    "self_attention": 0,
+    "support": 0,
+    "examples": 2,
+    "pairs": 2,
+    "split_seed": 0,
+}
 """Of counts; of all others there is one at least."""
 _ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "temperature"}
 """Numbers that are divided by, or that nothing is left of at zero."""

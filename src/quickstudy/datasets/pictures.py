@@ -138,8 +138,8 @@ def _read(files: tuple[tuple[Path, int, int], ...], size: int, colour: bool) -> 
     blocks, digests = [], []
     for path, *_ in files:
         levels = _unpacked(path) if _is_packed(path) else _levels(path)[None]
-        digests += [_digest(picture) for picture in levels]
-        blocks.append(np.rint(_square(_shown(levels, colour=colour), size)).astype(np.uint8))
+        digests += [digest_of(picture) for picture in levels]
+        blocks.append(np.rint(square_picture(_shown(levels, colour=colour), size)).astype(np.uint8))
     found = np.concatenate(blocks)
     found.flags.writeable = False  # It is shared by all who ask.
     return Pictures(found, tuple(digests))
@@ -178,7 +178,12 @@ def _unpacked(path: Path) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8, offset=_HEADER).reshape(count, rows, columns)
 
 
-def _digest(levels: np.ndarray) -> str:
+def digest_of(levels: np.ndarray) -> str:
+    """Digest of a picture's pixels: 16 hexadecimal digits.
+
+    Args:
+        levels: (H, W, 3) or (H, W) uint8.
+    """
     height, width = levels.shape[:2]
     if levels.ndim == 2:
         levels = np.repeat(levels[..., None], 3, axis=2)
@@ -187,8 +192,13 @@ def _digest(levels: np.ndarray) -> str:
     return content.hexdigest()
 
 
-def _square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """The middle square of pictures (..., H, W) of bytes, as size × size."""
+def square_picture(pixels: np.ndarray, size: int) -> np.ndarray:
+    """The middle square of pictures, (..., size, size) from 0 to 255.
+
+    Args:
+        pixels: (..., H, W) of bytes.
+        size: Pixels on a side.
+    """
     height, width = pixels.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -34,6 +34,8 @@ class Chosen(NamedTuple):
     """The largest task that it reads."""
     calibration: Calibration | None = None
     """What was fitted to its probabilities, if that was done."""
+    reads_colour: bool = False
+    """Whether it was trained on colour images."""
 
     @property
     def reads_drawings(self) -> bool:
@@ -80,8 +82,14 @@ def _opened(name: str | Path) -> Chosen:
     if learner.is_transductive:
         learner.is_transductive = False
     stored = opened.header.calibration
-    calibration = Calibration.from_json(stored, str(name)) if stored else None
-    return Chosen(learner, str(name), int(arguments.get("size", 28)), _limits(learner, arguments), calibration)
+    return Chosen(
+        learner,
+        str(name),
+        int(arguments.get("size", 28)),
+        _limits(learner, arguments),
+        calibration=Calibration.from_json(stored, str(name)) if stored else None,
+        reads_colour=opened.experiment.own_classes is not None and bool(arguments.get("colour")),
+    )
 
 
 def is_of_values(learner: Learner) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quickstudy.core import UserError
-from quickstudy.datasets import DataError
+from quickstudy.datasets import DataError, class_folder
 from quickstudy.datasets.drawings import find_ink
 from quickstudy.datasets.frames import Frame, common_frame
 from quickstudy.datasets.image_folder import SUFFIXES
@@ -96,7 +96,31 @@ class PhotoFiles(NamedTuple):
         return np.asarray(as_encoder(self.encoder)([each.shades for each in images]), dtype=np.float32)
 
 
-ImageFiles = DrawingFiles | PhotoFiles
+class ColourFiles(NamedTuple):
+    """Reads files as a training on colour images did: the square in the middle."""
+
+    size: int
+    """Side of the images, in pixels."""
+
+    def problem(self, image: Pixels) -> str | None:
+        """None: every image shows something.
+
+        Args:
+            image: The image.
+        """
+        return None
+
+    def inputs(self, images: Sequence[Pixels]) -> np.ndarray:
+        """Images (n, 3, size, size) from 0 to 1.
+
+        Args:
+            images: The images.
+        """
+        squares = [class_folder.colour_picture(each.shades, self.size) for each in images]
+        return np.array(squares, dtype=np.float32).reshape(-1, 3, self.size, self.size) / 255
+
+
+ImageFiles = DrawingFiles | PhotoFiles | ColourFiles
 """How the files of a task are read."""
 
 

@@ -13,6 +13,7 @@ from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.answers import NOTHING_MORE, Answer, Wanted, class_answers
 from quickstudy.estimators.chosen import DRAWINGS, FEATURES, Chosen, choose
 from quickstudy.estimators.image_files import (
+    ColourFiles,
     DrawingFiles,
     ImageFiles,
     PhotoFiles,
@@ -66,7 +67,7 @@ class ImageTask:
         found = [each for images in read.values() for each in images if isinstance(each, Pixels)]
         if learner == "auto" and encoder is None:
             refuse_photographs(found)
-        files: ImageFiles = DrawingFiles.of(found, chosen.size) if encoder is None else PhotoFiles(encoder)
+        files = _reader(chosen, found, encoder)
         images: list[Pixels] = []
         labels: list[int] = []
         problems: list[str] = []
@@ -115,11 +116,18 @@ class ImageTask:
 
 def _choose(learner: str | Path, encoder: Any) -> Chosen:
     chosen = choose((DRAWINGS if encoder is None else FEATURES) if learner == "auto" else learner)
-    if encoder is None and not chosen.reads_drawings:
+    if encoder is None and not (chosen.reads_drawings or chosen.reads_colour):
         raise UserError(f"'{chosen.name}' does not read images. Choose another learner, such as '{DRAWINGS}'.")
-    if encoder is not None and chosen.reads_drawings:
-        raise UserError(f"'{chosen.name}' reads drawings, not features. Leave the encoder or the learner out.")
+    if encoder is not None and (chosen.reads_drawings or chosen.reads_colour):
+        raise UserError(f"'{chosen.name}' reads images, not features. Leave the encoder or the learner out.")
     return chosen
+
+
+def _reader(chosen: Chosen, examples: list[Pixels], encoder: Any) -> ImageFiles:
+    """How files are read, as the examples and the learner decide."""
+    if encoder is not None:
+        return PhotoFiles(encoder)
+    return ColourFiles(chosen.size) if chosen.reads_colour else DrawingFiles.of(examples, chosen.size)
 
 
 def _checked(path: Path, image: Pixels | str, files: ImageFiles) -> Pixels | str:

@@ -13,7 +13,7 @@ from quickstudy.datasets.frames import Frame
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.adapted_values import AdaptedRegressor
 from quickstudy.estimators.chosen import Chosen, choose
-from quickstudy.estimators.image_files import DrawingFiles, ImageFiles, PhotoFiles
+from quickstudy.estimators.image_files import ColourFiles, DrawingFiles, ImageFiles, PhotoFiles
 from quickstudy.estimators.image_task import ImageTask
 from quickstudy.estimators.slots import Group
 from quickstudy.estimators.table_task import TableTask
@@ -69,10 +69,7 @@ def load_task(path: Path | str, learner: str | Path | None = None) -> ImageTask 
     states = list(load_state(path))
     names = tuple(about["names"])
     if about["kind"] == "images":
-        files = (
-            PhotoFiles(about["encoder"]) if "encoder" in about else DrawingFiles(Frame(*about["frame"]), chosen.size)
-        )
-        return ImageTask(names, _classifier(chosen, about, states), files)
+        return ImageTask(names, _classifier(chosen, about, states), _files(about, chosen))
     adapted: AdaptedClassifier | AdaptedRegressor
     if "groups" in about:
         adapted = _classifier(chosen, about, states)
@@ -95,7 +92,16 @@ def digest(learner: Learner) -> str:
     return content.hexdigest()
 
 
+def _files(about: Mapping[str, Any], chosen: Chosen) -> ImageFiles:
+    """How the files of a stored task are read."""
+    if "encoder" in about:
+        return PhotoFiles(about["encoder"])
+    return ColourFiles(chosen.size) if chosen.reads_colour else DrawingFiles(Frame(*about["frame"]), chosen.size)
+
+
 def _about_files(files: ImageFiles) -> dict[str, Any]:
+    if isinstance(files, ColourFiles):
+        return {"kind": "images"}
     if isinstance(files, DrawingFiles):
         return {"kind": "images", "frame": list(files.frame)}
     if not isinstance(files.encoder, str):

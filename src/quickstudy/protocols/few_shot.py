@@ -9,7 +9,7 @@ import torch
 
 from quickstudy.core import TaskSource, UserError
 from quickstudy.evaluation import Evaluation, evaluate, provenance
-from quickstudy.protocols.image_tasks import data_of, folder_source, glyph_source, omniglot_source, size_of
+from quickstudy.protocols.image_tasks import data_of, folder_source, glyph_source, omniglot_source, own_source, size_of
 from quickstudy.protocols.measuring import Progress, memory_refused_clearly, shown_by
 from quickstudy.protocols.records import evaluation_record
 from quickstudy.protocols.weights import Weights, answering_one_by_one
@@ -153,6 +153,8 @@ def _source(weights: Weights, options: FewShotOptions, say: Callable[[str], obje
             "These weights name classes by strings, which only sequences of omniglot have. Add --instances"
             + ("." if data == "omniglot" else ", and leave --data out.")
         )
+    if options.data is None and weights.experiment.own_classes is not None:
+        return own_source(weights, options.part, options.layout, options.data_root)
     if options.skip_small and not Path(data).is_dir():
         raise UserError(f"--skip-small was given, but it is for a folder of images, not for '{data}'. Leave it out.")
     if data == "omniglot":

@@ -1,13 +1,14 @@
 """Which images a protocol draws its tasks from: Omniglot, generated characters or a folder of the user's own."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from quickstudy.core import TaskSource, UserError
-from quickstudy.datasets import omniglot
-from quickstudy.protocols.lineage import free_classes
+from quickstudy.datasets import class_folder, omniglot
+from quickstudy.protocols.lineage import free_classes, refuse_seen
 from quickstudy.protocols.weights import Weights
 from quickstudy.sources import (
     Part,
@@ -37,6 +38,8 @@ def data_of(weights: Weights, data: str | None) -> str:
         UserError: if neither says it.
     """
     chosen = data or weights.experiment.data
+    if chosen is None and weights.experiment.own_classes is not None:
+        return str(weights.arguments["folder"])
     if chosen is None:
         raise UserError(f"The recipe of '{weights.name}' names no data set. Give one as --data.")
     return chosen
@@ -154,6 +157,25 @@ def glyph_source(weights: Weights, part: Part, layout: Layout, size: int | None)
     return glyph_episodes(part, layout, size_of(weights, None))
 
 
+def own_source(weights: Weights, part: Part, layout: Layout, data_root: Path | None) -> TaskSource:
+    """Episodes over one part of the classes of the folder that the weights were trained on.
+
+    Args:
+        weights: They know the folder and its division.
+        part: The part.
+        layout: How many of what.
+        data_root: Folder of the data sets.
+
+    Raises:
+        UserError: if images of that part are among those that the weights were trained on.
+    """
+    assert weights.experiment.own_classes is not None
+    if part != "train":
+        refuse_seen(weights.header, weights.experiment, data_root, parts=(part,))
+    source: TaskSource = weights.experiment.own_classes(part, layout)
+    return source
+
+
 def folder_source(
     weights: Weights, folder: Path, layout: Layout, size: int | None, *, skip_small: bool, say: Callable[[str], object]
 ) -> TaskSource:
@@ -172,4 +194,21 @@ def folder_source(
     """
     if not folder.is_dir():
         raise UserError(f"'{folder}' is neither omniglot nor glyphs nor a folder. Give one of them as --data.")
+    if weights.experiment.own_classes is not None:
+        size_of(weights, size)
+        return partial(_other_classes, weights, folder, layout)
     return folder_episodes(folder, layout, size_of(weights, size), skip_small=skip_small, say=say)
+
+
+def _other_classes(weights: Weights, folder: Path, layout: Layout, data_root: Path | None) -> Episodes:
+    """Episodes over a folder, read as the learner's own folder was; none of its images may be of the training."""
+    arguments = weights.arguments
+    found = class_folder.read(folder, weights.image_size, colour=arguments["colour"])
+    seen = {digest for each in weights.header.ancestors() for digest in each.contents}
+    leaked = sum(digest in seen for digests in found.digests for digest in digests)
+    if leaked:
+        raise UserError(
+            f"{leaked} images of {folder} are among those that these weights were trained on. Leave --data out, which "
+            "takes the test classes of the training's own folder, or give other images."
+        )
+    return Episodes(found.images, layout, num_examples=found.num_examples)
