@@ -15,7 +15,7 @@ from quickstudy.sources.completions import (
     pictures_to_complete,
 )
 from quickstudy.sources.folder_tasks import folder_episodes
-from quickstudy.sources.generated_tasks import generated_training, glyph_episodes
+from quickstudy.sources.generated_tasks import fixed_glyphs, generated_training, glyph_episodes
 from quickstudy.sources.late_labels import LabelSequences
 from quickstudy.sources.omniglot_tasks import Labels, omniglot_episodes, omniglot_sequences, sequence_labels
 from quickstudy.sources.parts import INK, TEST_LAYOUTS, Part, Parts, Split, part_classes, refuse_size
@@ -38,6 +38,7 @@ __all__ = [
     "SequenceCharacters",
     "Split",
     "drawings_to_complete",
+    "fixed_glyphs",
     "folder_episodes",
     "generated_training",
     "glyph_episodes",
