@@ -11,7 +11,6 @@ FROM_BEFORE = {
     "omniglot-cnp",
     "omniglot-completion-cnp",
     "omniglot-contrastive",
-    "omniglot-maml",
     "omniglot-maml-dense",
     "omniglot-maml-first-order",
     "omniglot-mann",
