@@ -166,6 +166,43 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
+def broken_lines(source: str) -> list[int]:
+    """The lines of docstrings that end early in the middle of a paragraph: the next word would leave forty columns."""
+    lines, found = source.splitlines(), []
+    for node in ast.walk(ast.parse(source)):
+        if not (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        ):
+            continue
+        for number in range(node.lineno, node.end_lineno or 0):
+            line, following = lines[number - 1], lines[number]
+            word = following.replace('"""', "").split(maxsplit=1)[:1]
+            is_table = "  " in line.strip() or "  " in following.strip()
+            starts_anew = re.match(r"- |\w+: ", following.strip()) or line.endswith(":")
+            if line.strip() and word and not is_table and not starts_anew and len(line) + 1 + len(word[0]) <= 80:
+                found.append(number)
+    return found
+
+
+def test_no_line_of_a_docstring_ends_in_the_middle_of_a_paragraph() -> None:
+    found = {str(path.relative_to(SOURCE)): broken_lines(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_line_that_ends_early_is_found() -> None:
+    source = '''
+"""What a module does.
+
+A paragraph whose second line
+ends early, and one
+
+- with an entry
+- and another.
+"""
+'''
+    assert broken_lines(source) == [4]
+
+
 def test_source_uses_the_words_of_the_field() -> None:
     found = [
         f"{path.relative_to(SOURCE)}:{line}: {word.group()}"

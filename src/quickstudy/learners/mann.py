@@ -6,7 +6,7 @@ task, their time step one example. The memory is in `networks/memory.py`, the re
 
 What differs: the paper reads sequences only, and each label comes one step late. Here any number of queries may follow
 the support, each in parallel with the others, and the support's labels may come `at once`. In training the classes of a
-task are put into random label slots. There are more slots than classes, so one set of weights serves any number of ways.
+task are put into random label slots, of which there are more, so one set of weights serves any number of ways.
 """
 
 from math import ceil, log
