@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,28 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)):
             yield token.start[0], token.string
+
+
+OPTIONS = [
+    "core/optimisation.py",
+    "core/practice.py",
+    "protocols/few_shot.py",
+    *(f"{folder}/*.py" for folder in ("cli", "recipes", "sources")),
+]
+
+
+def test_the_text_of_an_option_is_one_line() -> None:
+    """The help of a command would keep its line breaks."""
+    found = [
+        f"{path.relative_to(SOURCE)}:{text.lineno}"
+        for pattern in OPTIONS
+        for path in sorted(SOURCE.glob(pattern))
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef) and "dataclass" in names_of(node.decorator_list)
+        for field, text in pairwise(node.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and text.lineno != text.end_lineno
+    ]
+    assert found == []
 
 
 def broken_lines(source: str) -> list[int]:
