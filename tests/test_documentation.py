@@ -19,6 +19,7 @@ import quickstudy.datasets
 import quickstudy.evaluation
 import quickstudy.learners
 import quickstudy.protocols
+import quickstudy.sources
 import quickstudy.tasks
 import quickstudy.testing
 import quickstudy.worlds
