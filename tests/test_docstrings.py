@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,65 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)):
             yield token.start[0], token.string
+
+
+OPTIONS = [
+    "core/optimisation.py",
+    "core/practice.py",
+    "protocols/few_shot.py",
+    *(f"{folder}/*.py" for folder in ("cli", "recipes", "sources")),
+]
+
+
+def test_the_text_of_an_option_is_one_line() -> None:
+    """The help of a command would keep its line breaks."""
+    found = [
+        f"{path.relative_to(SOURCE)}:{text.lineno}"
+        for pattern in OPTIONS
+        for path in sorted(SOURCE.glob(pattern))
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef) and "dataclass" in names_of(node.decorator_list)
+        for field, text in pairwise(node.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and text.lineno != text.end_lineno
+    ]
+    assert found == []
+
+
+def broken_lines(source: str) -> list[int]:
+    """The lines of docstrings that end early in the middle of a paragraph: the next word would leave forty columns."""
+    lines, found = source.splitlines(), []
+    for node in ast.walk(ast.parse(source)):
+        if not (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        ):
+            continue
+        for number in range(node.lineno, node.end_lineno or 0):
+            line, following = lines[number - 1], lines[number]
+            word = following.replace('"""', "").split(maxsplit=1)[:1]
+            is_table = "  " in line.strip() or "  " in following.strip()
+            starts_anew = re.match(r"- |\w+: ", following.strip()) or line.endswith(":")
+            if line.strip() and word and not is_table and not starts_anew and len(line) + 1 + len(word[0]) <= 80:
+                found.append(number)
+    return found
+
+
+def test_no_line_of_a_docstring_ends_in_the_middle_of_a_paragraph() -> None:
+    found = {str(path.relative_to(SOURCE)): broken_lines(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_line_that_ends_early_is_found() -> None:
+    source = '''
+"""What a module does.
+
+A paragraph whose second line
+ends early, and one
+
+- with an entry
+- and another.
+"""
+'''
+    assert broken_lines(source) == [4]
 
 
 def test_source_uses_the_words_of_the_field() -> None:

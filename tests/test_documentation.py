@@ -19,6 +19,7 @@ import quickstudy.datasets
 import quickstudy.evaluation
 import quickstudy.learners
 import quickstudy.protocols
+import quickstudy.sources
 import quickstudy.tasks
 import quickstudy.testing
 import quickstudy.worlds
@@ -199,7 +200,8 @@ def test_the_site_loads_nothing_from_outside() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["baselines", "core", "datasets", "evaluation", "learners", "protocols", "tasks", "testing", "worlds"]
+    "package",
+    ["baselines", "core", "datasets", "evaluation", "learners", "protocols", "sources", "tasks", "testing", "worlds"],
 )
 def test_every_package_of_the_public_interface_has_a_reference_page(package: str) -> None:
     assert f"::: quickstudy.{package}" in (DOCS / "api" / f"{package}.md").read_text()

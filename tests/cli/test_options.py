@@ -55,6 +55,23 @@ def test_captured_a_function_returns_its_arguments_and_is_otherwise_itself() -> 
     assert (found.__name__, found.__doc__) == ("recipe", "What it is.")
 
 
+def test_the_text_of_an_option_has_no_line_breaks() -> None:
+    def recipe(*, ways: int = 5, shots: int = 1) -> None:
+        """What it is.
+
+        More of it,
+        in two lines.
+
+        Args:
+            ways: Classes
+                in a task.
+            shots: Examples of each class.
+        """
+
+    assert "ways: Classes in a task.\n    shots: Examples" in (captured(recipe).__doc__ or "")
+    assert "of it,\nin two" in (captured(recipe).__doc__ or "")
+
+
 def test_json_is_one_object_that_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
     record = {"accuracy": {"mean": 0.5, "interval95": 0.1}, "split": None}
     print_json(record)

@@ -42,11 +42,11 @@ def run(arguments: list[str]) -> int:
             tyro.conf.Positional,
             tyro.conf.arg(metavar="SUPPORT", help="A folder with a sub-folder for each class, or a CSV file."),
         ],
-        options: AdaptOptions,
+        reading: AdaptOptions,
         *,
         out: Annotated[Path, tyro.conf.arg(help="The file to write, such as task.safetensors.")],
     ) -> tuple[Path, AdaptOptions, Path]:
-        return support, options, out
+        return support, reading, out
 
     support, options, out = parse(command, "adapt", arguments)
     task = adapted(support, options)

@@ -40,11 +40,9 @@ class EvaluateOptions(FewShotOptions):
     """What to evaluate on, and how."""
 
     instances: bool = False
-    """Read sequences of drawings and classify at every step. A sequence has ten drawings of each of --ways classes. The
-    result is the accuracy at the 1st, 2nd, … 10th drawing of a class. For learners that read sequences."""
+    """Measure at the 1st, 2nd, … 10th drawing of each of --ways classes, for learners that read sequences."""
     official_runs: Path | None = None
-    """all_runs.zip of the Omniglot repository, or its folder: the twenty official runs of Lake et al. (2015), 20-way
-    1-shot within one alphabet. The result is the error, which is 4.5 % for people."""
+    """Omniglot's all_runs.zip or its folder: 20 runs, 20-way 1-shot in one alphabet. The error of people is 4.5 %."""
     json: bool = False
     """Print one JSON object instead of a table."""
 

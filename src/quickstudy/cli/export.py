@@ -24,10 +24,9 @@ class ExportOptions:
     format: Format = "both"
     """onnx, torch (.pt2 files), or both."""
     ways: int = 5
-    """Classes of the tasks to trace with. Only graphs of learners that read examples one after another are for these
-    numbers alone; graphs.json says which numbers are open."""
+    """Classes of the task to trace with. graphs.json says whether the graphs take other numbers too."""
     shots: int = 2
-    """Examples of each class, likewise."""
+    """Examples of each class in this task. graphs.json says whether the graphs take other numbers too."""
     json: bool = False
     """Print one JSON object instead of lines."""
 
@@ -37,9 +36,9 @@ def run(arguments: list[str]) -> int:
 
     def command(
         name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME", help=_NAME_HELP)],
-        options: ExportOptions,
+        graphs: ExportOptions,
     ) -> tuple[str, ExportOptions]:
-        return name, options
+        return name, graphs
 
     name, options = parse(command, "export", arguments)
     check_count("--ways", options.ways, 2)

@@ -1,6 +1,8 @@
 """What the commands share: reading options, and printing what came out."""
 
 import functools
+import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -48,6 +50,8 @@ def captured(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     def capture(**arguments: Any) -> dict[str, Any]:
         return flattened(arguments)
 
+    # The help would keep the line breaks in the text of an option.
+    capture.__doc__ = re.sub(r"\n {8,}", " ", inspect.getdoc(function) or "")
     return capture
 
 

@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
     """Predict from command line arguments."""
 
     def command(
-        options: AdaptOptions,
+        reading: AdaptOptions,
         output: OutputOptions,
         *,
         support: Annotated[
@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> int:
             tuple[Path, ...], tyro.conf.arg(help="Images, folders of images, or CSV files with the same columns.")
         ],
     ) -> tuple[AdaptOptions, OutputOptions, Path, tuple[Path, ...]]:
-        return options, output, support, query
+        return reading, output, support, query
 
     options, output, support, query = parse(command, "predict", arguments)
     if output.json and output.csv:

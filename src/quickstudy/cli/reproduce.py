@@ -58,15 +58,16 @@ def run(arguments: list[str]) -> int:
     """Reproduce weights from command line arguments."""
 
     def command(
-        names: Annotated[tuple[str, ...], tyro.conf.Positional], options: ReproduceOptions
+        names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME ...]")],
+        trainings: ReproduceOptions,
     ) -> tuple[tuple[str, ...], ReproduceOptions]:
         """Train the weights of recipes again, measure them, and compare the figures with the shipped ones.
 
         Args:
             names: Names of the recipes; by default all that have figures. What they start from is trained first.
-            options: How and where to train and measure.
+            trainings: How and where to train and measure.
         """
-        return names, options
+        return names, trainings
 
     names, options = parse(command, "reproduce", arguments)
     check_count("--jobs", options.jobs, 1)

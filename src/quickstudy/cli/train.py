@@ -42,9 +42,7 @@ class TrainOptions:
     seed: int = 0
     """Seed of the first weights and of all tasks."""
     start_from: str | None = None
-    """Weights to start from: names or run folders, joined by commas. A tensor is used if its name and shape agree. If
-    several weights have it, the last one counts. By default, these are the weights that the recipe declares; none
-    starts from random weights."""
+    """Weights to start from instead of the recipe's: names or run folders joined by commas; none for random weights."""
     out: Path | None = None
     """Folder for weights, logs and pictures; by default a new one in runs/."""
     resume: Path | None = None

@@ -34,8 +34,7 @@ class Optimisation:
     gradient_clip: float | None = None
     """Largest norm of the whole gradient."""
     average_decay: float | None = None
-    """Decay per step of the exponential moving average of the weights. With an average, a training keeps the
-    averaged weights."""
+    """Decay per step of an exponential moving average of the weights, which is what the training then keeps."""
 
     precision: Precision = "32-true"
     """Precision of the arithmetic in training, by Lightning Fabric's names. Mixed ones keep the weights in 32 bits."""

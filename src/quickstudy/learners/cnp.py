@@ -6,12 +6,14 @@ Garnelo et al., "Conditional Neural Processes" (ICML 2018), section 2 for functi
 Functions: r_i = h(x_i, y_i), r their mean, and g(r, x) gives mean and deviation of the value at x. The mean is a
 bottleneck: the prediction need not pass through the support's points, as in the paper.
 
-Classes: the paper gives all class representations, side by side, to one decoder: `decoder="concatenated"`.
-Its decoder has a place for each class, so the number of ways is fixed and labels are slots.
-`decoder="one mean"` is section 2 to the letter: h reads an example's features and its one-hot label, and r is one mean
-over the whole support.
-`decoder="shared"` applies one decoder g to each class in turn, which sees that class's representation,
-the mean of all of them, and the query: any number of ways, and exactly equivariant to relabelling.
+Classes, by the argument `decoder`:
+- "concatenated": as in the paper's section 4.3, one decoder reads all class representations, side by side. It has a
+  place for each class, so the number of ways is fixed and labels are slots.
+- "one mean": as in section 2, h reads an example's features and its one-hot label, and r is one mean over the whole
+  support.
+- "shared": one decoder g is applied to each class in turn. It reads the representation of that class, the mean of all
+  representations, and the query. So any number of ways is possible, and relabelling the classes relabels the prediction
+  exactly.
 """
 
 from typing import Literal, NamedTuple, get_args

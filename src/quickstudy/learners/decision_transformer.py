@@ -3,6 +3,7 @@
 Lee, Xie, Pacchiano, Chandak, Finn, Nachum and Brunskill, "Supervised Pretraining Can Learn In-Context Reinforcement
 Learning" (NeurIPS 2023): shown the best action of each task after any experience, a transformer learns the posterior of
 the best action. Acting by it is posterior sampling, so it explores.
+
 Laskin et al., "In-context Reinforcement Learning with Algorithm Distillation" (ICLR 2023): shown the actions of a
 learning algorithm after its own experience, the same network learns to act as the algorithm does.
 

@@ -1,9 +1,9 @@
 """Attention that remembers keys and values: SNAIL's causal block, and a transformer's block for sets.
 
-CausalAttention: Mishra, Rohaninejad, Chen and Abbeel, "A Simple Neural Attentive Meta-Learner" (ICLR 2018), figure 2c.
-TransformerBlock: Vaswani et al., "Attention Is All You Need" (2017), with layer norms first as in Xiong et al.,
-"On Layer Normalization in the Transformer Architecture" (2020).
-`read` is one update of a modern Hopfield network: Ramsauer et al., "Hopfield Networks is All You Need" (ICLR 2021).
+- CausalAttention: Mishra, Rohaninejad, Chen and Abbeel, "A Simple Neural Attentive Meta-Learner" (ICLR 2018), fig. 2c.
+- TransformerBlock: Vaswani et al., "Attention Is All You Need" (2017), with layer norms first as in Xiong et al., "On
+  Layer Normalization in the Transformer Architecture" (2020).
+- `read` is one update of a modern Hopfield network: Ramsauer et al., "Hopfield Networks is All You Need" (ICLR 2021).
 
 Letters: T tasks, L positions, Q queries, C channels, K size of a key, V size of a value, H heads.
 """

@@ -38,8 +38,7 @@ class FewShotOptions:
     within_alphabet: bool = False
     """Take all classes of a task from one alphabet."""
     rotated: bool = False
-    """Make four classes of each Omniglot character, rotated by 0, 90, 180 and 270 degrees, as the papers of ProtoNet,
-    MAML and MANN test. A task may have one character at two angles, as two classes."""
+    """Make four classes of each Omniglot character, one for each quarter turn, as for ProtoNet and MAML."""
     size: int | None = None
     """Side of the images in pixels; by default that of the training. Only learners without weights read other sizes."""
     skip_small: bool = False

@@ -32,7 +32,7 @@ def boolean_blur(
     units: Units = Units(),
     optimisation: Optimisation = Optimisation(steps=1_500, tasks_per_step=4, learning_rate=3e-3, gradient_clip=1.0),
 ) -> Experiment:
-    """BLUR trained on xor and or, and tested on Boolean functions that it never saw.
+    """BLUR on Boolean functions: trained on xor and or, tested on functions that it never saw.
 
     Args:
         updates: Lowest and highest number of updates in a training step.

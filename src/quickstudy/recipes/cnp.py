@@ -20,7 +20,9 @@ def gp_cnp(
     floor: float = 0.1,
     optimisation: Optimisation = function_optimisation(steps=60_000),
 ) -> Experiment:
-    """CNP on curves from a Gaussian process, as in its authors' notebook, which trains three times as long at 1e-4.
+    """CNP on curves from a Gaussian process, as in its authors' notebook.
+
+    The notebook trains for three times as many steps, at a learning rate of 1e-4.
 
     Args:
         hidden: Width of all layers.

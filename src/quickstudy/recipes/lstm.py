@@ -14,7 +14,7 @@ def omniglot_lstm(
     characters: SequenceCharacters = SequenceCharacters(),
     optimisation: Optimisation = sequence_optimisation(steps=15_000, tasks_per_step=32, learning_rate=2e-3),
 ) -> Experiment:
-    """An LSTM on the sequences of `omniglot-mann-sequences`.
+    """An LSTM on sequences of Omniglot's drawings with labels one step late: a baseline of MANN.
 
     Args:
         is_recurrent: Use an LSTM; switched off, a network that carries nothing from one drawing to the next.
@@ -29,7 +29,7 @@ def omniglot_lstm(
 omniglot_feed_forward = variant(
     "omniglot_feed_forward",
     omniglot_lstm,
-    "A network without memory on the sequences of `omniglot-mann-sequences`, which stays at chance.",
+    "A network without memory on sequences of Omniglot's drawings: a baseline of MANN, which stays at chance.",
     is_recurrent=False,
     steps=1_500,
 )

@@ -120,7 +120,7 @@ omniglot_anil = variant(
 omniglot_anil_dense = variant(
     "omniglot_anil_dense",
     omniglot_anil,
-    "ANIL on Omniglot without convolutions, which `omniglot-maml-dense` starts from.",
+    "ANIL on Omniglot without convolutions. `omniglot-maml-dense` starts from it.",
     starts_from=None,
     convolutions=False,
     split="vinyals",
@@ -134,7 +134,7 @@ omniglot_anil_dense = variant(
 omniglot_maml_dense = variant(
     "omniglot_maml_dense",
     omniglot_maml,
-    "MAML on Omniglot without convolutions, which the paper compares with MANN.",
+    "MAML on Omniglot without convolutions: the network that its paper compares with MANN.",
     starts_from="omniglot-anil-dense",
     convolutions=False,
     split="vinyals",
@@ -155,7 +155,9 @@ def sinusoid_maml(
     inner: InnerLoop = InnerLoop(inner_rate=0.01, inner_steps=1, test_steps=10),
     optimisation: Optimisation = _optimisation(steps=20_000, tasks_per_step=25, learning_rate=1e-3),
 ) -> Experiment:
-    """MAML on waves of random amplitude and phase, with two hidden layers of 40. The paper trains for 70,000 steps.
+    """MAML on waves of random amplitude and phase, with two hidden layers of 40 units.
+
+    The paper trains for 70,000 steps.
 
     Args:
         shots: Points of each wave in the support.

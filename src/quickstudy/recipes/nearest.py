@@ -12,7 +12,7 @@ from quickstudy.tasks import Layout
 
 
 def omniglot_nearest() -> Experiment:
-    """Nearest neighbour on the pixels of Omniglot, by cosine. It has nothing to train and shows that data are right."""
+    """Nearest neighbour on the pixels of Omniglot, by cosine. It has nothing to train."""
     return _nearest("omniglot", partial(omniglot_episodes, "lake", layout=Layout()))
 
 

@@ -28,7 +28,7 @@ def omniglot_protonet(
     """Prototypical Networks on Omniglot, trained on 60-way episodes.
 
     Args:
-        ways: Classes in a training episode. Many ways make classes easier to tell apart.
+        ways: Classes in a training episode. After training with more ways, embeddings separate classes better.
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.

@@ -28,7 +28,7 @@ def omniglot_reptile(
     characters: EpisodeCharacters = EpisodeCharacters(generated=0.2),
     optimisation: Optimisation = Optimisation(steps=800, tasks_per_step=5, learning_rate=0.05, optimiser="sgd"),
 ) -> Experiment:
-    """Reptile on Omniglot: the weights of a convolutional network move towards the weights that tasks train them to.
+    """Reptile on Omniglot: the weights of a convolutional network move towards weights that were trained on tasks.
 
     It starts from features of ANIL. The learning rate is the paper's ε. The paper's setting is `--start-from none
     --inner-optimiser adam --inner-rate 1e-3 --inner-steps 5 --test-steps 50 --head-deviation 0.1 --learning-rate 1

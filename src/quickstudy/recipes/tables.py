@@ -19,7 +19,7 @@ def table_means() -> Experiment:
 
 
 def feature_means() -> Experiment:
-    """Class means of directions. It has nothing to train, and reads features of a frozen encoder."""
+    """Class means of the directions of features. It has nothing to train, and reads features of a frozen encoder."""
     return replace(table_means(), learner=StandardisedMeans(by_direction=True))
 
 

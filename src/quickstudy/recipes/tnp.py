@@ -18,7 +18,7 @@ def gp_tnp(
     """A transformer neural process on curves from a Gaussian process.
 
     Args:
-        channels: Channels of a token. Blocks, heads and hidden are those of the paper's regression too.
+        channels: Channels of a token. Blocks, heads and hidden have the values of the paper's regression.
         blocks: Layers.
         heads: Heads of each attention.
         hidden: Width between the two layers of each block's perceptron.

@@ -51,7 +51,7 @@ def prototypes_vsml(
         steps=1_200, tasks_per_step=32, learning_rate=1e-2, gradient_clip=1.0, average_decay=0.99
     ),
 ) -> Experiment:
-    """VSML on classes that are points with noise around them. It stays at chance for some 200 steps, then learns.
+    """VSML on classes that are points with noise around them. It stays at chance for about 200 steps, then learns.
 
     Args:
         inputs: Numbers of an input.

@@ -44,7 +44,7 @@ class Characters:
     jitter: bool = True
     """Turn, shift and scale each training image a little."""
     distortion: float = 0.0
-    """Strength of elastic distortion of each training image, used instead of jitter; 1 is `Augmentation`."""
+    """Strength of elastic distortion of each training image, used instead of jitter; 1 is strong."""
     generated: float = 0.0
     """Share of steps whose characters are generated, new ones in each step."""
     copies: int = 0
@@ -76,11 +76,9 @@ class EpisodeCharacters(Characters):
     """The same for N-way K-shot episodes."""
 
     distortion: float = 0.0
-    """Strength of elastic distortion of each training image, used instead of jitter; 1 is `Augmentation`. With jitter
-    switched on, a distorted image is shifted at least as far as jitter shifts it."""
+    """Strength of elastic distortion of each training image, used instead of jitter but for its shifts; 1 is strong."""
     pool: Pool | None = None
-    """Classes, and drawings of each, that all tasks of a step share; each drawing is embedded once. None gives each
-    task its own drawings."""
+    """Classes, and drawings of each, that all tasks of a step share. None gives each task its own drawings."""
 
     def __post_init__(self) -> None:
         """Refuse a pool that no task can be made of."""

@@ -23,8 +23,7 @@ class LabelSequences:
     labels: Labels = "one-hot"
     """One-hot, or strings of five letters, which are drawn anew for each sequence."""
     letters: Count = STRING_LENGTH
-    """How many letters of a string are drawn: one number, or a range. The others repeat them, which is learned
-    sooner."""
+    """Letters of a string that are drawn: one number, or a range. The others repeat them, which is learned sooner."""
     short: float = 0.0
     """Share of the training, its start, whose sequences are short: two or more classes, two to four drawings each."""
 

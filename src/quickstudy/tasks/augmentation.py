@@ -86,8 +86,7 @@ def warped_classes(images: Tensor, copies: int, augmentation: Augmentation, gene
 
     Raises:
         UserError: if `copies` is not a whole number from 0, a bound of the augmentation is invalid, or the numbers of
-            the
-            images do not say which number is white.
+            the images do not say which number is white.
     """
     if copies < 0:
         raise UserError(f"copies = {copies} was given, but a whole number from 0 was expected.")

@@ -22,8 +22,7 @@ class ContrastivePairs:
 
     Args:
         drawings: (D, H, W) or (D, channels, H, W), of any classes. Bytes become 0 to 1. `quickstudy.tasks.scale`
-            describes
-            other types.
+            describes other types.
         pairs: B, the drawings of a task.
         augmentation: how much a view may change.
 

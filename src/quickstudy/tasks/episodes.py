@@ -32,8 +32,7 @@ class Episodes:
 
     Args:
         images: (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples. Bytes become 0
-            to 1.
-            `quickstudy.tasks.scale` describes other types.
+            to 1. `quickstudy.tasks.scale` describes other types.
         layout: ways, shots and queries of an episode.
         groups: (C,), the group of each class, for example its alphabet. Then all classes of a task come from one group.
         num_examples: (C,), how many of the E examples of each class are real.

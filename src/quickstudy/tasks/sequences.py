@@ -46,8 +46,7 @@ class InstanceSequences:
 
     Args:
         images: (C, E, H, W), (C, E, channels, H, W) or, for vectors, (C, E, D): classes, then examples. Bytes become 0
-            to 1.
-            `quickstudy.tasks.scale` describes other types.
+            to 1. `quickstudy.tasks.scale` describes other types.
         layout: classes, items and labels of a sequence.
 
     Raises:

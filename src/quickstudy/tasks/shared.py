@@ -26,8 +26,7 @@ class SharedEpisodes:
 
     Args:
         pool: draws the pool as one task. Its ways are the classes, its shots and queries are the examples of each
-            class,
-            and its jitter moves them.
+            class, and its jitter moves them.
         layout: ways, shots and queries of the tasks made from the pool.
 
     Raises:

@@ -25,8 +25,7 @@ def check_learner(learner: Learner, tasks: Tasks, *, training_steps: int = 200) 
     Args:
         learner: yours or ours.
         tasks: a few small tasks, two or more, each with two queries or more. For a classifier, the support and the
-            queries
-            of each task have every class.
+            queries of each task have every class.
         training_steps: steps of the training that must beat chance.
 
     Returns:

@@ -65,11 +65,9 @@ def train(experiment: Experiment, run: Run, fabric: Fabric) -> Position:
 
     Raises:
         NonFiniteLossError: at a step whose loss is not a number. The last checkpoint is of an earlier step, or of this
-            one
-            if only the loss of validation is not a number.
+            one if only the loss of validation is not a number.
         UserError: if there is no data, the tasks of a step cannot be shared, or there is nothing valid to resume.
-            Nothing
-            was written then.
+            Nothing was written then.
         OSError: if the disk is full.
     """
     return _Training(experiment, run, fabric).go()
