@@ -72,7 +72,7 @@ def test_no_queries_give_no_predictions(drawings) -> None:
     assert adapted.probabilities(drawings[:0, 0]).shape == (0, 5)
 
 
-def calibrated(name: str, score: str = "distance", temperature: float = 1.0, lowest: float = -40.0) -> Chosen:
+def calibrated(name: str, score: str = "distance", temperature: float = 1.0, lowest: float = -10.0) -> Chosen:
     setting = CalibratedSetting(
         ways=5,
         shots=1,
