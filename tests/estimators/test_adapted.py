@@ -72,7 +72,7 @@ def test_no_queries_give_no_predictions(drawings) -> None:
     assert adapted.probabilities(drawings[:0, 0]).shape == (0, 5)
 
 
-def calibrated(name: str, score: str = "distance", temperature: float = 1.0, lowest: float = -40.0) -> Chosen:
+def calibrated(name: str, score: str = "distance", temperature: float = 1.0, lowest: float = -10.0) -> Chosen:
     setting = CalibratedSetting(
         ways=5,
         shots=1,
@@ -114,7 +114,7 @@ def test_a_score_of_predictions_joins_groups_and_draws(drawings, score: str) -> 
 
 
 def test_class_means_grow_with_further_examples(drawings) -> None:
-    chosen = calibrated("omniglot-cnp")
+    chosen = calibrated("omniglot-mann")
     whole = AdaptedClassifier(chosen, 5).adapt(drawings[:5, :2].reshape(-1, 1, 28, 28), labels(5, 2))
     parts = AdaptedClassifier(chosen, 5).extend(drawings[:5, 0], labels(5, 1)).extend(drawings[:5, 1], labels(5, 1))
     assert whole.shots == parts.shots == 2

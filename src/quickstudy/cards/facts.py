@@ -87,7 +87,8 @@ def card_of(name: str | Path) -> Card:
         parameters=sum(each.numel() for each in learner.state_dict().values()),
         megabytes=round(file_of(name).stat().st_size / 1e6, 2),
         stored=header.stored,
-        trained_on=weights.trained_on,
+        trained_on=weights.trained_on
+        or (f"omniglot {header.arguments['split']}" if "split" in header.arguments else None),
         training_classes=len(classes),
         command=command_of(header),
         is_one_command=_is_one_command(header),
@@ -175,7 +176,7 @@ def _limits(weights: Weights) -> list[str]:
 
 def _range(value: Any, noun: str) -> str:
     ends = sorted({*value}) if isinstance(value, tuple) else [value]
-    return f"{' to '.join(map(str, ends))} {noun}"
+    return f"{' to '.join(map(str, ends))} {noun if ends != [1] else noun.replace('examples', 'example')}"
 
 
 def _limits_of_calibration(weights: Weights) -> list[str]:

@@ -29,7 +29,8 @@ class OutputOptions:
     csv: bool = False
     """Print CSV instead of a table."""
     none_of_these: bool = False
-    """Say which queries are of none of the classes. The weights need a calibration, as those that ship have."""
+    """Say which queries are of none of the classes. The weights need a calibration; quickstudy card NAME shows
+    it."""
     sets: float | None = None
     """Print the classes that each query may have, so that the true one is among them with this probability: 0.8, 0.9 or
     0.95. The weights need a calibration."""
