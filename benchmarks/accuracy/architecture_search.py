@@ -200,7 +200,9 @@ def draw(path: Path, records: list[dict[str, Any]], found: dict[str, Any]) -> No
     bar.set_label("units of the narrowest layer", fontsize=8)
     bar.ax.minorticks_off()
     left.set(xlabel="right with generated weights, %", ylabel="right after its own training, %")
-    left.legend(frameon=False, fontsize=8, title="activation", title_fontsize=8)
+    names_of_markers = left.legend(frameon=False, fontsize=8, title="activation", title_fontsize=8)
+    for handle in names_of_markers.legend_handles:
+        handle.set_color("0.4")
     names = list(found["rank correlation"])[::-1]
     means = [found["rank correlation"][name]["mean"] for name in names]
     bounds = [found["rank correlation"][name]["interval95"] or 0.0 for name in names]
