@@ -12,8 +12,8 @@ Measure = Literal["accuracy", "second instance", "log-likelihood", "squared erro
 
 LEGEND = (
     "Figure: percent of queries classified correctly, 5-way 1-shot, on Omniglot's `vinyals` test classes: mean over "
-    "1,000 tasks (VSML: 200) ± 95 % interval. Other cells name their measure. Published: the paper's own figure. A transductive "
-    "learner sees all queries of a task at once."
+    "1,000 tasks (VSML: 200) ± 95 % interval. Other cells name their measure. Published: the paper's own figure. A "
+    "transductive learner sees all queries of a task at once."
 )
 _HEADINGS = ("learner", "idea", "file", "figure", "published")
 
