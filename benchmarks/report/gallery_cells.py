@@ -71,7 +71,8 @@ def draw_blur_synapses(path: Path, updates: int = 60, rate: float = 0.001) -> No
     tasks = BooleanPlane(("xor",)).sample(20, torch.Generator().manual_seed(0))
     counts = range(0, updates + 1, max(1, updates // 30))
     below, above, right = [], [], []
-    for learner.test_updates in counts:
+    for count in counts:
+        learner.test_updates = count
         state = learner.adapt(tasks.support_x, tasks.support_y)
         below.append(state.synapses[0].up[0, 0, :12, 0])
         above.append(state.synapses[1].up[0, :12, 0, 0])
