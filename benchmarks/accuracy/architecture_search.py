@@ -8,6 +8,7 @@ rank: one set of weights that all architectures share, a hypernetwork that was n
 many parameters a network has, and how many units its narrowest layer.
 """
 
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Options:
     """The JSON file to write."""
     picture: Path = _ROOT / "docs" / "architecture_search.png"
     """The picture to write."""
+    only_rank: bool = False
+    """Train nothing: rank the architectures of the JSON file that is there, and draw the picture."""
 
 
 @dataclass(frozen=True)
@@ -122,23 +125,30 @@ def measure(options: Options) -> list[dict[str, Any]]:
         own = trained_accuracies(architectures, digits, options, seed)
         scores = generated_accuracies(architectures, digits, options, seed)
         sizes = [each.num_parameters(digits.train[0].shape[1], _WAYS) for each in drawn]
-        correlations = {name: rank_correlation(score, own) for name, score in scores.items()}
-        narrowest = [min(each.widths) for each in drawn]
-        for name, numbers in ((SIZE, sizes), (NARROWEST, narrowest)):
-            correlations[name] = rank_correlation(torch.tensor(numbers).double(), own)
+        described = _described(drawn, sizes, own, scores)
+        found = correlations(described)
         best = int(scores[HYPERNETWORK].argmax())
         records.append(
             {
                 "seed": seed,
-                "rank correlation": correlations,
+                "rank correlation": found,
                 "accuracy of the chosen architecture": float(own[best]),
                 "accuracy of the best architecture": float(own.max()),
                 "mean accuracy": float(own.mean()),
-                "architectures": _described(drawn, sizes, own, scores),
+                "architectures": described,
             }
         )
-        print(f"seed {seed}: {correlations}", file=sys.stderr, flush=True)
+        print(f"seed {seed}: {found}", file=sys.stderr, flush=True)
     return records
+
+
+def correlations(described: list[dict[str, Any]]) -> dict[str, float]:
+    """The rank correlation of each way to rank with the accuracy after a training."""
+    ways = {name: [each["generated"][name] for each in described] for name in (HYPERNETWORK, SHARED, UNTRAINED)}
+    ways[SIZE] = [each["parameters"] for each in described]
+    ways[NARROWEST] = [min(each["widths"]) for each in described]
+    own = torch.tensor([each["trained"] for each in described])
+    return {name: rank_correlation(torch.tensor(numbers).double(), own.double()) for name, numbers in ways.items()}
 
 
 def _described(
@@ -190,7 +200,9 @@ def draw(path: Path, records: list[dict[str, Any]], found: dict[str, Any]) -> No
     bar.set_label("units of the narrowest layer", fontsize=8)
     bar.ax.minorticks_off()
     left.set(xlabel="right with generated weights, %", ylabel="right after its own training, %")
-    left.legend(frameon=False, fontsize=8, title="activation", title_fontsize=8)
+    names_of_markers = left.legend(frameon=False, fontsize=8, title="activation", title_fontsize=8)
+    for handle in names_of_markers.legend_handles:
+        handle.set_color("0.4")
     names = list(found["rank correlation"])[::-1]
     means = [found["rank correlation"][name]["mean"] for name in names]
     bounds = [found["rank correlation"][name]["interval95"] or 0.0 for name in names]
@@ -209,6 +221,8 @@ def main(options: Options = Options()) -> int:
     """Rank and train all architectures, write the figures and draw them."""
     start = time.process_time()
     try:
+        if options.only_rank:
+            return _ranked_again(options)
         records = measure(options)
         found = summary(records)
         protocol = {
@@ -227,10 +241,28 @@ def main(options: Options = Options()) -> int:
     except UserError as error:
         print(f"architecture_search: {error}", file=sys.stderr)
         return 2
+    _print(found, options)
+    return 0
+
+
+def _ranked_again(options: Options) -> int:
+    """The figures of the stored architectures; what was trained, and by which commit, stays as it is."""
+    if not options.out.exists():
+        raise UserError(f"{options.out} does not exist. Leave out --only-rank, so that architectures are trained.")
+    stored = json.loads(options.out.read_text(encoding="utf-8"))
+    for record in stored["records"]:
+        record["rank correlation"] = correlations(record["architectures"])
+    stored["summary"] = summary(stored["records"])
+    write_json(options.out, stored)
+    draw(options.picture, stored["records"], stored["summary"])
+    _print(stored["summary"], options)
+    return 0
+
+
+def _print(found: dict[str, Any], options: Options) -> None:
     for name, value in found["rank correlation"].items():
         print(f"{name}: {value['mean']:.2f} ± {value['interval95'] or 0:.2f}")
     print(f"written  {options.out} and {options.picture}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -6,13 +6,11 @@ Letters: T tasks, S examples, I inputs and O outputs of a layer, H numbers of a 
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 import quickstudy
-from gallery_style import BLUE, ORANGE, heat, save
+from gallery_style import BLUE, GREY, ORANGE, heat, save
 from quickstudy.evaluation.plots import colours, empty_figure
 from quickstudy.learners import BLUR, VSML
-from quickstudy.recipes import build
 from quickstudy.tasks import BooleanPlane, PrototypeLayout, Prototypes
 
 _LOGIT = 1  # The channel of a cell's message that adds to the logit of its class.
@@ -59,64 +57,40 @@ def draw_vsml_messages(path: Path, examples: int = 40) -> None:
     save(figure, path)
 
 
-def draw_blur_synapses(path: Path, steps: int = 200, updates: int = 12) -> None:
-    """Synapses by update, under the genome of back-propagation and under one that was meta-trained for a moment.
+@torch.no_grad()
+def draw_blur_synapses(path: Path, updates: int = 60, rate: float = 0.001) -> None:
+    """Synapses by update under the genome of back-propagation, on a function that needs the hidden layer.
 
     Args:
         path: The PNG file.
-        steps: Steps of the meta-training, on xor and or.
         updates: Updates that are shown.
+        rate: Learning rate of the genome.
     """
-    descends = BLUR(2, hidden=(20,), start="gradient", rule="backpropagation", seed=1).eval()
-    descends.genome.set_gradient(0.01)
-    torch.manual_seed(0)
-    experiment = build("boolean-blur", {"steps": steps})
-    learner = experiment.learner
-    assert isinstance(learner, BLUR)
-    _train(learner, BooleanPlane(), steps)
-    figure = empty_figure(8, 4.6)
-    grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(1.5, 1))
-    titles = (f"genome after {steps} steps of meta-training", "genome of back-propagation")
-    for column, (title, each) in enumerate(zip(titles, (learner.eval(), descends), strict=True)):
-        traces, right = _traced(each, updates)
-        for trace, colour in zip(traces.T, colours(traces.shape[1]), strict=True):
-            grid[0, column].plot(trace, color=colour, linewidth=1.2)
-        for name, values, colour in (("and", right["and"], BLUE), ("quadrant", right["quadrant"], ORANGE)):
-            grid[1, column].plot([100 * value for value in values], color=colour, label=name)
-        grid[0, column].set_title(title, loc="left", fontsize=10)
-        grid[1, column].axhline(75, color="0.8", linestyle="--", linewidth=1)
-        grid[1, column].set(xlabel="updates on 128 points", ylim=(0, 102))
-        for axes in grid[:, column]:
-            axes.spines[["top", "right"]].set_visible(False)
-    grid[0, 0].set_ylabel("twelve synapses")
-    grid[1, 0].set_ylabel("right on new points, %")
-    grid[1, 0].legend(frameon=False, fontsize=8, loc="lower right")
-    save(figure, path)
-
-
-def _train(learner: BLUR, tasks: BooleanPlane, steps: int) -> None:
-    """The recipe's training in short."""
-    generator = torch.Generator().manual_seed(0)
-    optimiser = torch.optim.Adam(learner.parameters(), lr=1e-2)
-    for _ in range(steps):
-        optimiser.zero_grad()
-        learner.train()(tasks.sample(4, generator)).backward()
-        nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
-        optimiser.step()
-
-
-@torch.no_grad()
-def _traced(learner: BLUR, updates: int) -> tuple[Tensor, dict[str, list[float]]]:
-    """Twelve synapses from the hidden layer to the output after each update, and accuracy on two functions."""
-    traces, right = [], {}
-    for function in ("and", "quadrant"):
-        tasks = BooleanPlane((function,)).sample(20, torch.Generator().manual_seed(0))
-        right[function] = []
-        for count in range(updates + 1):
-            learner.test_updates = count
-            state = learner.adapt(tasks.support_x, tasks.support_y)
-            answer_TQ = learner.predict(state, tasks.query_x).probs.argmax(dim=-1)
-            right[function].append(float((answer_TQ == tasks.query_y).double().mean()))
-            if function == "and":
-                traces.append(state.synapses[-1].up[0, :12, 0, 0])
-    return torch.stack(traces), right
+    learner = BLUR(2, hidden=(20,), start="gradient", rule="backpropagation", seed=1, synapse_scale=3.0).eval()
+    learner.genome.set_gradient(rate)
+    tasks = BooleanPlane(("xor",)).sample(20, torch.Generator().manual_seed(0))
+    counts = range(0, updates + 1, max(1, updates // 30))
+    below, above, right = [], [], []
+    for count in counts:
+        learner.test_updates = count
+        state = learner.adapt(tasks.support_x, tasks.support_y)
+        below.append(state.synapses[0].up[0, 0, :12, 0])
+        above.append(state.synapses[1].up[0, :12, 0, 0])
+        answer_TQ = learner.predict(state, tasks.query_x).probs.argmax(dim=-1)
+        right.append(100 * (answer_TQ == tasks.query_y).double().mean())
+    figure = empty_figure(8.5, 2.8)
+    grid = figure.subplots(1, 3)
+    for axes, traces, title in zip(
+        grid, (below, above), ("input to hidden layer", "hidden layer to output"), strict=False
+    ):
+        for trace, colour in zip(torch.stack(traces).T, colours(12), strict=True):
+            axes.plot(counts, trace, color=colour, linewidth=1.2)
+        axes.set_title(f"synapses, {title}", loc="left", fontsize=9)
+    grid[2].plot(counts, right, color=BLUE)
+    grid[2].axhline(50, color=GREY, linestyle="--", linewidth=1)
+    grid[2].set_title("right on new points, %", loc="left", fontsize=9)
+    grid[2].set_ylim(0, 102)
+    for axes in grid:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlabel("updates on 128 points")
+    save(figure, path, colours=64)

@@ -100,7 +100,7 @@ def draw_learning_curves(path: Path, results: Path, runs: int = 50, shots: int =
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8, loc="lower right")
     figure.axes[0].set_ylabel("right before the label is known, %")
-    save(figure, path)
+    save(figure, path, colours=64)
     protocol = {
         "task": f"{_WAYS} generated characters, {shots} drawings of each, in random order",
         "runs": runs,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from quickstudy.datasets import glyphs
@@ -30,10 +31,12 @@ def in_random_order(images: Tensor, runs: int, ways: int, shots: int, seed: int 
     return images[classes_TN.gather(1, labels_TL), drawings_TL], labels_TL
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a figure to a small file."""
+def save(figure: Any, path: Path, *, colours: int | None = None) -> None:
+    """Write a figure to a small file; with few colours it is smaller still, which suits lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
+    if colours is not None:
+        Image.open(path).convert("RGB").quantize(colours).save(path, optimize=True)
 
 
 def heat(axes: Any, values: Tensor, *, largest: float | None = None, around_zero: bool = True) -> Any:

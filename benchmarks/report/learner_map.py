@@ -51,7 +51,7 @@ ENTRIES: dict[str, Entry] = {
     "CNP": Entry(_READS, _SUMMARY, "cnp.md", "CNP"),
     "CNPClassifier": Entry(_READS, _SUMMARY, "cnp.md", "CNP for classes"),
     "ConvCNP": Entry(_READS, _SUMMARY, "conv_cnp.md", "convolutional CNP"),
-    "GridConvCNP": Entry(_READS, _SUMMARY, "conv_cnp.md", "the same on pixels"),
+    "GridConvCNP": Entry(_READS, _SUMMARY, "conv_cnp.md", "convolutional CNP on a grid"),
     "LSTM": Entry(_READS, _SUMMARY, "mann.md", "LSTM"),
     "AttentiveCNP": Entry(_READS, _ACTIVATIONS, "attentive_cnp.md", "attentive CNP"),
     "TNP": Entry(_READS, _ACTIVATIONS, "tnp.md", "transformer NP"),

@@ -12,8 +12,8 @@ Measure = Literal["accuracy", "second instance", "log-likelihood", "squared erro
 
 LEGEND = (
     "Figure: percent of queries classified correctly, 5-way 1-shot, on Omniglot's `vinyals` test classes: mean over "
-    "1,000 tasks ± 95 % interval. Other cells name their measure. Published: the paper's own figure. A transductive "
-    "learner sees all queries of a task at once."
+    "1,000 tasks (VSML: 200) ± 95 % interval. Other cells name their measure. Published: the paper's own figure. A "
+    "transductive learner sees all queries of a task at once."
 )
 _HEADINGS = ("learner", "idea", "file", "figure", "published")
 
@@ -69,7 +69,13 @@ LEARNERS = (
     LearnerRow(
         "delta_net", "DeltaNet", "write to fast weights by the delta rule", "Schlag et al., 2021", "omniglot-delta-net"
     ),
-    LearnerRow("srwm", "Self-referential weight matrix", "weights that rewrite themselves", "Irie et al., 2022"),
+    LearnerRow(
+        "srwm",
+        "Self-referential weight matrix",
+        "weights that rewrite themselves",
+        "Irie et al., 2022",
+        "omniglot-srwm",
+    ),
     LearnerRow("hypernetwork", "Hypernetwork", "generate a classifier", "Ha et al., 2017", "omniglot-hypernetwork"),
     LearnerRow("plastic", "Differentiable plasticity", "a Hebbian trace", "Miconi et al., 2018", "omniglot-plastic"),
     LearnerRow(

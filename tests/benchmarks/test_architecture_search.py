@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def test_figures_are_stored_and_drawn(tmp_path: Path) -> None:
     assert len(record["architectures"]) == 24
     assert set(record["rank correlation"]) == set(stored["summary"]["rank correlation"])
     assert options.picture.stat().st_size > 10_000
+    before = options.out.read_text()
+    assert architecture_search.main(replace(options, only_rank=True, picture=tmp_path / "again.png")) == 0
+    assert options.out.read_text() == before
+    assert (tmp_path / "again.png").exists()
 
 
 def test_without_scikit_learn_it_says_what_to_install(
@@ -49,14 +54,4 @@ def test_without_scikit_learn_it_says_what_to_install(
 def test_the_stored_correlations_are_those_of_the_stored_architectures() -> None:
     stored = json.loads(STORED.read_text())
     for record in stored["records"]:
-        own = torch.tensor([each["trained"] for each in record["architectures"]])
-        for name, correlation in record["rank correlation"].items():
-            plain = {
-                architecture_search.SIZE: lambda each: each["parameters"],
-                architecture_search.NARROWEST: lambda each: min(each["widths"]),
-            }
-            scores = [
-                plain[name](each) if name in plain else each["generated"][name] for each in record["architectures"]
-            ]
-            found = architecture_search.rank_correlation(torch.tensor(scores).double(), own.double())
-            assert found == pytest.approx(correlation, abs=0.01)
+        assert architecture_search.correlations(record["architectures"]) == pytest.approx(record["rank correlation"])

@@ -55,7 +55,7 @@ def test_vsml_and_its_messages_are_drawn(tmp_path: Path) -> None:
 
 
 def test_synapses_are_drawn(tmp_path: Path) -> None:
-    gallery_cells.draw_blur_synapses(tmp_path / "a.png", steps=1, updates=2)
+    gallery_cells.draw_blur_synapses(tmp_path / "a.png", updates=2)
     assert is_picture(tmp_path / "a.png")
 
 

@@ -6,7 +6,7 @@ Letters: A architectures, L hidden layers, H units of the widest layer, B a batc
 N classes, I inputs and O outputs of a layer, K activations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
@@ -21,7 +21,12 @@ ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 WIDTHS = (2, 4, 8, 16, 32)
 MOST_LAYERS = 4
 WIDEST = max(WIDTHS)
-_FUNCTIONS = {"relu": torch.relu, "tanh": torch.tanh, "sine": torch.sin, "linear": lambda x: x}
+_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sine": torch.sin,
+    "linear": lambda x: x,
+}
 
 
 class Architecture(NamedTuple):
