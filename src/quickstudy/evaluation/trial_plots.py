@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from quickstudy.core import Trials
-from quickstudy.evaluation.plots import colours, empty_figure, plain_axes
+from quickstudy.evaluation.plots import empty_figure, plain_axes
 
 _CELL, _LEFT, _TOP = 30, 150, 34
 _INK, _PAPER, _GREY = (30, 30, 30), (255, 255, 255), (225, 225, 225)
@@ -47,10 +47,11 @@ def save_regrets(path: Path, regrets: Mapping[str, Tensor], title: str) -> None:
 def _save_lines(path: Path, curves: Mapping[str, Tensor], title: str, label: str) -> None:
     figure = empty_figure(7, 4.2)
     axes = plain_axes(figure)
-    for index, ((name, curve), colour) in enumerate(zip(curves.items(), colours(len(curves)), strict=True)):
+    for index, (name, curve) in enumerate(curves.items()):
         steps = range(1, len(curve) + 1)
         # The learner's line is the last to be drawn, so that no other hides it.
         width, order = (1.2, 2) if index else (2.8, 3)
+        colour = f"C{index - 1}" if index else "black"  # Far apart: the lines lie close together.
         axes.plot(steps, curve.tolist(), color=colour, linewidth=width, label=name, zorder=order)
     axes.set(xlabel="step of the trial", ylabel=label)
     axes.set_title(title, loc="left")
