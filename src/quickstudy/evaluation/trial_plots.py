@@ -13,7 +13,7 @@ _CELL, _LEFT, _TOP = 30, 150, 34
 _INK, _PAPER, _GREY = (30, 30, 30), (255, 255, 255), (225, 225, 225)
 _GAIN, _NOTHING = (38, 150, 70), (205, 45, 45)
 _SQUARE, _WALL, _FLOOR, _WAY = 22, (70, 70, 80), (240, 240, 240), (60, 110, 190)
-_DPI = 90
+_DPI = 80
 
 
 def save_rewards(path: Path, curves: Mapping[str, Tensor], title: str) -> None:
