@@ -54,4 +54,4 @@ def test_attention_is_drawn_darker_where_more_is_read(tmp_path: Path) -> None:
     weights[:, :, 0] = 1.0
     save_attention(tmp_path / "attention.png", weights, ["start", "1", "2"], "attention")
     found = _counts(tmp_path / "attention.png")
-    assert found[0, 0, 0] > 10_000
+    assert sum(number for colour, number in found.items() if max(colour) < 20) > 8_000

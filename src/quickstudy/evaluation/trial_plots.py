@@ -1,19 +1,21 @@
 """Pictures of acting: rewards and regret beside those of rules, single trials, and what a learner looks back on."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from quickstudy.core import Trials
-from quickstudy.evaluation.plots import colours, empty_figure, plain_axes
+from quickstudy.evaluation.plots import empty_figure, plain_axes
 
 _CELL, _LEFT, _TOP = 30, 150, 34
 _INK, _PAPER, _GREY = (30, 30, 30), (255, 255, 255), (225, 225, 225)
 _GAIN, _NOTHING = (38, 150, 70), (205, 45, 45)
 _SQUARE, _WALL, _FLOOR, _WAY = 22, (70, 70, 80), (240, 240, 240), (60, 110, 190)
-_DPI = 90
+_DPI, _COLOURS = 80, 64
 
 
 def save_rewards(path: Path, curves: Mapping[str, Tensor], title: str) -> None:
@@ -47,15 +49,16 @@ def save_regrets(path: Path, regrets: Mapping[str, Tensor], title: str) -> None:
 def _save_lines(path: Path, curves: Mapping[str, Tensor], title: str, label: str) -> None:
     figure = empty_figure(7, 4.2)
     axes = plain_axes(figure)
-    for index, ((name, curve), colour) in enumerate(zip(curves.items(), colours(len(curves)), strict=True)):
+    for index, (name, curve) in enumerate(curves.items()):
         steps = range(1, len(curve) + 1)
         # The learner's line is the last to be drawn, so that no other hides it.
         width, order = (1.2, 2) if index else (2.8, 3)
+        colour = f"C{index - 1}" if index else "black"  # Far apart: the lines lie close together.
         axes.plot(steps, curve.tolist(), color=colour, linewidth=width, label=name, zorder=order)
     axes.set(xlabel="step of the trial", ylabel=label)
     axes.set_title(title, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.savefig(path, dpi=_DPI, bbox_inches="tight")
+    _save(path, figure)
 
 
 def save_bandit_trials(path: Path, trials: Trials, count: int = 3) -> None:
@@ -162,4 +165,12 @@ def save_attention(path: Path, weights: Tensor, steps: Sequence[str], title: str
         if num_heads > 1:
             axes.set_title(f"head {head + 1}", fontsize=9)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=_DPI)
+    _save(path, figure)
+
+
+def _save(path: Path, figure: Any) -> None:
+    """Few colours, so that the file is small."""
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=_DPI, bbox_inches="tight")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.open(drawn).convert("RGB").quantize(_COLOURS).save(path, optimize=True)

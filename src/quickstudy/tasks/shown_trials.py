@@ -174,7 +174,7 @@ class RandomMoves:
     Args:
         num_values: how many numbers an action has, A.
         deviation: standard deviation of each.
-        generator: not used, as all tasks are alike.
+        generator: decides on which device means are made; all tasks have the same ones.
     """
 
     def __init__(self, num_values: int, deviation: float, generator: torch.Generator) -> None:
