@@ -41,9 +41,9 @@ from quickstudy.recipes.projections import projections_transformer
 from quickstudy.recipes.protonet import glyphs_protonet, omniglot_protonet
 from quickstudy.recipes.reptile import omniglot_reptile
 from quickstudy.recipes.shown_acting import (
-    bandit_rl2_gittins,
-    bandit_rl2_gittins_50_arms,
-    bandit_snail_gittins,
+    bandit_rl2_shown,
+    bandit_rl2_shown_50_arms,
+    bandit_snail_shown,
     maze_rl2,
     mdp_snail_shown,
 )
@@ -60,10 +60,10 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
         bandit_distillation,
         bandit_dpt,
         bandit_rl2,
-        bandit_rl2_gittins,
-        bandit_rl2_gittins_50_arms,
+        bandit_rl2_shown,
+        bandit_rl2_shown_50_arms,
         bandit_snail,
-        bandit_snail_gittins,
+        bandit_snail_shown,
         boolean_blur,
         feature_means,
         folder_completion_conv_cnp,
