@@ -5,7 +5,7 @@ from quickstudy.core import HasEnvironment
 from quickstudy.recipes import RECIPES, build
 from quickstudy.tasks import Bandits, Mazes, MDPs, Navigation
 
-BANDITS = [name for name in RECIPES if name.startswith("bandit-") and "gittins" not in name]
+BANDITS = [name for name in RECIPES if name.startswith("bandit-") and "shown" not in name]
 
 
 @pytest.mark.parametrize("name", BANDITS)

@@ -9,9 +9,9 @@ from quickstudy.tasks import Bandits, Mazes, MDPs, ShownTrials
 @pytest.mark.parametrize(
     ("name", "environment"),
     [
-        ("bandit-snail-gittins", Bandits(5, 10)),
-        ("bandit-rl2-gittins", Bandits(5, 100)),
-        ("bandit-rl2-gittins-50-arms", Bandits(50, 10)),
+        ("bandit-snail-shown", Bandits(5, 10)),
+        ("bandit-rl2-shown", Bandits(5, 100)),
+        ("bandit-rl2-shown-50-arms", Bandits(50, 10)),
         ("mdp-snail-shown", MDPs()),
         ("maze-rl2", Mazes()),
     ],
@@ -26,8 +26,8 @@ def test_learners_act_in_the_worlds_of_their_recipe(name: str, environment) -> N
     assert experiment.in_own_trials == (name == "maze-rl2")
 
 
-def test_the_gittins_index_is_shown(generator: torch.Generator) -> None:
-    shown = build("bandit-rl2-gittins", {"pulls": 4, "arms": 3}).train(None).sample(100, generator)
+def test_a_rule_is_shown(generator: torch.Generator) -> None:
+    shown = build("bandit-rl2-shown", {"pulls": 4, "arms": 3}).train(None).sample(100, generator)
     action_TL, won_TL = shown.query_y, shown.support_y[..., 1] == 1
     assert torch.equal(action_TL, shown.support_y[..., 0].long())
     assert (action_TL[:, 0] == 0).all()

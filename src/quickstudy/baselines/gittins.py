@@ -7,6 +7,8 @@ most.
 Letters: S successes, F failures, G candidate rewards.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -53,6 +55,12 @@ def gittins_indices(horizon: int) -> Tensor:
         UserError: if it is not a whole number from 1.
     """
     refuse_count("horizon", horizon, 1)
+    return _indices(horizon).clone()
+
+
+@cache
+def _indices(horizon: int) -> Tensor:
+    """Kept: a rule may be made in every step of a training."""
     candidates_G = torch.linspace(0, 1, _CANDIDATES, dtype=torch.float64)
     counts = torch.arange(horizon, dtype=torch.float64)
     index_SF = (counts[:, None] + 1) / (counts[:, None] + counts + 2)

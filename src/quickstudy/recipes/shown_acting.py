@@ -8,7 +8,7 @@ fewer trials than practice, which must find out from rewards what was good.
 
 import torch
 
-from quickstudy.baselines import Gittins, ShortSighted, Sizes
+from quickstudy.baselines import UCB1, ShortSighted, Sizes
 from quickstudy.core import ActingLearner, Agent, Experiment, Optimisation
 from quickstudy.core.recipe_options import variant
 from quickstudy.learners import RL2, SNAILPolicy
@@ -16,7 +16,7 @@ from quickstudy.recipes.acting import Arms, Labyrinths, Processes, acting_experi
 from quickstudy.tasks import Decided, ShownTrials
 
 
-def shown_optimisation(*, steps: int, tasks_per_step: int = 128, learning_rate: float = 3e-3) -> Optimisation:
+def shown_optimisation(*, steps: int, tasks_per_step: int = 128, learning_rate: float = 5e-3) -> Optimisation:
     """The schedule of recurrent networks that imitate."""
     return Optimisation(
         steps=steps,
@@ -28,13 +28,13 @@ def shown_optimisation(*, steps: int, tasks_per_step: int = 128, learning_rate: 
     )
 
 
-def bandit_snail_gittins(
+def bandit_snail_shown(
     *,
     filters: int = 32,
     arms: Arms = Arms(),
     optimisation: Optimisation = shown_optimisation(steps=300, learning_rate=2e-3),
 ) -> Experiment:
-    """SNAIL that imitates the Gittins index on bandits with Bernoulli arms.
+    """SNAIL that imitates UCB1 on bandits.
 
     Args:
         filters: Filters of its blocks.
@@ -45,16 +45,16 @@ def bandit_snail_gittins(
     learner = SNAILPolicy(
         arms.arms, environment.observation_shape, num_steps=arms.pulls, filters=filters, has_value=False
     )
-    return _gittins_experiment(learner, arms, optimisation)
+    return _ucb1_experiment(learner, arms, optimisation)
 
 
-def bandit_rl2_gittins(
+def bandit_rl2_shown(
     *,
     units: int = 64,
     arms: Arms = Arms(pulls=100),
-    optimisation: Optimisation = shown_optimisation(steps=250),
+    optimisation: Optimisation = shown_optimisation(steps=500),
 ) -> Experiment:
-    """RL² that imitates the Gittins index on bandits with Bernoulli arms.
+    """RL² that imitates UCB1 on bandits.
 
     Args:
         units: Units of the recurrent network.
@@ -63,16 +63,16 @@ def bandit_rl2_gittins(
     """
     environment = arms.bandits()
     learner = RL2(arms.arms, environment.observation_shape, units=units, has_value=False)
-    return _gittins_experiment(learner, arms, optimisation)
+    return _ucb1_experiment(learner, arms, optimisation)
 
 
-bandit_rl2_gittins_50_arms = variant(
-    "bandit_rl2_gittins_50_arms",
-    bandit_rl2_gittins,
-    "RL² that imitates the Gittins index: 10 pulls of 50 arms.",
+bandit_rl2_shown_50_arms = variant(
+    "bandit_rl2_shown_50_arms",
+    bandit_rl2_shown,
+    "RL² that imitates UCB1: 10 pulls of 50 arms.",
     arms=50,
     pulls=10,
-    steps=600,
+    steps=1_500,
 )
 
 
@@ -129,9 +129,9 @@ def maze_rl2(
     return acting_experiment(learner, ShownTrials(environment), optimisation, None, title, in_own_trials=True)
 
 
-def _gittins_experiment(learner: ActingLearner, arms: Arms, optimisation: Optimisation) -> Experiment:
+def _ucb1_experiment(learner: ActingLearner, arms: Arms, optimisation: Optimisation) -> Experiment:
     def rule(generator: torch.Generator) -> Agent:
-        return Decided(Gittins(arms.pulls, arms.arms, generator))
+        return Decided(UCB1(0.1, arms.arms, generator, arms.rewards))
 
     trials = ShownTrials(arms.bandits(), (rule,), "taken")
     return acting_experiment(learner, trials, optimisation, None, f"{arms.pulls} pulls, {arms.arms} arms")
