@@ -106,9 +106,7 @@ def _ours(name: str, _: int) -> FewShotClassifier:
 
 def main(options: Options) -> int:
     """Measure, print and store."""
-    contenders: dict[str, Callable[[int], Any]] = {
-        name: functools.partial(_ours, name) for name in options.learners
-    }
+    contenders: dict[str, Callable[[int], Any]] = {name: functools.partial(_ours, name) for name in options.learners}
     rows: list[Mapping[str, Any]] = []
     for table in options.tables:
         for count in options.rows:
