@@ -15,9 +15,7 @@ from quickstudy.cli.adapt import AdaptOptions, adapted
 from quickstudy.cli.options import parse, print_json
 from quickstudy.core import UserError
 from quickstudy.estimators.answers import Answer
-from quickstudy.estimators.image_task import ImageTask
-from quickstudy.estimators.stored_tasks import load_task
-from quickstudy.estimators.table_task import TableTask
+from quickstudy.estimators.stored_tasks import Task, load_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +40,7 @@ def run(arguments: list[str]) -> int:
             tyro.conf.arg(help="A folder with a sub-folder for each class, a CSV file, or a file of quickstudy adapt."),
         ],
         query: Annotated[
-            tuple[Path, ...], tyro.conf.arg(help="Images, folders of images, or CSV files with the same columns.")
+            tuple[Path, ...], tyro.conf.arg(help="Images, texts, folders of them, or CSV files with the same columns.")
         ],
     ) -> tuple[AdaptOptions, OutputOptions, Path, tuple[Path, ...]]:
         return options, output, support, query
@@ -63,7 +61,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _task(support: Path, options: AdaptOptions) -> ImageTask | TableTask:
+def _task(support: Path, options: AdaptOptions) -> Task:
     if support.suffix != ".safetensors":
         return adapted(support, options)
     allowed = {"learner"}
@@ -77,7 +75,7 @@ def _task(support: Path, options: AdaptOptions) -> ImageTask | TableTask:
     return load_task(support, None if options.learner == "auto" else options.learner)
 
 
-def _print(task: ImageTask | TableTask, answers: Sequence[Answer], output: OutputOptions) -> None:
+def _print(task: Task, answers: Sequence[Answer], output: OutputOptions) -> None:
     if output.json:
         print_json(
             {
@@ -93,7 +91,7 @@ def _print(task: ImageTask | TableTask, answers: Sequence[Answer], output: Outpu
         _print_table(task, answers)
 
 
-def _print_csv(task: ImageTask | TableTask, answers: Sequence[Answer]) -> None:
+def _print_csv(task: Task, answers: Sequence[Answer]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if task.names:
         writer.writerow(["query", "label", "confidence", *task.names])
@@ -103,7 +101,7 @@ def _print_csv(task: ImageTask | TableTask, answers: Sequence[Answer]) -> None:
         writer.writerow(_cells(task, answer))
 
 
-def _cells(task: ImageTask | TableTask, answer: Answer) -> list[Any]:
+def _cells(task: Task, answer: Answer) -> list[Any]:
     if answer.problem is not None:
         return [answer.query, *[""] * (2 + len(task.names) if task.names else 3)]
     if answer.probabilities is not None:
@@ -111,7 +109,7 @@ def _cells(task: ImageTask | TableTask, answer: Answer) -> list[Any]:
     return [answer.query, answer.mean, *(answer.interval90 or ("", ""))]
 
 
-def _print_table(task: ImageTask | TableTask, answers: Sequence[Answer]) -> None:
+def _print_table(task: Task, answers: Sequence[Answer]) -> None:
     table = Table()
     for heading in ("query", "class", "confidence", "next") if task.names else ("query", "mean", "in 90 %"):
         table.add_column(heading, justify="left" if heading in ("query", "class", "next") else "right")

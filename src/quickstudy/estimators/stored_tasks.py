@@ -17,11 +17,14 @@ from quickstudy.estimators.image_files import DrawingFiles, ImageFiles, PhotoFil
 from quickstudy.estimators.image_task import ImageTask
 from quickstudy.estimators.slots import Group
 from quickstudy.estimators.table_task import TableTask
+from quickstudy.estimators.text_task import TextTask
+
+Task = ImageTask | TableTask | TextTask
 
 _FORMAT = 1
 
 
-def save_task(path: Path | str, task: ImageTask | TableTask) -> None:
+def save_task(path: Path | str, task: Task) -> None:
     """Write an adapted task to a file.
 
     Args:
@@ -44,12 +47,14 @@ def save_task(path: Path | str, task: ImageTask | TableTask) -> None:
         about["groups"] = [[group.classes.tolist(), group.round_index] for group in adapted.groups]
     if isinstance(task, ImageTask):
         about |= _about_files(task.files)
+    elif isinstance(task, TextTask):
+        about |= {"kind": "texts", "column": task.column}
     else:
         about |= {"kind": "table", "columns": task.columns, "target": task.target}
     save_state(path, tuple(adapted.states), about)
 
 
-def load_task(path: Path | str, learner: str | Path | None = None) -> ImageTask | TableTask:
+def load_task(path: Path | str, learner: str | Path | None = None) -> Task:
     """Read an adapted task from a file of `save_task`.
 
     Args:
@@ -70,6 +75,8 @@ def load_task(path: Path | str, learner: str | Path | None = None) -> ImageTask 
             PhotoFiles(about["encoder"]) if "encoder" in about else DrawingFiles(Frame(*about["frame"]), chosen.size)
         )
         return ImageTask(names, _classifier(chosen, about, states), files)
+    if about["kind"] == "texts":
+        return TextTask(names, _classifier(chosen, about, states), column=about["column"])
     adapted: AdaptedClassifier | AdaptedRegressor
     if "groups" in about:
         adapted = _classifier(chosen, about, states)
