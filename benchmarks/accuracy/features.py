@@ -1,9 +1,10 @@
 """Classes named by features of a frozen encoder: class means beside the usual classifiers on the same features.
 
-python benchmarks/accuracy/features.py FOLDER [--encoder text] [--ways 5 20] [--shots 1] [--tasks 300] [--out FILE]
+python benchmarks/accuracy/features.py FOLDER [--encoder text] [--ways 5 20] [--shots 1] [--out FILE]
 
-FOLDER has a sub-folder of images, or of texts that end in .txt, for each class. For emoji a class is an emoji and its images are those of the vendors:
-link each image of emoji-datasource-VENDOR (npm) into a folder with its code. Every task has one query of each class.
+FOLDER has a sub-folder of images, or of texts that end in .txt, for each class. For emoji a class is an emoji and its
+images are those of the vendors: link each image of emoji-datasource-VENDOR (npm) into a folder with its code. Every
+task has one query of each class.
 """
 
 import sys

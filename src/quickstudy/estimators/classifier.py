@@ -33,9 +33,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             class means of standardised features for rows of numbers, and class means of directions for an encoder.
         num_draws: Over how many rounds a prediction is averaged. A round has its own label slots and sub-sample of the
             examples, and moves drawings a little. More rounds cost more and are more accurate.
-        encoder: What turns inputs into features first: "photos" for photographs, "text" for texts, a module that reads images (n, 3, H,
-            W), or any function that gives features (n, D). The inputs may then be anything that it reads, such as text.
-            None reads inputs as they are.
+        encoder: What turns inputs into features first: "photos" for photographs, "text" for texts, a module that reads
+            images (n, 3, H, W), or any function that gives features (n, D). The inputs may then be anything that it
+            reads. None reads inputs as they are.
         class_names: For an encoder that reads images and text into one space, such as CLIP: features of the names of
             the classes, as a mapping from class to features or a function of a list of classes. They are a prior for
             what the examples say. A class of the mapping needs no example. None takes no names.

@@ -49,6 +49,7 @@ def save_task(path: Path | str, task: Task) -> None:
         about |= _about_files(task.files)
     elif isinstance(task, TextTask):
         about |= {"kind": "texts", "column": task.column}
+        _refuse_own(task.encoder)
     else:
         about |= {"kind": "table", "columns": task.columns, "target": task.target}
     save_state(path, tuple(adapted.states), about)
@@ -102,11 +103,15 @@ def digest(learner: Learner) -> str:
 def _about_files(files: ImageFiles) -> dict[str, Any]:
     if isinstance(files, DrawingFiles):
         return {"kind": "images", "frame": list(files.frame)}
-    if not isinstance(files.encoder, str):
-        raise UserError(
-            "A task with an encoder of your own cannot be kept in a file. Only named encoders can: 'photos'."
-        )
+    _refuse_own(files.encoder)
     return {"kind": "images", "encoder": files.encoder}
+
+
+def _refuse_own(encoder: Any) -> None:
+    if not isinstance(encoder, str):
+        raise UserError(
+            "A task with an encoder of your own cannot be kept in a file. Only named encoders can: 'photos', 'text'."
+        )
 
 
 def _chosen(path: Path | str, about: Mapping[str, Any], learner: str | Path | None) -> Chosen:

@@ -33,8 +33,8 @@ def adapt(
             classes.
         num_draws: Rounds over which predictions of classes are averaged.
         seed: Decides the rounds.
-        encoder: "text" for texts. Of photographs: "photos", a module that reads images (n, 3, H, W), or a function that turns a list of
-            images (H, W, 3) into features (n, D). None reads images as drawings.
+        encoder: "text" for texts. Of photographs: "photos", a module that reads images (n, 3, H, W), or a function that
+            turns a list of images (H, W, 3) into features (n, D). None reads images as drawings.
 
     Raises:
         UserError: if the examples cannot be read, or the learner does not fit them.
