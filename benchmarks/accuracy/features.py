@@ -144,10 +144,9 @@ def main(folder: Annotated[Path, tyro.conf.Positional], options: Options) -> int
                 accuracy = Interval.over(torch.tensor(scores))
                 rows.append({"ways": ways, "shots": shots, "classifier": name, "accuracy": accuracy.record()})
                 print(f"{ways}-way {shots}-shot, {name}: {accuracy}", flush=True)
-    write_json(
-        options.out,
-        {"data": folder.name, "encoder": options.encoder, "tasks": options.tasks, "rows": rows, **provenance()},
-    )
+            # After each, so that what was measured stays if the rest is stopped.
+            about = {"data": folder.name, "encoder": options.encoder, "tasks": options.tasks}
+            write_json(options.out, {**about, "rows": rows, **provenance()})
     return 0
 
 
