@@ -41,6 +41,27 @@ class Fault(NamedTuple):
 FAULTS = [
     # Which images reach which tasks.
     Fault(
+        "the left-out answer of a kernel still reads the example",
+        "networks/kernel_evidence.py",
+        "target_TSN[:, None] - weights_TVSN / inverse_TVSS.diagonal",
+        "target_TSN[:, None] - 0.5 * weights_TVSN / inverse_TVSS.diagonal",
+        "tests/networks/test_kernel_evidence.py",
+    ),
+    Fault(
+        "photographs get the paper of drawings",
+        "datasets/shades.py",
+        "        if paper is not None:",
+        "        if paper is None and not colour:",
+        "tests/datasets/test_shades.py",
+    ),
+    Fault(
+        "names of classes are not moved to the images",
+        "estimators/class_names.py",
+        "(named - named[has_examples].mean(axis=0)) + middle",
+        "(named - named[has_examples].mean(axis=0))",
+        "tests/estimators/test_class_names.py",
+    ),
+    Fault(
         "ProtoNet's test episodes are jittered",
         "sources/characters.py",
         '{title: omniglot_episodes(self.split, "test", layout) for',

@@ -1,16 +1,17 @@
 """Classes named by features of a frozen encoder: class means beside the usual classifiers on the same features.
 
-python benchmarks/accuracy/features.py FOLDER [--size 64] [--ways 5 20] [--shots 1] [--tasks 300] [--out FILE]
+python benchmarks/accuracy/features.py FOLDER [--encoder text] [--ways 5 20] [--shots 1] [--out FILE]
 
-FOLDER has a sub-folder of images for each class. For emoji a class is an emoji and its images are those of the vendors:
-link each image of emoji-datasource-VENDOR (npm) into a folder with its code. Every task has one query of each class.
+FOLDER has a sub-folder of images, or of texts that end in .txt, for each class. For emoji a class is an emoji and its
+images are those of the vendors: link each image of emoji-datasource-VENDOR (npm) into a folder with its code. Every
+task has one query of each class.
 """
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -35,6 +36,8 @@ Features = Mapping[str, np.ndarray]
 class Options:
     """What to measure, and where to leave the figures."""
 
+    encoder: Literal["photos", "text"] = "photos"
+    """What reads the files."""
     ways: tuple[int, ...] = (5, 20)
     """Classes of a task."""
     shots: tuple[int, ...] = (1,)
@@ -43,6 +46,8 @@ class Options:
     """Tasks of each setting."""
     classes: int = 600
     """Most classes to read; they are drawn at random."""
+    files: int = 200
+    """Most files of a class to read; they are drawn at random."""
     seed: int = 0
     """Decides the classes and the tasks."""
     out: Path = Path(__file__).parents[1] / "results" / "features.json"
@@ -73,6 +78,7 @@ class ClassMeans:
 
 
 CONTENDERS: dict[str, Callable[[], Any]] = {
+    "clusters-transformer": lambda: FewShotClassifier("clusters-transformer"),
     "feature-means": lambda: FewShotClassifier("feature-means"),
     "table-means": lambda: FewShotClassifier("table-means"),
     "class means": ClassMeans,
@@ -83,21 +89,34 @@ CONTENDERS: dict[str, Callable[[], Any]] = {
 
 
 def encoded(folder: Path, options: Options) -> Features:
-    """Features of the images of each class.
+    """Features of the files of each class.
 
     Raises:
-        UserError: if an image cannot be read.
+        UserError: if a file cannot be read.
     """
-    classes = find_images(folder)
-    names = np.random.default_rng(options.seed).permutation(sorted(classes))[: options.classes]
-    encode = as_encoder("photos")
+    classes = find_images(folder) if options.encoder == "photos" else _texts(folder)
+    random = np.random.default_rng(options.seed)
+    encode = as_encoder(options.encoder)
     found = {}
-    for name in names:
-        images = [read_image(path) for path in classes[str(name)]]
-        if bad := [each for each in images if isinstance(each, str)]:
-            raise UserError(bad[0])
-        found[str(name)] = encode([each.shades for each in images if isinstance(each, Pixels)])
+    for name in random.permutation(sorted(classes))[: options.classes]:
+        paths = classes[str(name)]
+        chosen = [paths[place] for place in random.permutation(len(paths))[: options.files]]
+        found[str(name)] = encode([_read(path) for path in chosen])
     return found
+
+
+def _texts(folder: Path) -> dict[str, list[Path]]:
+    found = {each.name: sorted(each.glob("*.txt")) for each in sorted(folder.iterdir()) if each.is_dir()}
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == ".txt":
+        return path.read_text(encoding="utf-8")
+    image = read_image(path, is_photograph=True)
+    if not isinstance(image, Pixels):
+        raise UserError(image)
+    return image.shades
 
 
 def tasks(features: Features, ways: int, shots: int, options: Options) -> Iterator[tuple[np.ndarray, ...]]:
@@ -125,7 +144,9 @@ def main(folder: Annotated[Path, tyro.conf.Positional], options: Options) -> int
                 accuracy = Interval.over(torch.tensor(scores))
                 rows.append({"ways": ways, "shots": shots, "classifier": name, "accuracy": accuracy.record()})
                 print(f"{ways}-way {shots}-shot, {name}: {accuracy}", flush=True)
-    write_json(options.out, {"data": folder.name, "tasks": options.tasks, "rows": rows, **provenance()})
+            # After each, so that what was measured stays if the rest is stopped.
+            about = {"data": folder.name, "encoder": options.encoder, "tasks": options.tasks}
+            write_json(options.out, {**about, "rows": rows, **provenance()})
     return 0
 
 

@@ -6,6 +6,7 @@ Each draw takes the same number of rows of every class as examples and up to 300
 classifiers see the same draws; logistic regression and neighbours read columns that are standardised by the examples.
 """
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -99,12 +100,13 @@ def scores(make: Callable[[int], Any], drawn: Iterator[Draw]) -> tuple[Interval,
     return Interval.over(torch.tensor(right)), Interval.over(torch.tensor(losses))
 
 
+def _ours(name: str, _: int) -> FewShotClassifier:
+    return FewShotClassifier(name)
+
+
 def main(options: Options) -> int:
     """Measure, print and store."""
-    contenders: dict[str, Callable[[int], Any]] = {
-        name: lambda _, name=name: FewShotClassifier(name)  # type: ignore[misc]
-        for name in options.learners
-    }
+    contenders: dict[str, Callable[[int], Any]] = {name: functools.partial(_ours, name) for name in options.learners}
     rows: list[Mapping[str, Any]] = []
     for table in options.tables:
         for count in options.rows:
@@ -113,9 +115,9 @@ def main(options: Options) -> int:
                 row = {"table": table, "rows": count, "classifier": name}
                 rows.append({**row, "accuracy": accuracy.record(), "log_loss": loss.record()})
                 print(f"{table}, {count} rows a class, {name}: {accuracy}, log-loss {loss.mean:.3f}", flush=True)
-    write_json(
-        options.out, {"draws": options.draws, "floor": _FLOOR, "seed": options.seed, "rows": rows} | provenance()
-    )
+            # After each, so that what was measured stays if the rest is stopped.
+            about = {"draws": options.draws, "floor": _FLOOR, "seed": options.seed}
+            write_json(options.out, {**about, "rows": rows, **provenance()})
     return 0
 
 

@@ -58,6 +58,7 @@ LEARNERS = (
     LearnerRow(
         "transformer", "In-context transformer", "attend to the support", "Kirsch et al., 2022", "omniglot-transformer"
     ),
+    LearnerRow("kernel_transformer", "Kernel transformer", "weigh kernels by what they left out", "Wolpert, 1992"),
     LearnerRow(
         "vsml",
         "VSML",

@@ -23,6 +23,7 @@ import instance_tables
 from accuracy_tables import accuracy_section, control_section, uneven_section
 from acting_tables import learners_section, rules_section
 from completion_tables import completion_section
+from feature_tables import feature_section, small_table_section
 from learner_map import map_section
 from learner_table import Measured, learner_section
 from quickstudy.pretrained import describe
@@ -73,6 +74,8 @@ class Results:
     completion: Record | None
     maml_step: Record | None
     metanet_step: Record | None
+    features: list[Record]
+    small_tables: Record | None
     page: str | None = None
     """The learner whose page this is for; all of them where there is none."""
 
@@ -95,6 +98,8 @@ class Results:
             _json(folder / "completion.json"),
             _json(folder / "maml_step.json"),
             _json(folder / "metanet_step.json"),
+            _all_of_one(folder, "features-*.json"),
+            _json(folder / "small_tables.json"),
         )
 
     def in_short(self) -> "Results":
@@ -130,6 +135,8 @@ class Results:
             completion=self.completion,
             maml_step=self.maml_step if learner == "maml" else None,
             metanet_step=self.metanet_step if learner == "metanet" else None,
+            features=self.features if learner == "kernel_transformer" else [],
+            small_tables=self.small_tables if learner == "kernel_transformer" else None,
             page=learner,
         )
 
@@ -150,6 +157,8 @@ def render(results: Results) -> str:
         mixture_section(results.bayes_mixture),
         series_section(results.series),
         completion_section(results.completion, results.page),
+        feature_section(results.features),
+        small_table_section(results.small_tables),
         _speed_section(results),
     ]
     return "\n\n".join(filter(None, parts)) or _NOTHING
@@ -249,6 +258,11 @@ def _speed_section(results: Results) -> str:
 def _all(folder: Path, pattern: str) -> list[Record]:
     """The records of all files of such a name."""
     return [record for file in sorted(folder.glob(pattern)) for record in _json(file)]
+
+
+def _all_of_one(folder: Path, pattern: str) -> list[Record]:
+    """The records of all files of such a name, one in each."""
+    return [_json(file) for file in sorted(folder.glob(pattern))]
 
 
 def _json(path: Path) -> Any:

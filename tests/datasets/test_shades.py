@@ -78,3 +78,14 @@ def test_the_type_says_how_bright_white_is(numbers: np.ndarray, shades: list[flo
     found = shades_of_numbers(numbers)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, shades, atol=1e-6)
+
+
+def test_transparent_parts_get_the_paper_that_is_asked_for(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 4), dtype=np.uint8)
+    pixels[:3] = (255, 0, 0, 255)
+    pixels[0, 0] = (0, 0, 255, 255)
+    Image.fromarray(pixels).save(tmp_path / "red.png")
+    white = read_file(tmp_path / "red.png", colour=True, paper=1.0)
+    assert white[3].min() == 1
+    assert white[1, 1].tolist() == [1, 0, 0]
+    assert read_file(tmp_path / "red.png", paper=1.0)[3].tolist() == pytest.approx([1] * 4)

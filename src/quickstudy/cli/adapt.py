@@ -9,9 +9,8 @@ import tyro
 
 from quickstudy.cli.options import check_count, check_seed, parse
 from quickstudy.core import UserError
-from quickstudy.estimators.image_task import ImageTask
-from quickstudy.estimators.stored_tasks import save_task
-from quickstudy.estimators.table_task import Kind, TableTask
+from quickstudy.estimators.stored_tasks import Task, save_task
+from quickstudy.estimators.table_task import Kind
 from quickstudy.estimators.tasks_of_files import adapt
 
 
@@ -21,8 +20,9 @@ class AdaptOptions:
 
     learner: str = "auto"
     """Name of trained weights, or a run folder; auto chooses by the examples."""
-    encoder: Literal["photos"] | None = None
-    """For photographs: read their features, not drawings. Needs pip install "quickstudy[photos]"."""
+    encoder: Literal["photos", "text"] | None = None
+    """Read features of photographs, or of .txt files and a column of text. Needs pip install "quickstudy[photos]" or
+    "quickstudy[text]"."""
     target: str | None = None
     """Of a CSV file: the column to predict; the last one if left out."""
     kind: Kind = "auto"
@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def adapted(support: Path, options: AdaptOptions) -> ImageTask | TableTask:
+def adapted(support: Path, options: AdaptOptions) -> Task:
     """The task of these examples. What could not be read is named on the error output.
 
     Args:

@@ -15,9 +15,7 @@ from quickstudy.cli.adapt import AdaptOptions, adapted
 from quickstudy.cli.options import parse, print_json
 from quickstudy.core import UserError
 from quickstudy.estimators.answers import Answer, Wanted
-from quickstudy.estimators.image_task import ImageTask
-from quickstudy.estimators.stored_tasks import load_task
-from quickstudy.estimators.table_task import TableTask
+from quickstudy.estimators.stored_tasks import Task, load_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +46,7 @@ def run(arguments: list[str]) -> int:
             tyro.conf.arg(help="A folder with a sub-folder for each class, a CSV file, or a file of quickstudy adapt."),
         ],
         query: Annotated[
-            tuple[Path, ...], tyro.conf.arg(help="Images, folders of images, or CSV files with the same columns.")
+            tuple[Path, ...], tyro.conf.arg(help="Images, texts, folders of them, or CSV files with the same columns.")
         ],
     ) -> tuple[AdaptOptions, OutputOptions, Path, tuple[Path, ...]]:
         return reading, output, support, query
@@ -69,7 +67,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _task(support: Path, options: AdaptOptions) -> ImageTask | TableTask:
+def _task(support: Path, options: AdaptOptions) -> Task:
     if support.suffix != ".safetensors":
         return adapted(support, options)
     allowed = {"learner"}
@@ -83,7 +81,7 @@ def _task(support: Path, options: AdaptOptions) -> ImageTask | TableTask:
     return load_task(support, None if options.learner == "auto" else options.learner)
 
 
-def _print(task: ImageTask | TableTask, answers: Sequence[Answer], output: OutputOptions) -> None:
+def _print(task: Task, answers: Sequence[Answer], output: OutputOptions) -> None:
     if output.json:
         print_json(
             {
@@ -99,7 +97,7 @@ def _print(task: ImageTask | TableTask, answers: Sequence[Answer], output: Outpu
         _print_table(task, answers, output)
 
 
-def _print_csv(task: ImageTask | TableTask, answers: Sequence[Answer], output: OutputOptions) -> None:
+def _print_csv(task: Task, answers: Sequence[Answer], output: OutputOptions) -> None:
     headings = ["query", "mean", "low", "high"]
     if task.names:
         asked = ["none_of_these"] * output.none_of_these + ["set"] * (output.sets is not None)
@@ -111,7 +109,7 @@ def _print_csv(task: ImageTask | TableTask, answers: Sequence[Answer], output: O
         writer.writerow(cells + [""] * (len(headings) - len(cells)))
 
 
-def _cells(task: ImageTask | TableTask, answer: Answer) -> list[Any]:
+def _cells(task: Task, answer: Answer) -> list[Any]:
     if answer.problem is not None:
         return [answer.query]
     if answer.probabilities is None:
@@ -122,7 +120,7 @@ def _cells(task: ImageTask | TableTask, answer: Answer) -> list[Any]:
     return [answer.query, answer.label, answer.confidence, *asked, *possible, *probabilities]
 
 
-def _print_table(task: ImageTask | TableTask, answers: Sequence[Answer], output: OutputOptions) -> None:
+def _print_table(task: Task, answers: Sequence[Answer], output: OutputOptions) -> None:
     headings = ["query", "class", "confidence", "next"] if task.names else ["query", "mean", "in 90 %"]
     if output.sets is not None:
         headings.append(f"in {100 * output.sets:g} % of cases one of")

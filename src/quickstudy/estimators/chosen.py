@@ -104,7 +104,7 @@ def is_of_values(learner: Learner) -> bool:
 def _limits(learner: Learner, arguments: Mapping[str, Any]) -> Limits:
     ways = next((found for name in _SLOTS if (found := _attribute(learner, name)) is not None), None)
     if not learner.labels_are_slots:
-        return Limits(ways=ways)
+        return Limits(ways, examples=_attribute(learner, "max_examples"))
     trained = arguments.get("shots", _FEWEST_SHOTS)
     most = max(trained) if isinstance(trained, list | tuple) else trained
     return Limits(ways, max(int(most), _FEWEST_SHOTS), _attribute(learner, "max_examples"), has_slots=True)

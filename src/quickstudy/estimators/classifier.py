@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from quickstudy.core import OnlineLearner, UserError
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.chosen import DRAWINGS, FEATURES, TABLES, Chosen, choose, is_of_values
+from quickstudy.estimators.class_names import with_names
 from quickstudy.estimators.drawing_reader import DrawingReader, as_images
 from quickstudy.estimators.encoders import as_encoder
 
@@ -32,9 +33,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             class means of standardised features for rows of numbers, and class means of directions for an encoder.
         num_draws: Over how many rounds a prediction is averaged. A round has its own label slots and sub-sample of the
             examples, and moves drawings a little. More rounds cost more and are more accurate.
-        encoder: What turns inputs into features first: "photos" for photographs, a module that reads images (n, 3, H,
-            W), or any function that gives features (n, D). The inputs may then be anything that it reads, such as text.
-            None reads inputs as they are.
+        encoder: What turns inputs into features first: "photos" for photographs, "text" for texts, a module that reads
+            images (n, 3, H, W), or any function that gives features (n, D). The inputs may then be anything that it
+            reads. None reads inputs as they are.
+        class_names: For an encoder that reads images and text into one space, such as CLIP: features of the names of
+            the classes, as a mapping from class to features or a function of a list of classes. They are a prior for
+            what the examples say. A class of the mapping needs no example. None takes no names.
+        name_weight: As how many examples a name counts.
         image_shape: Rows and columns (and channels) of an image, if each row of the input is a flat image. None treats
             rows as numbers, unless the learner reads drawings.
         random_state: Decides the rounds: a number, a `numpy.random.RandomState`, or None for another draw each time.
@@ -51,12 +56,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         num_draws: int = 1,
         encoder: Any = None,
+        class_names: Any = None,
+        name_weight: int = 1,
         image_shape: tuple[int, ...] | None = None,
         random_state: Any = 0,
     ) -> None:
         self.learner = learner
         self.num_draws = num_draws
         self.encoder = encoder
+        self.class_names = class_names
+        self.name_weight = name_weight
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -72,6 +81,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         X = self._encoded(X)
         X, y = validate_data(self, X, y, **_kind(X))
+        X, y = with_names(X, y, self.class_names, self.name_weight)
         labels = self._begin(X, y, None)
         self._adapted_.adapt(self._read(X), labels)
         return self

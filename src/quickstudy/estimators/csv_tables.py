@@ -41,7 +41,7 @@ def read_csv(path: Path, target: str | None = None, columns: tuple[str, ...] | N
     Raises:
         UserError: if the file cannot be read, or lacks a column.
     """
-    header, rows = _rows(path)
+    header, rows = header_and_rows(path)
     if target is not None and target not in header:
         raise UserError(f"{path} has no column '{target}'. It has: {_few(header)}. Give one of them as --target.")
     wanted = tuple(name for name in header if name != target) if columns is None else columns
@@ -71,10 +71,18 @@ def last_column(path: Path) -> str:
     Raises:
         UserError: if the file cannot be read.
     """
-    return _rows(path)[0][-1]
+    return header_and_rows(path)[0][-1]
 
 
-def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+def header_and_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns, and the cells of the rows below.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UserError: if the file cannot be read, or its names are not usable.
+    """
     try:
         text = Path(os.path.expanduser(path)).read_text(encoding="utf-8-sig")
     except FileNotFoundError:

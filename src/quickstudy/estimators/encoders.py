@@ -30,8 +30,8 @@ def as_encoder(encoder: Any) -> Encode:
     """The function behind an encoder.
 
     Args:
-        encoder: "photos", "text", a module that reads images (n, 3, H, W) such as a model of timm or transformers, or any
-            function that turns inputs into features (n, D).
+        encoder: "photos", "text", a module that reads images (n, 3, H, W) such as a model of timm or transformers, or
+            any function that turns inputs into features (n, D).
 
     Raises:
         UserError: if it is none of these, or its package is missing.

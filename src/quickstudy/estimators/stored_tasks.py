@@ -17,11 +17,14 @@ from quickstudy.estimators.image_files import ColourFiles, DrawingFiles, ImageFi
 from quickstudy.estimators.image_task import ImageTask
 from quickstudy.estimators.slots import Group
 from quickstudy.estimators.table_task import TableTask
+from quickstudy.estimators.text_task import TextTask
+
+Task = ImageTask | TableTask | TextTask
 
 _FORMAT = 1
 
 
-def save_task(path: Path | str, task: ImageTask | TableTask) -> None:
+def save_task(path: Path | str, task: Task) -> None:
     """Write an adapted task to a file.
 
     Args:
@@ -47,12 +50,15 @@ def save_task(path: Path | str, task: ImageTask | TableTask) -> None:
         about["groups"] = [[group.classes.tolist(), group.round_index] for group in adapted.groups]
     if isinstance(task, ImageTask):
         about |= _about_files(task.files)
+    elif isinstance(task, TextTask):
+        about |= {"kind": "texts", "column": task.column}
+        _refuse_own(task.encoder)
     else:
         about |= {"kind": "table", "columns": task.columns, "target": task.target}
     save_state(path, states, about)
 
 
-def load_task(path: Path | str, learner: str | Path | None = None) -> ImageTask | TableTask:
+def load_task(path: Path | str, learner: str | Path | None = None) -> Task:
     """Read an adapted task from a file of `save_task`.
 
     Args:
@@ -70,6 +76,8 @@ def load_task(path: Path | str, learner: str | Path | None = None) -> ImageTask 
     names = tuple(about["names"])
     if about["kind"] == "images":
         return ImageTask(names, _classifier(chosen, about, states), _files(about, chosen))
+    if about["kind"] == "texts":
+        return TextTask(names, _classifier(chosen, about, states), column=about["column"])
     adapted: AdaptedClassifier | AdaptedRegressor
     if "groups" in about:
         adapted = _classifier(chosen, about, states)
@@ -104,11 +112,15 @@ def _about_files(files: ImageFiles) -> dict[str, Any]:
         return {"kind": "images"}
     if isinstance(files, DrawingFiles):
         return {"kind": "images", "frame": list(files.frame)}
-    if not isinstance(files.encoder, str):
-        raise UserError(
-            "A task with an encoder of your own cannot be kept in a file. Only named encoders can: 'photos'."
-        )
+    _refuse_own(files.encoder)
     return {"kind": "images", "encoder": files.encoder}
+
+
+def _refuse_own(encoder: Any) -> None:
+    if not isinstance(encoder, str):
+        raise UserError(
+            "A task with an encoder of your own cannot be kept in a file. Only named encoders can: 'photos', 'text'."
+        )
 
 
 def _chosen(path: Path | str, about: Mapping[str, Any], learner: str | Path | None) -> Chosen:

@@ -7,6 +7,7 @@ from typing import Any
 from quickstudy.core import UserError
 from quickstudy.estimators.image_task import ImageTask
 from quickstudy.estimators.table_task import Kind, TableTask
+from quickstudy.estimators.text_task import TextTask
 
 _TABLES = {".csv", ".tsv", ".txt"}
 
@@ -20,19 +21,20 @@ def adapt(
     num_draws: int = 1,
     seed: int = 0,
     encoder: Any = None,
-) -> ImageTask | TableTask:
+) -> ImageTask | TableTask | TextTask:
     """Adapt a learner to your examples. The result answers queries: `adapt("drawings").predict(["new.png"])`.
 
     Args:
-        support: A folder with a sub-folder of images for each class, or a CSV file.
+        support: A folder with a sub-folder of images, or with encoder="text" of .txt files, for each class; or a CSV
+            file.
         learner: A name of trained weights or a run folder. "auto" chooses by the examples.
         target: Of a CSV file, the column to predict. None takes the last one.
         kind: Of a CSV file, whether the target is a class or a value. "auto" takes text and repeated whole numbers for
             classes.
         num_draws: Rounds over which predictions of classes are averaged.
         seed: Decides the rounds.
-        encoder: Of photographs: "photos", a module that reads images (n, 3, H, W), or a function that turns a list of
-            images (H, W, 3) into features (n, D). None reads images as drawings.
+        encoder: "text" for texts. Of photographs: "photos", a module that reads images (n, 3, H, W), or a function that
+            turns a list of images (H, W, 3) into features (n, D). None reads images as drawings.
 
     Raises:
         UserError: if the examples cannot be read, or the learner does not fit them.
@@ -41,9 +43,15 @@ def adapt(
     path = Path(os.path.expanduser(support))
     if num_draws < 1:
         raise UserError(f"{num_draws} draws were given, but a whole number from 1 was expected.")
+    if encoder == "text":
+        if kind == "values":
+            raise UserError("Texts have classes, but kind was values. Leave it out.")
+        return TextTask.of(path, learner, num_draws, seed, target=target)
     if path.suffix.lower() in _TABLES:
         if encoder is not None:
-            raise UserError("An encoder is for images, but a table was given. Leave it out.")
+            raise UserError(
+                "This encoder is for images, but a table was given. Leave it out, or take 'text' for a column of text."
+            )
         return TableTask.of(path, learner, num_draws, seed, target=target, kind=kind)
     if not path.is_dir():
         raise UserError(

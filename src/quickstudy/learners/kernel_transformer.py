@@ -4,8 +4,8 @@ Wolpert, "Stacked Generalization" (1992), for the aim: predictions of simple cla
 did not read, are the inputs of another one. Here that one is a transformer, trained on many tasks as in Müller et al.,
 "Transformers Can Do Bayesian Inference" (ICLR 2022), which reads the examples as its context.
 
-What it does not see is exactly irrelevant: the order of examples, features and classes, and the units of the features.
-Any number of features, ways and shots.
+The order of examples, of features and of classes changes nothing, exactly, nor do a shift of the features and a scale
+of all of them. Any number of features, ways and shots.
 
 Letters: T tasks, S support examples, Q queries, I items, N ways, D features, M pieces of evidence, C channels.
 """

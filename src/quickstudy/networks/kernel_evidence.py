@@ -4,7 +4,8 @@ Every kernel gives a least-squares classifier (kernel ridge regression on one nu
 an example that is left out has a closed form: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006),
 equation 5.12. Class means complete the list, as in Snell, Swersky and Zemel, "Prototypical Networks" (NIPS 2017).
 
-The evidence changes neither with the order of examples, features and classes nor with the units of the features.
+The order of examples, features and classes changes nothing, nor does a shift of the features. Views differ in what else
+they ignore: standardised features their units, ranks any rising function of each, and directions a scale of all.
 
 Letters: T tasks, S support examples, Q queries, I items, N ways, D features, V views, R rows of a view, M pieces of
 evidence.

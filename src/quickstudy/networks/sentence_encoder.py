@@ -1,4 +1,4 @@
-"""A transformer that turns sentences into vectors, in the shape of MiniLM, whose weights come as an installable package.
+"""A transformer that turns sentences into vectors: MiniLM, whose weights come as an installable package.
 
 Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding" (NAACL 2019), in the
 small size of Wang et al., "MiniLM" (NeurIPS 2020). A sentence is the mean of its tokens, as in Reimers and Gurevych,
