@@ -1,6 +1,6 @@
 """Fitness Monotonic Execution on bandits and cart-pole: mean reward by the base of the schedule, and the controls.
 
-python benchmarks/accuracy/self_modification.py [--seeds 10] [--skip-cart-pole] [--out FILE] [--picture FILE]
+python benchmarks/accuracy/self_modification.py [--seeds 5] [--skip-cart-pole] [--out FILE] [--picture FILE]
 
 A reconstruction: the paper's scheme of selection and its settings are not public.
 """
@@ -28,7 +28,7 @@ _CURVE_POINTS = 60
 class Options:
     """How many seeds, how long, and where the figures go."""
 
-    seeds: int = 10
+    seeds: int = 5
     """Evolutions of each setting, which share nothing. They are executed in one batch."""
     iterations: int = 300
     """Rounds of 32 executions on bandits whose arm is fixed."""
