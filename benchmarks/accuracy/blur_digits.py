@@ -46,7 +46,7 @@ class Options:
     """Optimiser steps."""
     every: int = 50
     """Steps after which all genomes are validated."""
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-3
     """Rate of Adam."""
     hidden: int = 32
     """Hidden neurons of all networks."""

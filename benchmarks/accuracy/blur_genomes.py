@@ -1,6 +1,6 @@
 """BLUR's genomes, several trained at once: the best by validation functions, measured on functions never trained on.
 
-python benchmarks/accuracy/blur_genomes.py [--by gradients|cma-es] [--genomes 8] [--steps 800] [--out FILE]
+python benchmarks/accuracy/blur_genomes.py [--by gradients|cma-es] [--genomes 4] [--steps 1000] [--out FILE]
 
 Training functions are xor and or. The genome and the number of updates are chosen on these and on nor, nand and the
 other quadrant. The test functions and, quadrant and nxor choose nothing. CMA-ES needs the extra `evolution`.
@@ -39,17 +39,17 @@ class Options:
 
     by: Literal["gradients", "cma-es"] = "gradients"
     """Train by gradients through the updates, or by evolution of the twenty numbers."""
-    genomes: int = 8
+    genomes: int = 4
     """Genomes that are trained, each with first synapses of its own."""
     candidates: int = 64
     """Random genomes from which those with the lowest loss on training functions are taken."""
-    steps: int = 800
+    steps: int = 1_000
     """Optimiser steps, or populations of CMA-ES."""
     every: int = 100
     """Steps after which all genomes are validated."""
     tasks_per_step: int = 2
     """Tasks of a step."""
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-3
     """Rate of Adam. CMA-ES has none."""
     hidden: int = 20
     """Hidden neurons."""
@@ -138,6 +138,7 @@ def train(options: Options) -> Chosen:
 
         def after_step(step: int, losses_L: torch.Tensor) -> None:
             if step % options.every == 0 or step == options.steps:
+                print(f"losses {[round(loss, 2) for loss in losses_L.tolist()]}", file=sys.stderr)
                 validate(learners, step, best, options)
 
         train_together(learners, tasks, settings, after_step)

@@ -1,6 +1,6 @@
 """Fitness Monotonic Execution on bandits and cart-pole: mean reward by the base of the schedule, and the controls.
 
-python benchmarks/accuracy/self_modification.py [--seeds 10] [--skip-cart-pole] [--out FILE] [--picture FILE]
+python benchmarks/accuracy/self_modification.py [--seeds 5] [--groups NAME ...] [--out FILE] [--picture FILE]
 
 A reconstruction: the paper's scheme of selection and its settings are not public.
 """
@@ -22,13 +22,14 @@ from quickstudy.protocols.records import write_json
 
 _ROOT = Path(__file__).parents[2]
 _CURVE_POINTS = 60
+_GROUPS = ("fixed arm", "arm redrawn", "arm swaps", "cart-pole")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """How many seeds, how long, and where the figures go."""
 
-    seeds: int = 10
+    seeds: int = 5
     """Evolutions of each setting, which share nothing. They are executed in one batch."""
     iterations: int = 300
     """Rounds of 32 executions on bandits whose arm is fixed."""
@@ -38,8 +39,8 @@ class Options:
     """The same on bandits whose arm swaps."""
     cart_pole_iterations: int = 625
     """The same on cart-pole."""
-    skip_cart_pole: bool = False
-    """Leave cart-pole out, which takes most of the time."""
+    groups: tuple[str, ...] = _GROUPS
+    """Environments to measure. Cart-pole takes most of the time."""
     out: Path = _ROOT / "benchmarks" / "results" / "self_modification.json"
     """The JSON file to write."""
     picture: Path = _ROOT / "docs" / "self_modification.png"
@@ -58,7 +59,17 @@ class Setting:
 
 
 def settings(options: Options) -> Iterator[Setting]:
-    """All that is evolved."""
+    """What is evolved in the chosen environments.
+
+    Raises:
+        UserError: if there is no such environment.
+    """
+    if unknown := [name for name in options.groups if name not in _GROUPS]:
+        raise UserError(f"--groups {' '.join(unknown)} was given, but some of {', '.join(_GROUPS)} were expected.")
+    yield from (each for each in _every_setting(options) if each.group in options.groups)
+
+
+def _every_setting(options: Options) -> Iterator[Setting]:
     fixed = Evolution(iterations=options.iterations)
     for base in (None, 1.0, 2.0, 4.0, 10.0):
         title = "no selection" if base is None else f"base {base:g}"
@@ -75,15 +86,14 @@ def settings(options: Options) -> Iterator[Setting]:
             matrix = SelfModifyingMatrix(2, feeds_reward=feeds)
             evolution = Evolution(base=10.0, iterations=iterations)
             yield Setting(group, title, matrix, bandit, evolution)
-    if not options.skip_cart_pole:
-        evolution = Evolution(iterations=options.cart_pole_iterations, log_spaced=True)
-        matrix = SelfModifyingMatrix(2, num_observed=4)
-        for base in (None, 10.0):
-            title = "no selection" if base is None else f"base {base:g}"
-            yield Setting("cart-pole", title, matrix, CartPole(), replace(evolution, base=base))
-        frozen = replace(matrix, rule="none")
-        title = "base 10, no self-modification"
-        yield Setting("cart-pole", title, frozen, CartPole(), replace(evolution, base=10.0))
+    evolution = Evolution(iterations=options.cart_pole_iterations, log_spaced=True)
+    matrix = SelfModifyingMatrix(2, num_observed=4)
+    for base in (None, 10.0):
+        title = "no selection" if base is None else f"base {base:g}"
+        yield Setting("cart-pole", title, matrix, CartPole(), replace(evolution, base=base))
+    frozen = replace(matrix, rule="none")
+    title = "base 10, no self-modification"
+    yield Setting("cart-pole", title, frozen, CartPole(), replace(evolution, base=10.0))
 
 
 def measured(setting: Setting, seeds: int) -> dict[str, Any]:

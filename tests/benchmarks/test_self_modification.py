@@ -12,11 +12,12 @@ from self_modification import Options
 
 def test_the_command_writes_every_setting_and_a_picture(tmp_path: Path) -> None:
     sizes = {"iterations": 3, "redrawn_iterations": 2, "swapping_iterations": 2, "cart_pole_iterations": 1}
-    options = Options(seeds=2, **sizes, skip_cart_pole=True, out=tmp_path / "out.json", picture=tmp_path / "out.png")
+    options = Options(seeds=2, **sizes, out=tmp_path / "out.json", picture=tmp_path / "out.png")
     assert self_modification.main(options) == 0
     records = json.loads(options.out.read_text())["records"]
     assert [record["base"] for record in records[:6]] == [None, 1, 2, 4, 10, 10]
-    assert [record["group"] for record in records[6:]] == ["arm redrawn"] * 2 + ["arm swaps"] * 2
+    groups = ["arm redrawn"] * 2 + ["arm swaps"] * 2 + ["cart-pole"] * 3
+    assert [record["group"] for record in records[6:]] == groups
     for record in records:
         assert len(record["reward_by_seed"]) == 2
         assert all(sum(executions) == 32 * record["iterations"] for executions in record["executions_by_bucket"])
@@ -33,3 +34,10 @@ def test_the_control_changes_nothing_and_one_of_each_pair_sees_no_reward() -> No
         assert not found[group, "reward is no input"].feeds_reward
     assert found["cart-pole", "base 10"].num_observed == 4
     assert found["cart-pole", "base 10, no self-modification"].rule == "none"
+
+
+def test_some_environments_can_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = Options(groups=("arm redrawn",))
+    assert {each.group for each in self_modification.settings(options)} == {"arm redrawn"}
+    assert self_modification.main(Options(groups=("maze",), out=tmp_path / "out.json")) == 2
+    assert "--groups maze" in capsys.readouterr().err
