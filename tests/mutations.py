@@ -41,6 +41,27 @@ class Fault(NamedTuple):
 FAULTS = [
     # Which images reach which tasks.
     Fault(
+        "own classes: a group may be in two parts",
+        "datasets/class_folder.py",
+        "if name in parts[part]",
+        'if name in parts[part] or (part == "test" and index == 0)',
+        "tests/datasets/test_class_folder.py -k 'groups or part'",
+    ),
+    Fault(
+        "own classes: images of the training may be a test",
+        "protocols/image_tasks.py",
+        "    if leaked:",
+        "    if leaked < 0:",
+        "tests/recipes/test_folder_classes.py -k no_test",
+    ),
+    Fault(
+        "graphs of inner loops forget the share of normalisation in the gradient",
+        "networks/explicit_gradients.py",
+        " - normal_TMC * along_T1C",
+        "",
+        "tests/networks/test_explicit_gradients.py",
+    ),
+    Fault(
         "ProtoNet's test episodes are jittered",
         "recipes/characters.py",
         '{title: omniglot_episodes(self.split, "test", layout) for',
