@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from quickstudy.cli import main
+
 Run = Callable[..., list[str]]
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -88,3 +90,26 @@ def test_an_ab_test_shows_one_variant_to_each_visitor(run: Run) -> None:
     lines = run("ab_test.py", "--rates", 0, 0, 1, 0, 0)
     assert len(lines) == 10
     assert all(("variant 3, buys" in line) == ("buys" in line) for line in lines)
+
+
+def test_a_training_on_own_classes_names_images_of_new_ones(run: Run) -> None:
+    lines = run("own_training.py", "--steps", 1)[-2:]
+    for line in lines:
+        file, _, name = line.partition(": ")
+        assert name.startswith(f"{file}, ")
+
+
+def test_a_kept_task_names_new_drawings(run: Run) -> None:
+    lines = run("kept_task.py")
+    assert [line.split(", ")[0] for line in lines] == ["new-circle.png: circle", "new-cross.png: cross"]
+
+
+def test_exported_graphs_learn_without_the_package(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    assert main(["export", "omniglot-protonet", "--out", str(tmp_path), "--format", "onnx", "--json"]) == 0
+    assert (
+        "quickstudy" not in (EXAMPLES / "exported_graph.py").read_text().partition('"""\n\n')[2].partition("parser")[0]
+    )
+    lines = run("exported_graph.py", tmp_path)[-2:]
+    assert [line.split(", ")[0] for line in lines] == ["bar: bar", "frame: frame"]

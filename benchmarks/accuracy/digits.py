@@ -3,10 +3,12 @@
 python benchmarks/accuracy/digits.py [NAME ...] [--tasks 100] [--draws 1 4] [--out FILE]
 
 A task has all ten digits, drawings as the estimator reads them, and five queries of each digit. Beside the learners
-stands the nearest neighbour on raw pixels, as they come.
+stands the nearest neighbour on raw pixels, as they come. The file is written after each row, and rows of the same
+tasks that it has already are not measured again.
 """
 
 import itertools
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -98,19 +100,34 @@ def measure(data: Digits, shots: int, options: Options, name: str | None, draws:
     return {"accuracy": Interval.over(torch.tensor(scores)).record(), "seconds_a_task": seconds}
 
 
+def protocol(options: Options) -> dict[str, Any]:
+    """What decides the tasks."""
+    return {"tasks": options.tasks, "seed": options.seed, "queries": _QUERIES}
+
+
+def stored(options: Options) -> list[Mapping[str, Any]]:
+    """The rows of an earlier run on the same tasks, which are kept."""
+    if not options.out.exists():
+        return []
+    before = json.loads(options.out.read_text())
+    return list(before["rows"]) if protocol(options).items() <= before.items() else []
+
+
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional], options: Options) -> int:
     """Measure, print and store."""
-    rows: list[Mapping[str, Any]] = []
+    rows = stored(options)
     for title, data in data_sets().items():
         settings = itertools.product(options.shots, (None, *(names or DEFAULT)), options.draws)
         for shots, name, draws in settings:
-            if name is None and draws != options.draws[0]:
+            setting = {"data": title, "shots": shots, "learner": name or "raw pixels", "draws": draws}
+            if (name is None and draws != options.draws[0]) or any(setting.items() <= row.items() for row in rows):
                 continue
             found = measure(data, shots, options, name, draws)
-            rows.append({"data": title, "shots": shots, "learner": name or "raw pixels", "draws": draws, **found})
+            rows.append({**setting, **found, **provenance()})
+            # After each row: a run that is interrupted goes on where it was.
+            write_json(options.out, {"ways": 10, **protocol(options), "rows": rows})
             accuracy = Interval(**found["accuracy"])
             print(f"{title}, {shots}-shot, {name or 'raw pixels'}, draws {draws}: {accuracy}", flush=True)
-    write_json(options.out, {"ways": 10, "tasks": options.tasks, "rows": rows, **provenance()})
     return 0
 
 

@@ -33,3 +33,9 @@ def test_a_learner_beats_raw_pixels_and_both_are_stored(
     pixels, *learners = (row["accuracy"]["mean"] for row in rows)
     assert min(learners) > pixels + 0.05
     assert len(capsys.readouterr().out.splitlines()) == 3
+    # Another call on the same tasks measures what is missing, and one on other tasks measures all.
+    assert digits.main((), digits.Options(tasks=8, shots=(), draws=(1, 2), out=out)) == 0
+    assert digits.main(("omniglot-transformer",), digits.Options(tasks=8, shots=(1,), draws=(1,), out=out)) == 0
+    assert capsys.readouterr().out == ""
+    assert len(digits.stored(digits.Options(tasks=8, out=out))) == 3
+    assert digits.stored(digits.Options(tasks=9, out=out)) == []

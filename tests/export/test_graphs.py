@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from quickstudy.core import UserError, leaves
+from quickstudy.core import Learner, UserError, leaves
 from quickstudy.export.graphs import Adapt, Sizes, make_example, trace
-from quickstudy.learners import MAML, CNPClassifier, ProtoNet
+from quickstudy.learners import MAML, CNPClassifier, ProtoNet, Reptile
 from quickstudy.networks import Conv4
-from quickstudy.networks.functional import FunctionalPerceptron
+from quickstudy.networks.functional import FunctionalConv4, FunctionalPerceptron
 
 
 def small() -> ProtoNet:
@@ -42,10 +42,43 @@ def test_examples_have_the_shape_that_the_learner_reads() -> None:
     assert example.support_y[0].bincount().tolist() == [4, 4, 4]
 
 
-def test_a_learner_that_trains_while_it_adapts_is_refused_with_the_way_out() -> None:
-    learner = MAML(FunctionalPerceptron(784, (8,), 5, head_deviation=0.1), inner_steps=1)
-    with pytest.raises(UserError, match=r"MAML cannot be traced to a graph: .*quickstudy\.load"):
+class ByNumbers(ProtoNet):
+    """Decides by a number that is computed, which a graph cannot."""
+
+    def adapt(self, support_x, support_y, support_mask=None):
+        return super().adapt(support_x if float(support_x.mean()) > 0.3 else 2 * support_x, support_y)
+
+
+def test_a_learner_that_decides_by_numbers_is_refused_with_the_way_out() -> None:
+    learner = ByNumbers(Conv4(channels=4, image_size=14))
+    with pytest.raises(UserError, match=r"ByNumbers cannot be traced to a graph: .*quickstudy\.load"):
         trace(learner)
+
+
+def inner_loops() -> dict[str, Learner]:
+    """Learners that train while they adapt."""
+    torch.manual_seed(0)
+    convolutions = FunctionalConv4(3, channels=4, blocks=2, image_size=8, head_deviation=0.1)
+    layers = FunctionalPerceptron(64, (8,), 3, head_deviation=0.1)
+    layers.image_shape = (1, 8, 8)
+    return {
+        "MAML": MAML(convolutions, inner_steps=2, inner_rate=0.1),
+        "MAML, each query by itself": MAML(convolutions, inner_steps=1, is_transductive=False),
+        "MAML without convolutions": MAML(layers, inner_steps=2, inner_rate=0.1),
+        "ANIL": MAML(layers, inner_steps=1, adapts="head"),
+        "Reptile": Reptile(convolutions, test_steps=3),
+    }
+
+
+@pytest.mark.parametrize("name", inner_loops())
+def test_inner_loops_are_in_the_graph_and_predict_as_the_learner(name: str) -> None:
+    learner = inner_loops()[name]
+    graphs = trace(learner, Sizes(tasks=2, ways=3, shots=2, queries=4))
+    example = make_example(learner, Sizes(tasks=2, ways=3, shots=2, queries=5), seed=1)
+    (found,) = graphs.predict.module()(graphs.adapt.module()(*example.adapting), example.query_x)
+    expected = learner.predict(learner.adapt(example.support_x, example.support_y), example.query_x).logits
+    assert expected.std() > 0.01
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_number_of_classes_is_open_where_the_learner_has_no_slots() -> None:

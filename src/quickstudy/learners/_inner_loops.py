@@ -23,8 +23,10 @@ from quickstudy.core import (
     read_support,
     read_values,
 )
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.batch_statistics import Beside, Recording
 from quickstudy.networks.class_means import balanced_index, mask_absent
+from quickstudy.networks.explicit_gradients import with_gradients
 from quickstudy.networks.functional import FunctionalNetwork, Weights
 from quickstudy.networks.low_rank_updates import LowRankUpdate, UpdatedLinear
 
@@ -116,7 +118,9 @@ class InnerLoopLearner(Learner):
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _balanced(self, x: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """The support with as many examples of every class: losses and batch statistics are no large class's."""
-        if self.answers == "values" or (self.training and x.device.type != "cpu"):  # There the host would wait.
+        if (
+            is_traced() or self.answers == "values" or (self.training and x.device.type != "cpu")
+        ):  # There the host would wait.
             return x, y, mask
         found = balanced_index(y, self.network.num_outputs, mask)
         if found is None:
@@ -179,6 +183,22 @@ class InnerLoopLearner(Learner):
         logits_TEN = mask_absent(outputs_TEN, is_present_TN)
         return F.cross_entropy(logits_TEN.transpose(1, 2), y.long(), reduction="none").mean(dim=1)
 
+    def traced_gradients(self, weights: Weights, x: Tensor, y: Tensor, is_present_TN: Tensor) -> Weights:
+        """Gradients of `losses` for all weights, without automatic differentiation, which a graph does not have.
+
+        Args:
+            weights: Weights of each task by name.
+            x: Inputs (T, E, *input).
+            y: Class indices (T, E), or values (T, E, Y).
+            is_present_TN: Which classes each task has.
+        """
+        outputs_TEN, backward = with_gradients(self.network, weights, x)
+        if self.answers == "values":
+            return backward(2 * (outputs_TEN - y) / (x.shape[1] * self.network.num_outputs))
+        slots_N = torch.arange(self.network.num_outputs, device=x.device)
+        wrong_TEN = mask_absent(outputs_TEN, is_present_TN).softmax(dim=2) - (y[..., None] == slots_N).to(x)
+        return backward(wrong_TEN / x.shape[1])
+
     def _distribution(self, outputs_TQN: Tensor, is_present_TN: Tensor) -> Distribution:
         if self.log_deviation is None:
             return categorical(mask_absent(outputs_TQN, is_present_TN))
@@ -187,7 +207,7 @@ class InnerLoopLearner(Learner):
     def _present(self, y: Tensor) -> Tensor:
         if self.answers == "values":
             return torch.ones(len(y), self.network.num_outputs, dtype=torch.bool, device=y.device)
-        return F.one_hot(y.long(), self.network.num_outputs).any(dim=1)
+        return (y[..., None] == torch.arange(self.network.num_outputs, device=y.device)).any(dim=1)
 
     def _read(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
         if self.answers == "classes":

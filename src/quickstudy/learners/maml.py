@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
+from quickstudy.core.tracing import is_traced
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
 from quickstudy.networks.attention import full_precision
 from quickstudy.networks.batch_statistics import among_themselves
@@ -85,6 +86,8 @@ class MAML(InnerLoopLearner):
         """All of the network's weights, after the inner loop."""
         weights = self.network.weights(len(support_x))
         num_steps = self.inner_steps if self.training else self.test_steps
+        if is_traced():
+            return self._traced(weights, support_x, support_y, is_present, num_steps)
         if self.adapts == "head":  # What the head reads stays the same all along.
             z_TSD = self.network.features(weights, support_x, among_themselves)
             outputs: Callable[[Weights], Tensor] = partial(self.network.head, z_TED=z_TSD)
@@ -147,6 +150,17 @@ class MAML(InnerLoopLearner):
             change = -self._rate(name) * gradient
             after[name] = weight.stepped(change) if isinstance(weight, WatchedLinear) else weights[name] + change
         return after
+
+    def _traced(self, weights: Weights, x: Tensor, y: Tensor, is_present_TN: Tensor, num_steps: int) -> Weights:
+        """The same inner loop (eq. 1) with gradients that are written out, for a graph."""
+        for _ in range(num_steps):
+            gradients = self.traced_gradients(weights, x, y, is_present_TN)
+            count_T = is_present_TN.sum(dim=1) if self.answers == "classes" else x.new_ones(len(x))
+            weights = dict(weights)
+            for name in self.adapted_names:
+                scale = count_T.to(x).view(-1, *[1] * (weights[name].ndim - 1))
+                weights[name] = weights[name] - self._rate(name) * scale * gradients[name]
+        return weights
 
     def _rate(self, name: str) -> Tensor | float:
         return self.rates[name] if self.learns_rates else self.inner_rate

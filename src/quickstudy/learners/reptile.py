@@ -9,12 +9,14 @@ task to task, go on from their mean; without transduction the support is not nor
 Letters: T tasks, E examples of any kind, N outputs, B examples of a mini-batch.
 """
 
+import functools
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
+from quickstudy.core.tracing import is_traced
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
 from quickstudy.networks.functional import HEAD, FunctionalNetwork, Weights
 
@@ -135,6 +137,8 @@ class Reptile(InnerLoopLearner):
 
     def _gradients(self, weights: Weights, x: Tensor, y: Tensor, is_present_TN: Tensor) -> tuple[Weights, Tensor]:
         """Of each task's loss on its mini-batch, and the mean of those losses."""
+        if is_traced():
+            return self.traced_gradients(weights, x, y, is_present_TN), x.new_zeros(())
         here = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
         with torch.enable_grad():
             losses_T = self.losses(self.network(here, x), y, is_present_TN)
@@ -149,8 +153,8 @@ class Reptile(InnerLoopLearner):
         if self.training:
             key = torch.rand(num_tasks, rounds, num_examples, device=x.device)
         else:  # So that the predictions depend on nothing but support and queries, on any device.
-            generator = torch.Generator().manual_seed(0)
-            key = torch.rand(rounds, num_examples, generator=generator).expand(num_tasks, -1, -1).to(x.device)
+            order_E = torch.tensor(_fixed_order(int(rounds), int(num_examples)), device=x.device)
+            return order_E.expand(num_tasks, -1)[:, : steps * size].split(int(size), dim=1)
         order_TE = key.argsort(dim=2).flatten(1)
         return order_TE[:, : steps * size].split(size, dim=1)
 
@@ -158,3 +162,10 @@ class Reptile(InnerLoopLearner):
         for name, square in squares.items():
             getattr(self, f"square_{name}").copy_(square.mean(dim=0))
         self.num_updates += self.inner_steps
+
+
+@functools.lru_cache(maxsize=64)  # A graph, in which no number is drawn, takes it from here.
+def _fixed_order(rounds: int, num_examples: int) -> tuple[int, ...]:
+    """The examples of so many rounds, each in an order of its own."""
+    key = torch.rand(rounds, num_examples, generator=torch.Generator().manual_seed(0))
+    return tuple(key.argsort(dim=1).flatten().tolist())

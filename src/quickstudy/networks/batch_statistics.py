@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from quickstudy.core.tracing import is_traced
+
 EPSILON = 1e-3  # As TensorFlow's layers have it, in which MAML and Reptile were written.
 
 Normaliser = Callable[[Tensor, Tensor | None, Tensor], Tensor]
@@ -99,6 +101,9 @@ def standardised(x_TMC: Tensor, epsilon: float) -> Tensor:
         x_TMC: Rows of each task.
         epsilon: What is added to the variance before its root is taken.
     """
+    if is_traced():
+        centred_TMC = x_TMC - _mean(x_TMC)
+        return centred_TMC * (_mean(centred_TMC.square()) + epsilon).rsqrt()
     y_TMC: Tensor = _Standardised.apply(x_TMC, epsilon)  # type: ignore[no-untyped-call]
     return y_TMC
 

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+from quickstudy.core.tracing import is_traced
 from quickstudy.networks.attention import full_precision
 
 # Two rows of the input belong to each row of outputs. Its first is read by the kernel's middle row for those outputs;
@@ -34,6 +35,10 @@ def halving_convolution(x_TEHWI: Tensor, weights_TOIHW: Tensor) -> Tensor:
         x_TEHWI: Images.
         weights_TOIHW: Weights of each task, 3×3.
     """
+    if is_traced():  # A graph has one way for shared and for own weights.
+        outputs_TMO = patches(x_TEHWI) @ as_matrices(weights_TOIHW)
+        height, width = ((side + 1) // 2 for side in x_TEHWI.shape[2:4])
+        return outputs_TMO.view(*x_TEHWI.shape[:2], height, width, outputs_TMO.shape[2])
     return _applied(_Output, x_TEHWI, as_matrices(weights_TOIHW), patches(x_TEHWI.detach()))
 
 

@@ -1,7 +1,6 @@
 """The training that learners of a user's own classes share: a folder of images, divided by class."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,14 +174,14 @@ def folder_experiment(
     # Each layout needs as many images of a class, so all use the same classes.
     needed = highest(layout.shots) + layout.queries
     tests = {title: each._replace(queries=needed - highest(each.shots)) for title, each in episodes.tests().items()}
-    ways: Sequence[int] = (min(highest(layout.ways), 5),)
+    validation = Layout(min(highest(layout.ways), 5), 1, needed - 1)
     return Experiment(
         learner=learner,
         train=classes.source("train", layout),
-        validation=classes.source("validation", Layout(ways[0], 1, needed - 1), up_to=True),
+        validation=classes.source("validation", validation, up_to=True),
         test={title: classes.source("test", each, up_to=True) for title, each in tests.items()},
         contents=lambda _: classes.contents(layout),
-        own_classes=lambda part, each: classes.source(part, each),
+        own_classes=classes.source,
         optimisation=optimisation,
         validate_every=100,
         validation_tasks=100,
