@@ -146,14 +146,14 @@ def train(options: Options) -> Chosen:
     for number, learner in enumerate(learners):
         strategy = CMAES(trained_weights(learner), _MEMBERS, deviation=0.3)
         for step in range(0, options.steps, options.every):
-            settings = Evolution(
+            evolution = Evolution(
                 steps=min(options.every, options.steps - step),
                 tasks_per_member=options.tasks_per_step,
                 seed=options.seed + step + 1_000_000 * number,
             )
-            evolve(learner, tasks, strategy, settings)
+            evolve(learner, tasks, strategy, evolution)
             before = best.score
-            validate([learner], step + settings.steps, best, options)
+            validate([learner], step + evolution.steps, best, options)
             best.genome = number if best.score > before else best.genome
     return best
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from quickstudy.core import UserError
 from quickstudy.estimators.adapted import AdaptedClassifier
-from quickstudy.estimators.answers import Answer, class_answers
+from quickstudy.estimators.answers import NOTHING_MORE, Answer, Wanted, class_answers
 from quickstudy.estimators.chosen import FEATURES, choose
 from quickstudy.estimators.csv_tables import header_and_rows
 from quickstudy.estimators.encoders import as_encoder
@@ -83,22 +83,25 @@ class TextTask:
         adapted.adapt(_encoded(encoder, [text for _, text in examples]), labels)
         return cls(names, adapted, encoder, column, problems)
 
-    def predict(self, queries: str | os.PathLike[str] | Paths) -> list[Answer]:
+    def predict(self, queries: str | os.PathLike[str] | Paths, wanted: Wanted = NOTHING_MORE) -> list[Answer]:
         """Name texts. One that cannot be read gets an answer that says why; the others are answered.
 
         Args:
             queries: .txt files, folders of them, or CSV files with the column of the examples.
+            wanted: What is asked beside the probabilities.
 
         Raises:
-            UserError: if a CSV file lacks the column.
+            UserError: if a CSV file lacks the column, or more is asked than the calibration of the weights says.
         """
         given = [queries] if isinstance(queries, str | os.PathLike) else list(queries)
         read = [
             each for path in given for each in self._read(Path(os.path.expanduser(path)), is_single=len(given) == 1)
         ]
-        texts = [text for _, text, problem in read if problem is None]
-        probabilities = self.adapted.probabilities(_encoded(self.encoder, texts)) if texts else np.zeros((0, 1))
-        named = iter(class_answers([name for name, _, problem in read if problem is None], probabilities, self.names))
+        texts = {name: text for name, text, problem in read if problem is None}
+        if not texts:
+            return [Answer(name, problem=problem) for name, _, problem in read]
+        features = _encoded(self.encoder, list(texts.values()))
+        named = iter(class_answers(self.adapted, list(texts), features, self.names, wanted))
         return [next(named) if problem is None else Answer(name, problem=problem) for name, _, problem in read]
 
     def _read(self, path: Path, *, is_single: bool) -> list[tuple[str, str, str | None]]:

@@ -7,7 +7,7 @@ small size of Wang et al., "MiniLM" (NeurIPS 2020). A sentence is the mean of it
 Letters: B sentences, L tokens, C channels.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -106,7 +106,8 @@ class SentenceEncoder(nn.Module):
             is_real: (B, L), True where a token is no padding.
         """
         x_BLC = self.embeddings(tokens)
-        for layer in self.encoder["layer"]:  # type: ignore[union-attr]
+        layers: Any = self.encoder["layer"]
+        for layer in layers:
             x_BLC = layer(x_BLC, is_real)
         real_BL1 = is_real[..., None].to(x_BLC.dtype)
         return F.normalize((x_BLC * real_BL1).sum(dim=1) / real_BL1.sum(dim=1).clamp(min=1), dim=-1)

@@ -30,6 +30,7 @@ from quickstudy.protocols.image_tasks import free_source, omniglot_source
 from quickstudy.protocols.weights import Weights, answering_one_by_one
 from quickstudy.sources import Split
 from quickstudy.tasks import Layout
+from quickstudy.tasks.sampling import highest
 
 COVERAGES = (0.8, 0.9, 0.95)
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))
@@ -157,7 +158,7 @@ def answers(
         UserError: if the learner refuses the setting.
     """
     tasks: Any = source(options.data_root)
-    ways = int(layout.ways) // 2
+    ways, shots = highest(layout.ways) // 2, highest(layout.shots)
     generator = torch.Generator().manual_seed(options.seed)
     logits, labels, scores = [], [], []
     with answering_one_by_one(weights, weights.learner.is_transductive) as learner, asking(learner):
@@ -173,7 +174,7 @@ def answers(
     is_known_B = labels_B < ways
     joined = {name: torch.cat([each[name] for each in scores]) for name in scores[0]}
     known, unknown = ({name: each[chosen] for name, each in joined.items()} for chosen in (is_known_B, ~is_known_B))
-    return Answered(num_tasks, ways, int(layout.shots), logits_BN[is_known_B], labels_B[is_known_B], known, unknown)
+    return Answered(num_tasks, ways, shots, logits_BN[is_known_B], labels_B[is_known_B], known, unknown)
 
 
 def fitted_on(answered: Answered, data: str, classes: int) -> CalibratedSetting:
@@ -222,7 +223,9 @@ def measured_on(answered: Answered, setting: CalibratedSetting) -> dict[str, Any
         confidence_TQ = prediction.probs.amax(dim=1).view(num_tasks, -1)
         is_correct_TQ = is_correct_B.view(num_tasks, -1)
         return resampled(
-            lambda *parts: expected_calibration_error(*map(torch.flatten, parts)), confidence_TQ, is_correct_TQ
+            lambda confidence, is_correct: expected_calibration_error(confidence.flatten(), is_correct.flatten()),
+            confidence_TQ,
+            is_correct_TQ,
         )
 
     return {

@@ -74,7 +74,7 @@ class FolderClasses:
 
         return episodes
 
-    def contents(self, layout: Layout) -> dict[Part, list[str]]:
+    def contents(self, layout: Layout) -> dict[str, list[str]]:
         """Digests of the images of each part.
 
         Args:

@@ -115,7 +115,8 @@ class Decided:
             state: that of the rule.
             observation: (T, Q, *observation).
         """
-        logits_TQA = self.agent.predict(state, observation).logits
+        answer: Any = self.agent.predict(state, observation)
+        logits_TQA = answer.logits
         first_TQ1 = logits_TQA.argmax(dim=-1, keepdim=True)
         return categorical(torch.full_like(logits_TQA, -torch.inf).scatter(-1, first_TQ1, 0.0))
 

@@ -68,7 +68,7 @@ def train_together(
         raise UserError("No learner was given, but one at least was expected.")
     for learner in learners:
         learner.train()
-    weights, buffers = stack_module_state(list(learners))  # type: ignore[arg-type]
+    weights, buffers = stack_module_state(list(learners))
     trained = {name: each for name, each in weights.items() if each.requires_grad}
     skeleton = copy.deepcopy(learners[0])
     optimiser = torch.optim.Adam(trained.values(), lr=settings.learning_rate)
