@@ -71,13 +71,14 @@ class KernelTransformer(Learner):
         self.of_class = nn.Linear(channels, channels)
         self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, hidden) for _ in range(num_blocks))
         self.rivals = nn.ModuleList(nn.Linear(channels, channels) for _ in range(num_blocks))
-        self.weigh = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, NUM_EVIDENCE))
-        self.score = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, 1))
+        weigh, score = nn.Linear(channels, NUM_EVIDENCE), nn.Linear(channels, 1)
+        self.weigh = nn.Sequential(nn.LayerNorm(channels), weigh)
+        self.score = nn.Sequential(nn.LayerNorm(channels), score)
         # It starts as nearly the same sum of all evidence for every task.
         with torch.no_grad():
-            for layer in (self.weigh[1], self.score[1]):
+            for layer, bias in ((weigh, _FIRST_WEIGHT), (score, 0.0)):
                 layer.weight.mul_(0.1)
-                layer.bias.fill_(_FIRST_WEIGHT if layer is self.weigh[1] else 0.0)
+                layer.bias.fill_(bias)
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> KernelTransformerState:
         """Read the examples (T, S, *input) with class indices (T, S).
