@@ -12,12 +12,10 @@ FROM_BEFORE = {
     "omniglot-completion-cnp",
     "omniglot-contrastive",
     "omniglot-maml-dense",
-    "omniglot-maml-first-order",
     "omniglot-mann",
     "omniglot-mann-sequences",
     "omniglot-mann-strings",
     "omniglot-metanet",
-    "omniglot-reptile",
     "omniglot-transformer",
 }
 """Weights that were made in several trainings, or whose recipe has other defaults now. They leave this list when one

@@ -23,7 +23,6 @@ from quickstudy.core import (
     read_support,
     read_values,
 )
-from quickstudy.core.tracing import is_traced
 from quickstudy.networks.batch_statistics import Beside, Recording
 from quickstudy.networks.class_means import balanced_index, mask_absent
 from quickstudy.networks.explicit_gradients import with_gradients
