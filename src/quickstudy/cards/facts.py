@@ -158,7 +158,7 @@ def _limits(weights: Weights) -> list[str]:
         low, high = learner.input_range
         side = weights.image_size
         found.append(f"It reads drawings of {side}×{side} pixels, from {low:g} for paper to {high:g} for ink.")
-    most_ways = next((found for path in _SLOTS if isinstance(found := _attribute(learner, path), int)), None)
+    most_ways = next((most for path in _SLOTS if isinstance(most := _attribute(learner, path), int)), None)
     if is_of_classes and most_ways:
         found.append(f"It distinguishes up to {most_ways} classes; the estimators cut larger tasks into groups.")
     trained = [
