@@ -17,6 +17,7 @@ from quickstudy.protocols.lineage import training_classes
 from quickstudy.recipes import default_arguments, find_recipe
 from quickstudy.reproduction import figures_of
 
+_SLOTS = "max_ways", "num_ways", "network.num_outputs"
 _CALIBRATIONS = Path(__file__).parent / "calibrations.json"
 
 
@@ -157,9 +158,9 @@ def _limits(weights: Weights) -> list[str]:
         low, high = learner.input_range
         side = weights.image_size
         found.append(f"It reads drawings of {side}×{side} pixels, from {low:g} for paper to {high:g} for ink.")
-    most_ways = getattr(learner, "max_ways", None) or getattr(learner, "num_ways", None)
+    most_ways = next((most for path in _SLOTS if isinstance(most := _attribute(learner, path), int)), None)
     if is_of_classes and most_ways:
-        found.append(f"It tells up to {most_ways} classes apart; the estimators cut larger tasks into groups.")
+        found.append(f"It distinguishes up to {most_ways} classes; the estimators cut larger tasks into groups.")
     trained = [
         _range(arguments[key], noun)
         for key, noun in (("ways", "classes"), ("shots", "examples of each"))
@@ -172,6 +173,12 @@ def _limits(weights: Weights) -> list[str]:
     if is_of_classes:
         found += _limits_of_calibration(weights)
     return found
+
+
+def _attribute(learner: Any, path: str) -> Any:
+    for name in path.split("."):
+        learner = getattr(learner, name, None)
+    return learner
 
 
 def _range(value: Any, noun: str) -> str:

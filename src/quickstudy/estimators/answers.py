@@ -8,7 +8,7 @@ from quickstudy.estimators.adapted import AdaptedClassifier
 
 
 class Wanted(NamedTuple):
-    """What is asked of a classifier beside the probabilities. Its weights need a calibration."""
+    """What a classifier is to say beside the probabilities. Its weights need a calibration."""
 
     none_of_these: bool = False
     """Whether each query is of none of the classes."""
@@ -31,9 +31,9 @@ class Answer(NamedTuple):
     probabilities: dict[str, float] | None = None
     """The probability of each class, the most probable first."""
     is_none_of_these: bool | None = None
-    """Whether the query is of none of the classes, if that was asked."""
+    """Whether the query is of none of the classes, if that was wanted."""
     possible: tuple[str, ...] | None = None
-    """The classes that the query may have, the most probable first, if that was asked."""
+    """The classes that the query may have, the most probable first, if that was wanted."""
     mean: float | None = None
     """The mean of a value."""
     interval90: tuple[float, float] | None = None
@@ -56,10 +56,10 @@ def class_answers(
         queries: The names of the queries.
         x: Their inputs (Q, *input).
         names: The classes.
-        wanted: What is asked beside the probabilities.
+        wanted: What to say beside the probabilities.
 
     Raises:
-        UserError: if more is asked than the calibration of the weights says.
+        UserError: if more is wanted than the calibration of the weights says.
     """
     probabilities = adapted.probabilities(x)
     is_known = adapted.is_known(x) if wanted.none_of_these else None

@@ -88,10 +88,10 @@ class ImageTask:
 
         Args:
             queries: Files, or folders whose images are meant.
-            wanted: What is asked beside the probabilities.
+            wanted: What to say beside the probabilities.
 
         Raises:
-            UserError: if more is asked than the calibration of the weights says.
+            UserError: if more is wanted than the calibration of the weights says.
         """
         paths = _paths([queries] if isinstance(queries, str | os.PathLike) else queries)
         is_photograph = isinstance(self.files, PhotoFiles)

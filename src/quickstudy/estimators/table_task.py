@@ -88,10 +88,10 @@ class TableTask:
 
         Args:
             queries: CSV files with the columns of the examples. A column of the target is not read.
-            wanted: What is asked beside the probabilities of classes.
+            wanted: What to say beside the probabilities of classes.
 
         Raises:
-            UserError: if a file cannot be read, or lacks a column, or more is asked than the learner says.
+            UserError: if a file cannot be read, or lacks a column, or more is wanted than the learner says.
         """
         if isinstance(self.adapted, AdaptedRegressor) and wanted != NOTHING_MORE:
             raise UserError(
