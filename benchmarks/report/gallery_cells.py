@@ -58,7 +58,7 @@ def draw_vsml_messages(path: Path, examples: int = 40) -> None:
 
 
 @torch.no_grad()
-def draw_blur_synapses(path: Path, updates: int = 60, rate: float = 0.001) -> None:
+def draw_blur_synapses(path: Path, updates: int = 60, rate: float = 0.003) -> None:
     """Synapses by update under the genome of back-propagation, on a function that needs the hidden layer.
 
     Args:
