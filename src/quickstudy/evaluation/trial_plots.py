@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -15,7 +14,7 @@ _CELL, _LEFT, _TOP = 30, 150, 34
 _INK, _PAPER, _GREY = (30, 30, 30), (255, 255, 255), (225, 225, 225)
 _GAIN, _NOTHING = (38, 150, 70), (205, 45, 45)
 _SQUARE, _WALL, _FLOOR, _WAY = 22, (70, 70, 80), (240, 240, 240), (60, 110, 190)
-_DPI, _COLOURS = 80, 64
+_DPI, _GREYS = 80, 64
 
 
 def save_rewards(path: Path, curves: Mapping[str, Tensor], title: str) -> None:
@@ -58,7 +57,7 @@ def _save_lines(path: Path, curves: Mapping[str, Tensor], title: str, label: str
     axes.set(xlabel="step of the trial", ylabel=label)
     axes.set_title(title, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    _save(path, figure)
+    figure.savefig(path, dpi=_DPI, bbox_inches="tight")
 
 
 def save_bandit_trials(path: Path, trials: Trials, count: int = 3) -> None:
@@ -165,12 +164,7 @@ def save_attention(path: Path, weights: Tensor, steps: Sequence[str], title: str
         if num_heads > 1:
             axes.set_title(f"head {head + 1}", fontsize=9)
     figure.suptitle(title, fontsize=10)
-    _save(path, figure)
-
-
-def _save(path: Path, figure: Any) -> None:
-    """Few colours, so that the file is small."""
     drawn = BytesIO()
     figure.savefig(drawn, dpi=_DPI, bbox_inches="tight")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(drawn).convert("RGB").quantize(_COLOURS).save(path, optimize=True)
+    # All of it is grey, and few greys make a small file.
+    Image.open(drawn).convert("RGB").quantize(_GREYS).save(path, optimize=True)
