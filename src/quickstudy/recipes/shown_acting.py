@@ -85,7 +85,7 @@ def mdp_snail_shown(
 ) -> Experiment:
     """SNAIL on random Markov decision processes, shown the action with the highest posterior mean reward.
 
-    The convolutions read a few steps, and attention reads all. So a step costs a third of that of the paper's network.
+    The convolutions read a few steps, and attention reads all. So a step costs less than in the paper's network.
 
     Args:
         filters: Filters of its blocks.
