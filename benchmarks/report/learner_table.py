@@ -8,7 +8,7 @@ from accuracy_tables import headline
 from quickstudy.protocols.records import interval_text, number
 from table_layout import Record, table
 
-Measure = Literal["accuracy", "second instance", "log-likelihood", "squared error"]
+Measure = Literal["accuracy", "second instance", "log-likelihood", "squared error", "small table"]
 
 LEGEND = (
     "Figure: percent of queries classified correctly, 5-way 1-shot, on Omniglot's `vinyals` test classes: mean over "
@@ -58,7 +58,14 @@ LEARNERS = (
     LearnerRow(
         "transformer", "In-context transformer", "attend to the support", "Kirsch et al., 2022", "omniglot-transformer"
     ),
-    LearnerRow("kernel_transformer", "Kernel transformer", "weigh kernels by what they left out", "Wolpert, 1992"),
+    LearnerRow(
+        "kernel_transformer",
+        "Kernel transformer",
+        "weigh kernels by what they left out",
+        "Wolpert, 1992",
+        "clusters-transformer",
+        "small table",
+    ),
     LearnerRow(
         "vsml",
         "VSML",
@@ -122,6 +129,7 @@ class Measured:
     published_instances: Sequence[Record]
     functions: Sequence[Record]
     completion: Record | None
+    small_tables: Record | None = None
 
 
 def learner_section(measured: Measured) -> str:
@@ -151,6 +159,8 @@ def _figures(row: LearnerRow, measured: Measured) -> tuple[str, str]:
         return _second_instance(row.weights, measured)
     if row.measure == "log-likelihood":
         return _log_likelihood(row.weights, measured.functions), ""
+    if row.measure == "small table":
+        return _small_table(row.weights, measured.small_tables), ""
     return _squared_error(row.weights, measured.completion), ""
 
 
@@ -182,3 +192,12 @@ def _squared_error(weights: str, completion: Record | None) -> str:
         return ""
     setting = completion["settings"][weights]["100 random pixels"]
     return f"squared error {interval_text(setting['squared_error'], 4)} from 100 pixels"
+
+
+def _small_table(weights: str, record: Record | None) -> str:
+    """Of the first table that was measured."""
+    for row in [] if record is None else record["rows"]:
+        if row["classifier"] == weights:
+            accuracy = interval_text(row["accuracy"], 1, times=100)
+            return f"{row['table']}, {row['rows']} rows a class: {accuracy}"
+    return ""

@@ -111,7 +111,9 @@ class Results:
     def measured(self) -> Measured:
         """What the table of README.md is made of."""
         ours, theirs = self.instances, self.published_instances
-        return Measured(self.accuracies, self.published, ours, theirs, self.functions, self.completion)
+        return Measured(
+            self.accuracies, self.published, ours, theirs, self.functions, self.completion, self.small_tables
+        )
 
     def of_learner(self, learner: str) -> "Results":
         """A learner's own figures, and of speed only what was measured of that learner alone.

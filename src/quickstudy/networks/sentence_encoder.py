@@ -118,7 +118,7 @@ def restored(weights: dict[str, Tensor], heads: int) -> SentenceEncoder:
 
     Args:
         weights: tensors by name. The pooling layer, which sentences do not use, is left out.
-        heads: heads of each attention, which no tensor tells.
+        heads: heads of each attention, which no tensor shows.
     """
     words, places = (weights[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position"))
     layers = {int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer.")}

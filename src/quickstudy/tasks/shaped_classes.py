@@ -183,7 +183,7 @@ def _heavy(normal: Tensor, draw: _Draw) -> Tensor:
 
 
 def _seen(z_TNEL: Tensor, features: int, draw: _Draw) -> Tensor:
-    """The hidden numbers as features (T, N, E, D): mixed or one by one, bent, noisy, in any units."""
+    """The hidden numbers as features (T, N, E, D): mixed or one by one, curved, noisy, in any units."""
     tasks, hidden = len(z_TNEL), z_TNEL.shape[-1]
     mixing_T11LD = draw.normal(tasks, 1, 1, hidden, features) / math.sqrt(hidden)
     if float(draw.uniform(0, 1)) < 0.4:  # Each feature shows one hidden number.
