@@ -195,7 +195,7 @@ def _traced(learner: Learner, sizes: Sizes) -> Graphs:
 def _is_open(program: ExportedProgram) -> bool:
     """Whether a graph leaves the number of tasks open."""
     first = next(node for node in program.graph.nodes if node.name == program.graph_signature.user_inputs[0])
-    return not isinstance(first.meta["val"].shape[0], int)
+    return not str(first.meta["val"].shape[0]).isdigit()  # A fixed number may still be symbolic.
 
 
 def _rebuilt(like: Any, tensors: Iterator[Tensor]) -> Any:

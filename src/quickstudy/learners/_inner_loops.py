@@ -125,7 +125,7 @@ class InnerLoopLearner(Learner):
         if found is None:
             return x, y, mask
         index_TL, mask_TL = found
-        task_T1 = torch.arange(len(x), device=x.device)[:, None]
+        task_T1 = torch.arange(x.shape[0], device=x.device)[:, None]
         x, y = packed(x[task_T1, index_TL], mask_TL), packed(y[task_T1, index_TL], mask_TL)
         mask_TL = packed(mask_TL, mask_TL)
         return x, y, None if bool(mask_TL.all()) else mask_TL
@@ -150,8 +150,8 @@ class InnerLoopLearner(Learner):
         query_x = read_query(self, state, query_x)
         self._refuse_other_sizes(query_x)
         if not query_x.shape[1]:  # Among none there is nothing to normalise by.
-            return self._distribution(query_x.new_empty(len(query_x), 0, self.network.num_outputs), state.is_present)
-        weights = self.network.weights(len(query_x)) | self._trained_weights(state)
+            return self._distribution(query_x.new_empty(query_x.shape[0], 0, self.network.num_outputs), state.is_present)
+        weights = self.network.weights(query_x.shape[0]) | self._trained_weights(state)
         if self.is_transductive:
             return self._distribution(self.network(weights, query_x), state.is_present)
         if not state.moments and self.network.norm_names:

@@ -84,7 +84,7 @@ class MAML(InnerLoopLearner):
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # It cannot compile what is differentiated twice.
     def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor, most_examples: int) -> Weights:
         """All of the network's weights, after the inner loop."""
-        weights = self.network.weights(len(support_x))
+        weights = self.network.weights(support_x.shape[0])
         num_steps = self.inner_steps if self.training else self.test_steps
         if is_traced():
             return self._traced(weights, support_x, support_y, is_present, num_steps)
@@ -94,7 +94,7 @@ class MAML(InnerLoopLearner):
         else:
             outputs = partial(self.network, x=support_x)
             for name in self._stepped_names(most_examples * num_steps):
-                weights[name] = self.network.stepped(name, len(support_x))
+                weights[name] = self.network.stepped(name, support_x.shape[0])
         asks_gradients = support_x.requires_grad or any(parameter.requires_grad for parameter in self.parameters())
         is_second_order = torch.is_grad_enabled() and asks_gradients and not self.first_order
         for _ in range(num_steps):
@@ -155,7 +155,7 @@ class MAML(InnerLoopLearner):
         """The same inner loop (eq. 1) with gradients that are written out, for a graph."""
         for _ in range(num_steps):
             gradients = self.traced_gradients(weights, x, y, is_present_TN)
-            count_T = is_present_TN.sum(dim=1) if self.answers == "classes" else x.new_ones(len(x))
+            count_T = is_present_TN.sum(dim=1) if self.answers == "classes" else x.new_ones(x.shape[0])
             weights = dict(weights)
             for name in self.adapted_names:
                 scale = count_T.to(x).view(-1, *[1] * (weights[name].ndim - 1))

@@ -118,11 +118,11 @@ class Reptile(InnerLoopLearner):
         self, x: Tensor, y: Tensor, is_present_TN: Tensor, steps: int, batch_size: int
     ) -> tuple[Weights, Weights, Tensor]:
         """The weights after training (φ̃), Adam's second moments, and the mean loss on the way."""
-        weights = self.network.weights(len(x))
+        weights = self.network.weights(x.shape[0])
         squares: Weights = {}
         if self.inner_optimiser == "adam":
             squares = {name: getattr(self, f"square_{name}").expand_as(weights[name]) for name in weights}
-        task_T1 = torch.arange(len(x), device=x.device)[:, None]
+        task_T1 = torch.arange(x.shape[0], device=x.device)[:, None]
         losses = []
         for step, index_TB in enumerate(self._mini_batches(x, steps, batch_size), start=1):
             gradients, loss = self._gradients(weights, x[task_T1, index_TB], y[task_T1, index_TB], is_present_TN)
