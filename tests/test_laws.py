@@ -175,7 +175,7 @@ LEARNERS = {
     "in-context transformer, with slots to spare": lambda: _transformer(5),
     "blur": lambda: _blur(hidden=()),
     "blur, with outputs to spare": lambda: _blur(5, hidden=()),
-    "blur, of back-propagation": lambda: _blur(rate=0.01, rule="backpropagation"),
+    "blur, of back-propagation": lambda: _blur(rate=0.003, rule="backpropagation"),
     "vsml": _vsml,
     "vsml, with slots to spare": lambda: _vsml(5),
 }

@@ -68,7 +68,10 @@ ENTRIES: dict[str, Entry] = {
     "SRWM": Entry(_MODIFIES, _FAST, "srwm.md", "self-referential weights"),
     "Plastic": Entry(_MODIFIES, _FAST, "plastic.md", "differentiable plasticity"),
     "Hypernetwork": Entry(_MODIFIES, _WEIGHTS, "hypernetwork.md", "hypernetwork"),
+    "KernelTransformer": Entry(_READS, _ACTIVATIONS, "kernel_transformer.md", "kernel transformer"),
     "RL2": Entry(_ACTS, _SUMMARY, "../acting.md", "RL²"),
+    "PolicyMAML": Entry(_ACTS, _WEIGHTS, "../acting.md", "MAML with policy gradients"),
+    "MANNPolicy": Entry(_ACTS, _ROWS, "../acting.md", "MANN as a policy"),
     "SNAILPolicy": Entry(_ACTS, _ACTIVATIONS, "../acting.md", "SNAIL as a policy"),
     "DecisionTransformer": Entry(_ACTS, _ACTIVATIONS, "../acting.md", "decision transformer"),
 }

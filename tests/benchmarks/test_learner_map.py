@@ -28,6 +28,7 @@ def test_every_page_of_the_map_exists_and_every_learners_page_is_on_it() -> None
 
 def test_the_page_is_that_of_the_learners_file() -> None:
     elsewhere = {"StandardisedMeans", "AveragedGP", "LSTM", "RL2", "SNAILPolicy", "DecisionTransformer"}
+    elsewhere |= {"MANNPolicy", "PolicyMAML"}
     for name, entry in ENTRIES.items():
         if name not in elsewhere:
             module = getattr(quickstudy.learners, name).__module__.rsplit(".", 1)[-1]

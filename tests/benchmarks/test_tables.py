@@ -259,7 +259,7 @@ def test_the_readme_has_one_row_for_each_learner_of_the_package(project: Path) -
     for stem in pages:
         assert f"[`{stem}.py`](src/quickstudy/learners/{stem}.py)" in readme_row(project, stem)
     # The LSTM is on MANN's page, those for tables on that of one's own data, and those that act have a page together.
-    acting = {"decision_transformer", "rl2", "snail_policy"}
+    acting = {"decision_transformer", "mann_policy", "policy_maml", "rl2", "snail_policy"}
     assert modules - pages == {"lstm", "averaged_gp", "standardised_means", *acting}
 
 

@@ -48,7 +48,7 @@ def test_photographs_are_named_through_an_encoder(tmp_path: Path) -> None:
         quickstudy.save_task(tmp_path / "task.safetensors", task)
     with pytest.raises(UserError, match=r"no drawings on paper.*quickstudy\[photos\]"):
         quickstudy.adapt(folder)
-    with pytest.raises(UserError, match="reads drawings, not features"):
+    with pytest.raises(UserError, match="reads images, not features"):
         quickstudy.adapt(folder, "omniglot-cnp", encoder=mean_colours)
     assert quickstudy.adapt(folder, "omniglot-cnp").names == ("green", "red")
 

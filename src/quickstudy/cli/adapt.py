@@ -21,8 +21,7 @@ class AdaptOptions:
     learner: str = "auto"
     """Name of trained weights, or a run folder; auto chooses by the examples."""
     encoder: Literal["photos", "text"] | None = None
-    """Read features of photographs, or of .txt files and a column of text. Needs pip install "quickstudy[photos]" or
-    "quickstudy[text]"."""
+    """Read features of photographs, or of .txt files and a column of text. Needs the extra of the same name."""
     target: str | None = None
     """Of a CSV file: the column to predict; the last one if left out."""
     kind: Kind = "auto"

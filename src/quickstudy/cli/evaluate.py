@@ -53,8 +53,7 @@ class FunctionOptions(PointOptions):
     pictures also for learners that act."""
 
     pictures: Path | None = None
-    """Folder for pictures. Of functions: curves, coverage of the intervals, likelihood by the number of points given.
-    Of learners that act: rewards and regret at each step, some trials, and what the learner looks back on."""
+    """Folder for pictures: of functions curves and coverage, of learners that act regret, trials and attention."""
 
 
 def run(arguments: list[str]) -> int:

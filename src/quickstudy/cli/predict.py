@@ -27,11 +27,9 @@ class OutputOptions:
     csv: bool = False
     """Print CSV instead of a table."""
     none_of_these: bool = False
-    """Say which queries are of none of the classes. The weights need a calibration; quickstudy card NAME shows
-    it."""
+    """Say which queries are of none of the classes. The weights need a calibration (quickstudy card NAME)."""
     sets: float | None = None
-    """Print the classes that each query may have, so that the true one is among them with this probability: 0.8, 0.9 or
-    0.95. The weights need a calibration."""
+    """Print a set of classes for each query that holds the true one with this probability: 0.8, 0.9 or 0.95."""
 
 
 def run(arguments: list[str]) -> int:

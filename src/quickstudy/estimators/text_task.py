@@ -88,10 +88,10 @@ class TextTask:
 
         Args:
             queries: .txt files, folders of them, or CSV files with the column of the examples.
-            wanted: What is asked beside the probabilities.
+            wanted: What is wanted beside the probabilities.
 
         Raises:
-            UserError: if a CSV file lacks the column, or more is asked than the calibration of the weights says.
+            UserError: if a CSV file lacks the column, or more is wanted than the calibration of the weights says.
         """
         given = [queries] if isinstance(queries, str | os.PathLike) else list(queries)
         read = [

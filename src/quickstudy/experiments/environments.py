@@ -137,7 +137,7 @@ class CartPole:
         return self.start_from(0.1 * torch.rand(executions, 4, generator=generator) - 0.05)
 
     def start_from(self, seen_BO: Tensor) -> Tensor:
-        """Begin executions where they are told to.
+        """Begin executions at given places.
 
         Args:
             seen_BO: place (m) and speed (m/s) of the cart, angle (rad) and speed (rad/s) of the pole.

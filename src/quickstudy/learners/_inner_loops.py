@@ -150,7 +150,9 @@ class InnerLoopLearner(Learner):
         query_x = read_query(self, state, query_x)
         self._refuse_other_sizes(query_x)
         if not query_x.shape[1]:  # Among none there is nothing to normalise by.
-            return self._distribution(query_x.new_empty(query_x.shape[0], 0, self.network.num_outputs), state.is_present)
+            return self._distribution(
+                query_x.new_empty(query_x.shape[0], 0, self.network.num_outputs), state.is_present
+            )
         weights = self.network.weights(query_x.shape[0]) | self._trained_weights(state)
         if self.is_transductive:
             return self._distribution(self.network(weights, query_x), state.is_present)

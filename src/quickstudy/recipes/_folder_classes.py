@@ -29,8 +29,7 @@ class FolderClasses:
     colour: bool = False
     """Read red, green and blue, for photographs; switched off, images are read as drawings, ink on paper."""
     grouped: bool = False
-    """The folder holds a folder for each group of classes, such as alphabets or makers. All classes of a group are in
-    one part."""
+    """The folder holds a folder for each group of classes, such as an alphabet. A group stays in one part."""
     split_seed: int = 0
     """Decides which classes are for training (about 60 %), validation (20 %) and test (20 %)."""
     skip_unusable: bool = False
@@ -132,8 +131,7 @@ class FolderEpisodes:
     """Training episodes of a user's own classes."""
 
     ways: Count = (2, 10)
-    """Classes in a training episode: one number, or the lowest and highest of a number drawn for each step. There are
-    never more than the folder has for training."""
+    """Classes in a training episode: one number, or a range to draw from, as far as the folder has classes."""
     shots: Count = (1, 3)
     """Support images of each class: one number, or a range to draw from in each step."""
     queries: int = 2

@@ -47,6 +47,7 @@ def acting_experiment(
         optimisation: Optimiser and schedule.
         practice: How the learner learns from its own trials. None if it imitates.
         title: Title of the test.
+        in_own_trials: Imitate in trials in which the learner itself acts.
     """
     return Experiment(
         learner=learner,

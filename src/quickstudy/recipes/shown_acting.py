@@ -17,7 +17,13 @@ from quickstudy.tasks import Decided, ShownTrials
 
 
 def shown_optimisation(*, steps: int, tasks_per_step: int = 128, learning_rate: float = 5e-3) -> Optimisation:
-    """The schedule of recurrent networks that imitate."""
+    """The schedule of recurrent networks that imitate.
+
+    Args:
+        steps: Optimiser steps.
+        tasks_per_step: Tasks in one step.
+        learning_rate: Highest learning rate.
+    """
     return Optimisation(
         steps=steps,
         tasks_per_step=tasks_per_step,
