@@ -12,6 +12,7 @@ FROM_BEFORE = {
     "omniglot-completion-cnp",
     "omniglot-contrastive",
     "omniglot-maml-dense",
+    "omniglot-maml-first-order",
     "omniglot-mann",
     "omniglot-mann-sequences",
     "omniglot-mann-strings",
