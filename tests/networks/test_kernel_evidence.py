@@ -40,8 +40,8 @@ def test_padding_changes_no_evidence() -> None:
 def test_ranks_ignore_any_rising_function_of_a_feature() -> None:
     x, y = examples()
     ranks = slice(NUM_EVIDENCE // VIEWS, 2 * NUM_EVIDENCE // VIEWS)
-    plain, bent = (evidence(read_examples(each[:, :6], y[:, :6], 2, None)[0], each[:, 6:]) for each in (x, x.exp()))
-    torch.testing.assert_close(plain[..., ranks], bent[..., ranks])
+    plain, raised = (evidence(read_examples(each[:, :6], y[:, :6], 2, None)[0], each[:, 6:]) for each in (x, x.exp()))
+    torch.testing.assert_close(plain[..., ranks], raised[..., ranks])
 
 
 def test_a_constant_feature_changes_nothing() -> None:
