@@ -1,19 +1,19 @@
-"""Tables and frozen features: classes that are clusters of features, made without data."""
+"""Tables and frozen features: classes of many shapes, made without data."""
 
 from dataclasses import replace
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import AveragedGP, StandardisedMeans
-from quickstudy.tasks import ClassClusters, ClusterLayout, GaussianProcesses
+from quickstudy.tasks import GaussianProcesses, ShapedClasses, ShapesLayout
 
 
 def table_means() -> Experiment:
     """Class means of standardised features. It has nothing to train, and reads tables and frozen features."""
     return Experiment(
         learner=StandardisedMeans(),
-        train=lambda _: ClassClusters(),
-        validation=lambda _: ClassClusters(),
-        test={"5-way 5-shot": lambda _: ClassClusters(ClusterLayout(ways=(5, 5), shots=(5, 5)))},
+        train=lambda _: ShapedClasses(),
+        validation=lambda _: ShapedClasses(),
+        test={"5-way 5-shot": lambda _: ShapedClasses(ShapesLayout(ways=(5, 5), shots=(5, 5)))},
         optimisation=Optimisation(steps=0, tasks_per_step=1),
     )
 

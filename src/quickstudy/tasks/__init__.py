@@ -3,7 +3,6 @@
 from quickstudy.tasks.augmentation import Augmentation, warped_classes
 from quickstudy.tasks.bandits import Bandit, Bandits
 from quickstudy.tasks.boolean import BooleanPlane
-from quickstudy.tasks.clusters import ClassClusters, ClusterLayout
 from quickstudy.tasks.completion import Completion, CompletionLayout, GeneratedCompletion
 from quickstudy.tasks.continual import StageLabels, TaskSequences, in_stages
 from quickstudy.tasks.contrastive_pairs import ContrastivePairs
@@ -32,8 +31,6 @@ __all__ = [
     "Bandit",
     "Bandits",
     "BooleanPlane",
-    "ClassClusters",
-    "ClusterLayout",
     "Completion",
     "CompletionLayout",
     "ContrastivePairs",
