@@ -457,15 +457,15 @@ FAULTS = [
     Fault(
         "a frozen part is trained",
         "training/schedule.py",
-        "part.requires_grad_(not is_frozen).train(not is_frozen)",
-        "part.train(not is_frozen)",
+        ".requires_grad_(not is_frozen)",
+        "",
         f"{LOOP} -k frozen",
     ),
     Fault(
         "a frozen part goes on with its statistics",
         "training/schedule.py",
-        "part.requires_grad_(not is_frozen).train(not is_frozen)",
-        "part.requires_grad_(not is_frozen)",
+        "module.train(not is_frozen)",
+        "module.train()",
         f"{LOOP} -k frozen",
     ),
     Fault(

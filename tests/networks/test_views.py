@@ -70,6 +70,21 @@ def test_in_training_it_is_the_encoder_itself(generator):
     assert all(torch.equal(a, b) for a, b in zip(wrapped.buffers(), conv4.buffers(), strict=True))
 
 
+@pytest.mark.parametrize("frozen_views", [1, 5])
+def test_in_training_a_frozen_encoder_has_views_of_its_own(frozen_views, generator):
+    conv4 = encoder().eval().requires_grad_(False)
+    images = torch.rand(3, 1, 28, 28, generator=generator)
+    wrapped = Views(conv4, frozen_views=frozen_views)
+    wrapped.training = True  # The encoder stays in eval mode, as a frozen one does.
+    expected = Views(conv4, frozen_views).eval()(images)
+    assert torch.equal(wrapped(images), expected)
+
+
+def test_a_wrong_number_of_views_of_a_frozen_encoder_is_refused():
+    with pytest.raises(ValueError, match="frozen_views is 3"):
+        Views(encoder(), 5, 3)
+
+
 def test_in_training_an_image_is_embedded_once():
     calls = []
     conv4 = encoder()

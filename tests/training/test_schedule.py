@@ -28,12 +28,20 @@ def test_the_optimiser_has_its_rate_and_its_decay(name, kind) -> None:
 
 def test_a_frozen_part_keeps_weights_and_statistics_until_it_is_trained() -> None:
     learner = ProtoNet(Conv4(channels=4)).train()
+    statistics = [module for module in learner.modules() if isinstance(module, nn.BatchNorm2d)]
     freeze(learner, ("encoder",), True)
-    assert not learner.encoder.training
+    assert not any(module.training for module in statistics)
     assert not any(weight.requires_grad for weight in learner.encoder.parameters())
     freeze(learner, ("encoder",), False)
-    assert learner.encoder.training
+    assert all(module.training for module in statistics)
     assert all(weight.requires_grad for weight in learner.encoder.parameters())
+
+
+def test_a_frozen_part_still_knows_that_it_is_in_training() -> None:
+    part = nn.Sequential(nn.Linear(1, 1), nn.Dropout(), nn.BatchNorm1d(1))
+    learner = nn.ModuleDict({"part": part}).train()
+    freeze(learner, ("part",), True)
+    assert [module.training for module in (part, *part)] == [True, True, True, False]
 
 
 def test_parts_that_are_not_named_are_left_alone() -> None:

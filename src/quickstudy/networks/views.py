@@ -20,29 +20,32 @@ class Views(nn.Module):
     """In eval mode, the mean of the encoder's embeddings over one-pixel shifts of the image; in training, the encoder.
 
     Pixels that come in from outside are zero. The wrapper has no parameters, and its weights have the names of the
-    encoder's, so that they load with it or without it. An encoder that is frozen during training is in eval mode, so
-    what is trained behind it reads the mean too.
+    encoder's, so that they load with it or without it. An encoder whose weights are frozen has a number of views of its
+    own in training.
     """
 
     image_shape: tuple[int, ...]
     map_shape: tuple[int, int, int]
     num_features: int
 
-    def __init__(self, encoder: nn.Module, views: NumViews = 5) -> None:
+    def __init__(self, encoder: nn.Module, views: NumViews = 5, frozen_views: NumViews = 1) -> None:
         """Wrap an encoder.
 
         Args:
             encoder: Maps images (..., H, W) to features (..., D).
             views: How many shifts to average over; with one view this is the encoder itself.
+            frozen_views: The same in training, while none of the encoder's weights is trained.
 
         Raises:
             ValueError: if there is no such number of views.
         """
         super().__init__()
-        if views not in get_args(NumViews):
-            raise ValueError(f"views is {views!r}, but one of {get_args(NumViews)} was expected.")
+        for name, value in (("views", views), ("frozen_views", frozen_views)):
+            if value not in get_args(NumViews):
+                raise ValueError(f"{name} is {value!r}, but one of {get_args(NumViews)} was expected.")
         self.encoder = encoder
         self.views = views
+        self.frozen_views = frozen_views
         for name in _SHAPES:
             if hasattr(encoder, name):
                 setattr(self, name, getattr(encoder, name))
@@ -55,11 +58,14 @@ class Views(nn.Module):
         Args:
             images: Images (..., H, W).
         """
+        views = self._views_in_training() if self.training else self.views
         features: Tensor = self.encoder(images)
-        if self.training or self.views == 1:
-            return features
-        shifted = [self.encoder(shift_images(images, *shift)) for shift in _SHIFTS[1 : self.views]]
-        return sum(shifted, features) / self.views
+        shifted = [self.encoder(shift_images(images, *shift)) for shift in _SHIFTS[1:views]]
+        return sum(shifted, features) / views
+
+    def _views_in_training(self) -> int:
+        is_trained = any(weight.requires_grad for weight in self.encoder.parameters())
+        return 1 if is_trained else self.frozen_views
 
 
 def shift_images(images: Tensor, down: int, right: int) -> Tensor:

@@ -18,14 +18,16 @@ class SharedEncoder:
 
     views: NumViews = 5
     """Shifts of an image by one pixel over which its embedding is averaged, except where the encoder is trained."""
-    frozen_encoder: float = 0.2
+    frozen_views: NumViews = 1
+    """The same in training, while the encoder is frozen. One view costs a fifth, and embeds less precisely."""
+    frozen_encoder: float = 1.0
     """Share of the training, its start, in which the encoder keeps its first weights."""
 
     starts_from: ClassVar[str] = "omniglot-protonet"
 
     def build(self, *, keep_edge: bool = False) -> Views:
         """The encoder; its 64 features have no linear layer behind them."""
-        return Views(Conv4(downsampling="pool", keep_edge=keep_edge), self.views)
+        return Views(Conv4(downsampling="pool", keep_edge=keep_edge), self.views, self.frozen_views)
 
 
 def encoder_without_normalisation(bound: float) -> Conv4:

@@ -33,7 +33,7 @@ class FastWeights:
 
 def omniglot_delta_net(
     *,
-    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
+    encoder: SharedEncoder = SharedEncoder(frozen_views=5),
     fast_weights: FastWeights = FastWeights(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),

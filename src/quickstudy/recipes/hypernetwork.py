@@ -11,7 +11,7 @@ def omniglot_hypernetwork(
     *,
     hidden: int = 128,
     initialisation: Initialisation = "hyperfan",
-    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
+    encoder: SharedEncoder = SharedEncoder(frozen_views=5),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
     optimisation: Optimisation = any_way_optimisation(

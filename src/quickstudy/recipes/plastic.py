@@ -12,7 +12,7 @@ def omniglot_plastic(
     rule: TraceRule = "oja",
     first_rate: float = 0.1,
     first_share: float = 0.5,
-    encoder: SharedEncoder = SharedEncoder(frozen_encoder=1.0),
+    encoder: SharedEncoder = SharedEncoder(frozen_views=5),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
     optimisation: Optimisation = any_way_optimisation(

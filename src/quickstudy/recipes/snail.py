@@ -27,7 +27,7 @@ def omniglot_snail(
     label_scale: float = 8.0,
     equal_lengths: bool = True,
     shuffled_channels: float = 0.5,
-    encoder: SharedEncoder = SharedEncoder(),
+    encoder: SharedEncoder = SharedEncoder(frozen_views=5, frozen_encoder=0.2),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = HEAD_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=16, learning_rate=1e-3),

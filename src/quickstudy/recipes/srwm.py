@@ -28,7 +28,7 @@ class SelfReference:
 
 def omniglot_srwm(
     *,
-    encoder: SharedEncoder = SharedEncoder(views=1, frozen_encoder=1.0),
+    encoder: SharedEncoder = SharedEncoder(views=1),
     self_reference: SelfReference = SelfReference(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(max_ways=5, ways=5, shots=1),
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),

@@ -38,15 +38,18 @@ def learning_rate(optimisation: Optimisation, step: int, fraction: float) -> flo
 def freeze(learner: nn.Module, parts: tuple[str, ...], is_frozen: bool) -> None:
     """Freeze parts of a learner with their running statistics, or train them.
 
+    What holds no statistics stays in training mode, so a frozen encoder can still treat training images differently.
+
     Args:
         learner: has the parts.
         parts: their names.
         is_frozen: True to freeze them, False to train them.
     """
     for name in parts:
-        part = learner.get_submodule(name)
-        if part.training is is_frozen or any(weight.requires_grad is is_frozen for weight in part.parameters()):
-            part.requires_grad_(not is_frozen).train(not is_frozen)
+        part = learner.get_submodule(name).requires_grad_(not is_frozen)
+        for module in part.modules():
+            if next(module.buffers(recurse=False), None) is not None:
+                module.train(not is_frozen)
 
 
 def refuse_partly_frozen(experiment: Experiment, num_processes: int) -> None:
