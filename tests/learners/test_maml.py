@@ -249,6 +249,27 @@ def test_learned_rates_start_at_the_inner_rate_and_are_learnt(exact):
     assert all(other[f"rates.{name}"].abs().sum() > 0 for name in fixed.adapted_names)
 
 
+def test_the_rate_at_test_is_that_of_eval_mode_alone(exact):
+    slow, fast = conv_learner(inner_rate=0.1), conv_learner(inner_rate=0.3)
+    both = conv_learner(inner_rate=0.3, test_rate=0.1)
+    for each in (fast, both):
+        each.load_state_dict(slow.state_dict())
+
+    def found(learner):
+        return learner.adapt(exact.support_x, exact.support_y).weights[-1]
+
+    assert torch.equal(found(both.eval()), found(slow.eval()))
+    assert torch.equal(found(both.train()), found(fast.train()))
+    assert not torch.equal(found(both.train()), found(both.eval()))
+
+
+def test_learned_rates_stay_at_test(exact):
+    learner = conv_learner(inner_rate=0.3, learns_rates=True, test_rate=0.1).eval()
+    state = learner.adapt(exact.support_x, exact.support_y)
+    learner.test_rate = 0.2
+    assert torch.equal(learner.adapt(exact.support_x, exact.support_y).weights[-1], state.weights[-1])
+
+
 def test_a_transductive_query_sees_the_others_and_an_inductive_one_does_not(exact):
     learner = conv_learner(inner_steps=2).eval()
     assert learner.is_transductive
@@ -378,5 +399,5 @@ def test_steps_that_diverge_are_refused_with_their_number_of_tasks(generator: to
     ).eval()
     x, y = torch.rand(2, 5, 1, generator=generator), torch.rand(2, 5, 1, generator=generator)
     x[1] *= 1e4
-    with pytest.raises(UserError, match=r"diverged in 1 of 2 tasks.*lower inner_rate"):
+    with pytest.raises(UserError, match=r"diverged in 1 of 2 tasks.*lower rate"):
         learner.adapt(x, y)

@@ -111,7 +111,7 @@ class InnerLoopLearner(Learner):
             raise UserError(
                 f"Gradient descent on the support diverged in {int((~is_stable_T).sum())} of {len(is_stable_T)} tasks. "
                 "Give inputs of the scale that the learner was trained on, more examples, fewer test_steps, or a lower "
-                "inner_rate."
+                "rate."
             )
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]

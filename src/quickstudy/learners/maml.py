@@ -40,6 +40,7 @@ class MAML(InnerLoopLearner):
         inner_rate: Learning rate of the inner steps.
         inner_steps: Inner steps in training.
         test_steps: Inner steps in eval mode; None takes as many as in training.
+        test_rate: Learning rate of the inner steps in eval mode; None takes that of training. Learned rates stay.
         first_order: Treat the inner gradients as constants in the outer loop (FOMAML).
         adapts: Weights that change: all but shifts and scales of normalised numbers, or those of the last layer (ANIL).
         learns_rates: Give each weight its own inner rate, trained by the outer loop (Meta-SGD).
@@ -57,6 +58,7 @@ class MAML(InnerLoopLearner):
         inner_rate: float = 0.4,
         inner_steps: int = 1,
         test_steps: int | None = None,
+        test_rate: float | None = None,
         first_order: bool = False,
         adapts: Literal["all layers", "head"] = "all layers",
         learns_rates: bool = False,
@@ -68,6 +70,7 @@ class MAML(InnerLoopLearner):
         if inner_steps < 0 or (test_steps is not None and test_steps < 0):
             raise ValueError(f"{inner_steps} inner steps and {test_steps} at test, but 0 at least were expected.")
         self.inner_rate, self.first_order, self.adapts = inner_rate, first_order, adapts
+        self.test_rate = inner_rate if test_rate is None else test_rate
         self.inner_steps, self.test_steps = inner_steps, inner_steps if test_steps is None else test_steps
         self.learns_rates, self.rates = learns_rates, nn.ParameterDict()
         if learns_rates:
@@ -163,4 +166,6 @@ class MAML(InnerLoopLearner):
         return weights
 
     def _rate(self, name: str) -> Tensor | float:
-        return self.rates[name] if self.learns_rates else self.inner_rate
+        if self.learns_rates:
+            return self.rates[name]
+        return self.inner_rate if self.training else self.test_rate

@@ -40,6 +40,8 @@ class ClassifyingInnerLoop(InnerLoop):
     """Layers that are trained on the support; the head alone is ANIL."""
     is_transductive: bool = True
     """Normalise queries among themselves, as the paper does; switched off, each query with the support alone."""
+    test_rate: float | None = 0.1
+    """Rate at test; that of training goes too far with more examples and steps. Learned rates stay."""
 
 
 def omniglot_maml(
@@ -58,7 +60,7 @@ def omniglot_maml(
     """MAML on Omniglot: the weights of a convolutional network are trained for each task, of a fixed number of ways.
 
     It starts from features of ANIL, which are learned sooner from tasks of many ways. The paper's setting is
-    `--start-from none --inner-rate 0.4 --inner-steps 1 --test-steps 3 --queries 1 --head-deviation 1
+    `--start-from none --inner-rate 0.4 --test-rate none --inner-steps 1 --test-steps 3 --queries 1 --head-deviation 1
     --tasks-per-step 32 --learning-rate 1e-3 --no-jitter --split vinyals --steps 60000`, and for 20 ways `--ways 20
     --inner-rate 0.1 --inner-steps 5 --test-steps 5 --tasks-per-step 16`.
 
@@ -109,6 +111,7 @@ omniglot_anil = variant(
     queries=5,
     adapts="head",
     inner_rate=1.0,
+    test_rate=None,
     inner_steps=1,
     test_steps=1,
     generated=0.2,
