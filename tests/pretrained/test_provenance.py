@@ -17,7 +17,6 @@ FROM_BEFORE = {
     "omniglot-mann-sequences",
     "omniglot-mann-strings",
     "omniglot-metanet",
-    "omniglot-transformer",
 }
 """Weights that were made in several trainings, or whose recipe has other defaults now. They leave this list when one
 command has trained them again; no others may come."""
