@@ -21,11 +21,11 @@ class Cells:
     """Numbers of a cell's state."""
     gate_offset: float = 5.0
     """Keeps the state nearly frozen at first; a lower one leaves chance sooner."""
-    micro_ticks: int = 2
+    micro_ticks: int = 1
     """Updates of a cell for each message."""
-    backward_pass: bool = False
-    """Send the error down at once; otherwise it comes with the next example."""
-    feed_label: bool = False
+    backward_pass: bool = True
+    """Send the error down at once; otherwise it comes with the next example, when the cell reads another input."""
+    feed_label: bool = True
     """Give the label to the last layer, beside the error."""
 
     def cell(self) -> SharedCell:
@@ -48,10 +48,10 @@ def prototypes_vsml(
     hidden: int | None = None,
     cells: Cells = Cells(),
     optimisation: Optimisation = Optimisation(
-        steps=1_200, tasks_per_step=32, learning_rate=1e-2, gradient_clip=1.0, average_decay=0.99
+        steps=600, tasks_per_step=32, learning_rate=1e-2, gradient_clip=1.0, average_decay=0.99
     ),
 ) -> Experiment:
-    """VSML on classes that are points with noise around them. It stays at chance for about 200 steps, then learns.
+    """VSML on classes that are points with noise around them. It stays at chance for some 50 steps, then learns.
 
     Args:
         inputs: Numbers of an input.
@@ -89,7 +89,7 @@ def omniglot_vsml(
     cells: Cells = Cells(),
     characters: EpisodeCharacters = EpisodeCharacters(),
     optimisation: Optimisation = Optimisation(
-        steps=600, tasks_per_step=4, learning_rate=3e-3, gradient_clip=1.0, average_decay=0.99
+        steps=1_500, tasks_per_step=4, learning_rate=3e-3, gradient_clip=1.0, average_decay=0.99
     ),
 ) -> Experiment:
     """VSML on Omniglot at a quarter of its resolution. It starts from the cell that learnt on prototypes.
