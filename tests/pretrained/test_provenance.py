@@ -12,7 +12,6 @@ FROM_BEFORE = {
     "omniglot-completion-cnp",
     "omniglot-contrastive",
     "omniglot-maml-dense",
-    "omniglot-maml-first-order",
     "omniglot-mann",
     "omniglot-mann-sequences",
     "omniglot-mann-strings",
