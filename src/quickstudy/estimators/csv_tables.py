@@ -11,6 +11,8 @@ import numpy as np
 from quickstudy.core import UserError
 
 _SEPARATORS = ",;\t|"
+_MISSING = "", "nan"
+"""What a target that is not known holds, in lower case."""
 _NAMED = 5
 """Columns named in a message."""
 
@@ -104,7 +106,7 @@ def header_and_rows(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def _numbers(cells: dict[str, str], wanted: tuple[str, ...], target: str | None) -> list[float] | str:
     """The numbers of a row, or why there are none."""
-    if target is not None and not cells.get(target, "").strip():
+    if target is not None and cells.get(target, "").strip().lower() in _MISSING:
         return f"the target '{target}' is empty. Fill it in, or remove the row."
     found = []
     for name in wanted:

@@ -69,9 +69,12 @@ class TableTask:
         problems = tuple(table.problems.values())
         if not table.rows or table.target is None:
             raise UserError(f"No row of {file} can be read. {problems[0] if problems else 'Add rows.'}")
+        named = None if learner == "auto" else choose(learner)
+        if kind == "auto" and named is not None and is_of_values(named.learner):
+            kind = "values"  # Repeated whole numbers may be values too.
         values = _values(table, kind, file)
         default = TABLES if values is None else CURVES if len(table.columns) == 1 else COLUMNS
-        chosen = choose(default if learner == "auto" else learner)
+        chosen = choose(default) if named is None else named
         _refuse_other_kind(chosen, values is not None, default)
         if values is not None:
             process = AdaptedRegressor(chosen).adapt(table.numbers, values, MOST_POINTS, seed)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from quickstudy.baselines.mean_curve import MeanCurve
-from quickstudy.core import Experiment, Learner, Optimisation
+from quickstudy.core import Experiment, Learner, Optimisation, UserError
 from quickstudy.datasets.series_files import Columns
 from quickstudy.learners import CNP, AttentiveCNP
 from quickstudy.recipes._functions import function_optimisation
@@ -36,6 +36,11 @@ class SeriesFiles:
     """Share of the training steps whose given points are the beginning of a series, from 0 to below 1."""
     jitter: float = 0.1
     """Shift and stretch the values of each training task at random by about this share of their deviation."""
+
+    def __post_init__(self) -> None:
+        """Refuse a training without points anywhere."""
+        if not 0 <= self.forecasts < 1:
+            raise UserError(f"forecasts = {self.forecasts} was given, but a share from 0 to below 1 was expected.")
 
     @property
     def own(self) -> OwnSeries:
