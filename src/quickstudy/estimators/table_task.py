@@ -11,7 +11,7 @@ from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.adapted_values import MOST_POINTS, AdaptedRegressor
 from quickstudy.estimators.answers import NOTHING_MORE, Answer, Wanted, class_answers, value_answers
 from quickstudy.estimators.chosen import COLUMNS, CURVES, TABLES, Chosen, choose, is_of_values
-from quickstudy.estimators.csv_tables import CSVTable, as_values, last_column, read_csv
+from quickstudy.estimators.csv_tables import ROW, CSVTable, as_values, last_column, read_csv
 
 Kind = Literal["auto", "classes", "values"]
 _INTERVAL = 0.05, 0.95
@@ -73,6 +73,8 @@ class TableTask:
         if kind == "auto" and named is not None and is_of_values(named.learner):
             kind = "values"  # Repeated whole numbers may be values too.
         values = _values(table, kind, file)
+        if values is None and table.columns == (ROW,):
+            raise UserError(f"{file} has no column beside '{target}'. Add columns of numbers.")
         default = TABLES if values is None else CURVES if len(table.columns) == 1 else COLUMNS
         chosen = choose(default) if named is None else named
         _refuse_other_kind(chosen, values is not None, default)
