@@ -1,6 +1,7 @@
 """Classes are named after a few examples, with the interface that users of scikit-learn know."""
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import quickstudy
 from quickstudy.core import UserError
-from quickstudy.estimators import FewShotClassifier
+from quickstudy.estimators import FewShotClassifier, FewShotRegressor
 from quickstudy.learners import ProtoNet
 
 
@@ -145,6 +146,16 @@ def test_an_online_learner_goes_on(digits) -> None:
     for part in np.array_split(np.random.default_rng(0).permutation(support), 4):
         classifier.partial_fit(images[part], y[part], classes=range(10))
     assert classifier.score(images[query], y[query]) > 0.6
+
+
+def test_the_learners_that_partial_fit_names_can_go_on() -> None:
+    named = [
+        (kind, name)
+        for kind in (FewShotClassifier, FewShotRegressor)
+        for name in re.findall(r'"([a-z-]+)"', kind.partial_fit.__doc__ or "")
+    ]
+    assert len(named) > 2
+    assert all(hasattr(kind(name), "partial_fit") for kind, name in named)
 
 
 def test_only_online_learners_have_partial_fit(digits) -> None:

@@ -88,7 +88,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(_can_go_on)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Go on learning from more examples. Only online learners can, such as "omniglot-cnp" and "omniglot-mann".
+        """Go on learning from more examples. Only online learners can, such as "omniglot-mann" and "omniglot-snail".
 
         Args:
             X: Images or rows, as in `fit`.
