@@ -6,7 +6,7 @@ equation 5.12. Class means complete the list, as in Snell, Swersky and Zemel, "P
 
 The order of examples, features and classes changes nothing, nor does a shift of the features. Views differ in what else
 they ignore: standardised features their units, ranks any rising function of each, and directions a scale of all. The
-last view weighs standardised features by how well they tell the classes of the support apart. Its weights know the
+last view weighs standardised features by how well they separate the classes of the support. Its weights know the
 labels, so its leave-one-out answers are too good, the more so the more features there are.
 
 Letters: T tasks, S support examples, Q queries, I items, N ways, D features, V views, R rows of a view, M pieces of
@@ -31,10 +31,10 @@ _NO_SPREAD = 1e-6
 """A feature that varies less than this share of its size is constant."""
 _TINY = 1e-12
 _DOUBT = 2.0
-"""Examples whose classes a feature does not tell apart, which are added to those of the support."""
-_MOST_TOLD = 100.0
+"""Examples that a feature does not separate by class, which are added to those of the support."""
+_MOST_SEPARATION = 100.0
 _LEAST_SHARE = 0.05
-"""Of the mean weight, for a feature that tells nothing."""
+"""Of the mean weight, for a feature that separates nothing."""
 
 
 class KernelExamples(NamedTuple):
@@ -45,7 +45,7 @@ class KernelExamples(NamedTuple):
     spread: Tensor
     """(T, D): the deviation of each feature, 1 where it is constant."""
     weights_of_features: Tensor
-    """(T, D): how well each feature tells the classes apart, 1 on average."""
+    """(T, D): how well each feature separates the classes, 1 on average."""
     sorted: Tensor
     """(T, D, S): each feature in rising order, infinite behind the real examples."""
     number: Tensor
@@ -78,8 +78,8 @@ def read_examples(x_TSD: Tensor, y_TS: Tensor, num_ways: int, mask_TS: Tensor | 
     sorted_TDS = behind_TSD.transpose(1, 2).sort(dim=-1).values.contiguous()
     is_of_TSN = members(y_TS, num_ways, mask_TS).to(x_TSD.dtype)
     standard_TSD = _standardised(x_TSD, middle_TD, spread_TD) * is_real_TS[..., None]
-    told_TD = _told(standard_TSD, is_of_TSN)
-    seen_TVSD = _views(x_TSD, middle_TD, spread_TD, told_TD, sorted_TDS, number_T) * is_real_TS[:, None, :, None]
+    separation_TD = _separation(standard_TSD, is_of_TSN)
+    seen_TVSD = _views(x_TSD, middle_TD, spread_TD, separation_TD, sorted_TDS, number_T) * is_real_TS[:, None, :, None]
     square_TVSS = _square_distances(seen_TVSD, seen_TVSD)
     both_T1SS = (is_real_TS[:, None, :, None] * is_real_TS[:, None, None, :]).expand_as(square_TVSS)
     pairs_T1 = (number_T * (number_T - 1)).clamp(min=1)[:, None]
@@ -94,7 +94,7 @@ def read_examples(x_TSD: Tensor, y_TS: Tensor, num_ways: int, mask_TS: Tensor | 
     examples = KernelExamples(
         middle_TD,
         spread_TD,
-        told_TD,
+        separation_TD,
         sorted_TDS,
         number_T,
         seen_TVSD,
@@ -138,8 +138,8 @@ def _standardised(x_TID: Tensor, middle_TD: Tensor, spread_TD: Tensor) -> Tensor
     return ((x_TID - middle_TD[:, None]) / spread_TD[:, None]).clamp(-30, 30)
 
 
-def _told(standard_TSD: Tensor, is_of_TSN: Tensor) -> Tensor:
-    """How well each feature tells the classes apart (T, D): its variance in multiples of that within classes, less one.
+def _separation(standard_TSD: Tensor, is_of_TSN: Tensor) -> Tensor:
+    """How well each feature separates the classes (T, D): its variance in multiples of that within classes, less one.
 
     The variance within classes is drawn towards that of all examples, so with one example of each class all features
     weigh the same. Each feature keeps a little weight, because others may need it.
@@ -150,13 +150,13 @@ def _told(standard_TSD: Tensor, is_of_TSN: Tensor) -> Tensor:
     number_T1, ways_T1 = count_TN.sum(dim=1, keepdim=True), (count_TN > 0).sum(dim=1, keepdim=True)
     total_TD = standard_TSD.square().sum(dim=1) / (number_T1 - 1).clamp(min=1)
     shrunk_TD = (within_TD + _DOUBT * total_TD) / (number_T1 - ways_T1 + _DOUBT)
-    told_TD = (total_TD / shrunk_TD.clamp(min=_TINY) - 1).clamp(0, _MOST_TOLD)
-    told_TD = told_TD + _LEAST_SHARE * told_TD.mean(dim=1, keepdim=True) + _NO_SPREAD
-    return told_TD / told_TD.mean(dim=1, keepdim=True)
+    separation_TD = (total_TD / shrunk_TD.clamp(min=_TINY) - 1).clamp(0, _MOST_SEPARATION)
+    separation_TD = separation_TD + _LEAST_SHARE * separation_TD.mean(dim=1, keepdim=True) + _NO_SPREAD
+    return separation_TD / separation_TD.mean(dim=1, keepdim=True)
 
 
 def _views(
-    x_TID: Tensor, middle_TD: Tensor, spread_TD: Tensor, told_TD: Tensor, sorted_TDS: Tensor, number_T: Tensor
+    x_TID: Tensor, middle_TD: Tensor, spread_TD: Tensor, separation_TD: Tensor, sorted_TDS: Tensor, number_T: Tensor
 ) -> Tensor:
     """The items (T, V, I, D), each view scaled to a mean square of about one over its features."""
     away_TID = x_TID - middle_TD[:, None]
@@ -165,7 +165,7 @@ def _views(
     standard_TID = _standardised(x_TID, middle_TD, spread_TD)
     ranks_TID = _ranks(x_TID, sorted_TDS, number_T)
     root = math.sqrt(x_TID.shape[-1])
-    weighed_TID = standard_TID * told_TD.sqrt()[:, None]
+    weighed_TID = standard_TID * separation_TD.sqrt()[:, None]
     return torch.stack([standard_TID / root, ranks_TID / root, directions_TID, weighed_TID / root], dim=1)
 
 
