@@ -1,7 +1,7 @@
 """Train on your own series, then forecast the rest of one that the training never saw.
 
 python examples/own_series_training.py                             # makes up years of monthly temperatures itself
-python examples/own_series_training.py my_series --steps 3000      # a folder with a CSV file for each series
+python examples/own_series_training.py my_series --steps 1500      # a folder with a CSV file for each series
 """
 
 import argparse

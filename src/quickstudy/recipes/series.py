@@ -54,7 +54,7 @@ def series_cnp(
     hidden: int = 128,
     floor: float = 0.1,
     series: SeriesFiles = SeriesFiles(),
-    optimisation: Optimisation = function_optimisation(steps=3_000, tasks_per_step=32, learning_rate=3e-4),
+    optimisation: Optimisation = function_optimisation(steps=1_500, tasks_per_step=32, learning_rate=3e-4),
 ) -> Experiment:
     """CNP on your own series: it completes and forecasts new ones of the same kind.
 
@@ -75,7 +75,7 @@ def series_attentive_cnp(
     self_attention: int = 1,
     floor: float = 0.1,
     series: SeriesFiles = SeriesFiles(),
-    optimisation: Optimisation = function_optimisation(steps=3_000, tasks_per_step=32, learning_rate=1e-3),
+    optimisation: Optimisation = function_optimisation(steps=1_500, tasks_per_step=32, learning_rate=1e-3),
 ) -> Experiment:
     """Attentive CNP on your own series: each prediction reads the given points that matter to it.
 
