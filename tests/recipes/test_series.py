@@ -63,6 +63,7 @@ def test_a_training_is_compared_and_completes_a_new_series(
     quick = ["--steps", "2", "--tasks-per-step", "2", "--warmup-steps", "0", "--test-tasks", "4", "--json"]
     assert main(["train", "series-cnp", "--folder", str(folder), *quick, "--out", str(run)]) == 0
     assert json.loads(capsys.readouterr().out)["recipe"] == "series-cnp"
+    assert (run / "functions.png").exists()
     assert main(["evaluate", str(run), "--tasks", "4", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [each["setting"] for each in found["test"]] == ["points anywhere", "forecast"]
