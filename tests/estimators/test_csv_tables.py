@@ -40,7 +40,7 @@ def test_a_bad_row_is_named_and_the_others_are_read(table) -> None:
     assert sorted(found.problems) == [2, 3, 4, 5]
     assert "row 2: column 'b' holds '?'" in found.problems[2]
     assert "row 3: column 'b' holds nothing" in found.problems[3]
-    assert "the target 'kind' is empty" in found.problems[5]
+    assert "the target 'kind' is missing" in found.problems[5]
 
 
 def test_queries_may_have_other_columns_too(table) -> None:

@@ -114,7 +114,7 @@ def header_and_rows(path: Path) -> tuple[list[str], list[list[str]]]:
 def _numbers(cells: dict[str, str], wanted: tuple[str, ...], target: str | None) -> list[float] | str:
     """The numbers of a row, or why there are none."""
     if target is not None and cells.get(target, "").strip().lower() in _MISSING:
-        return f"the target '{target}' is empty. Fill it in, or remove the row."
+        return f"the target '{target}' is missing. Fill it in, or remove the row."
     found = []
     for name in wanted:
         cell = cells.get(name, "").strip()
