@@ -54,8 +54,8 @@ class TableTask:
         Args:
             file: A CSV file with a header.
             learner: A name of trained weights or a run folder. "auto" takes the general learner of curves for values of
-                a single column, Gaussian processes averaged over kernels for values of several, and class means for
-                classes.
+                a single column, Gaussian processes averaged over kernels for values of several, and the kernel
+                transformer for classes.
             num_draws: Rounds over which predictions of classes are averaged.
             seed: Decides the rounds.
             target: The column to predict. None takes the last one.
