@@ -1,5 +1,6 @@
 """Every example runs, in seconds, and prints what its pages promise."""
 
+import re
 import runpy
 import sys
 from collections.abc import Callable
@@ -97,6 +98,15 @@ def test_a_training_on_own_classes_names_images_of_new_ones(run: Run) -> None:
     for line in lines:
         file, _, name = line.partition(": ")
         assert name.startswith(f"{file}, ")
+
+
+def test_a_training_on_own_series_forecasts_a_new_one(run: Run) -> None:
+    lines = run("own_series_training.py", "--steps", 1)
+    forecasts = [line for line in lines if ": mean " in line]
+    assert len(forecasts) >= 4
+    for line in forecasts:
+        low, high = (float(number) for number in re.findall(r"90 % from (\S+) to (\S+),", line)[0])
+        assert low < high
 
 
 def test_a_kept_task_names_new_drawings(run: Run) -> None:

@@ -50,3 +50,11 @@ def test_what_cannot_go_on_says_so() -> None:
     split = AdaptedRegressor(choose("gp-cnp")).adapt(X, Y, 10, 0)
     with pytest.raises(UserError, match="split into parts"):
         split.extend(X, Y)
+
+
+def test_another_number_of_columns_is_refused_in_the_words_of_a_table() -> None:
+    y = np.zeros(5)
+    with pytest.raises(UserError, match=r"'gp-cnp' reads 1 column, but 2 came\. .* such as 'table-gp'"):
+        AdaptedRegressor(choose("gp-cnp")).adapt(np.zeros((5, 2)), y, 500, 0)
+    with pytest.raises(UserError, match="'omniglot-completion-cnp' reads 2 columns, but 1 came"):
+        AdaptedRegressor(choose("omniglot-completion-cnp")).extend(np.zeros((5, 1)), y)

@@ -1,6 +1,7 @@
 """Classes are named after a few examples, with the interface that users of scikit-learn know."""
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import quickstudy
 from quickstudy.core import UserError
-from quickstudy.estimators import FewShotClassifier
+from quickstudy.estimators import FewShotClassifier, FewShotRegressor
 from quickstudy.learners import ProtoNet
 
 
@@ -44,18 +45,22 @@ def test_digits_are_named_by_weights_that_never_saw_one(digits) -> None:
     assert accuracy > on_pixels.score(images[query].reshape(len(query), -1), y[query]) - 0.05
 
 
-def test_rows_of_numbers_go_to_class_means() -> None:
+def test_rows_of_numbers_go_to_the_kernel_transformer() -> None:
     X, y = load_iris(return_X_y=True)
     classifier = FewShotClassifier()
-    assert cross_val_score(classifier, X, y).mean() > 0.8
-    assert classifier.fit(X, y).learner_name_ == "table-means"
+    assert cross_val_score(classifier, X, y).mean() > 0.93
+    assert classifier.fit(X, y).learner_name_ == "clusters-transformer"
 
 
-def test_units_of_features_do_not_matter() -> None:
+@pytest.mark.parametrize(("name", "most", "mean"), [("table-means", 1e-3, 1e-3), ("auto", 0.3, 0.02)])
+def test_units_of_features_do_not_matter_or_hardly(name: str, most: float, mean: float) -> None:
     X, y = load_iris(return_X_y=True)
     units = np.array([1e6, 1e-6, 1.0, 1000.0])
-    plain, scaled = (FewShotClassifier().fit(each[::5], y[::5]).predict_proba(each) for each in (X, X * units + units))
-    np.testing.assert_allclose(plain, scaled, atol=1e-3)
+    plain, scaled = (
+        FewShotClassifier(name).fit(each[::5], y[::5]).predict_proba(each) for each in (X, X * units + units)
+    )
+    assert abs(plain - scaled).max() < most
+    assert abs(plain - scaled).mean() < mean
 
 
 def test_classes_may_be_strings_and_uneven(digits) -> None:
@@ -88,7 +93,7 @@ def test_images_may_have_any_usual_form(digits, change: str) -> None:
 def test_flat_images_need_a_shape_if_the_learner_is_chosen_by_itself(digits) -> None:
     images, y = digits
     flat = images.reshape(len(images), -1)
-    assert FewShotClassifier().fit(flat, y).learner_name_ == "table-means"
+    assert FewShotClassifier().fit(flat[:30], y[:30]).learner_name_ == "clusters-transformer"
     assert FewShotClassifier(image_shape=(8, 8)).fit(flat[:30], y[:30]).learner_name_ == "omniglot-protonet"
     with pytest.raises(UserError, match="image_shape is"):
         FewShotClassifier(image_shape=(8, 9)).fit(flat, y)
@@ -123,7 +128,7 @@ def test_queries_do_not_change_each_other(digits) -> None:
 def test_one_draw_is_the_learner_itself() -> None:
     x = np.random.default_rng(0).normal(size=(12, 6))
     y = np.repeat([0, 1, 2], 4)
-    learner = quickstudy.load("table-means")
+    learner = quickstudy.load("clusters-transformer")
     state = learner.adapt(x[None].astype(np.float32), y[None])
     expected = learner.predict(state, x[None].astype(np.float32)).probs[0]
     np.testing.assert_allclose(FewShotClassifier().fit(x, y).predict_proba(x), expected, atol=1e-5)
@@ -145,6 +150,16 @@ def test_an_online_learner_goes_on(digits) -> None:
     for part in np.array_split(np.random.default_rng(0).permutation(support), 4):
         classifier.partial_fit(images[part], y[part], classes=range(10))
     assert classifier.score(images[query], y[query]) > 0.6
+
+
+def test_the_learners_that_partial_fit_names_can_go_on() -> None:
+    named = [
+        (kind, name)
+        for kind in (FewShotClassifier, FewShotRegressor)
+        for name in re.findall(r'"([a-z-]+)"', kind.partial_fit.__doc__ or "")
+    ]
+    assert len(named) > 2
+    assert all(hasattr(kind(name), "partial_fit") for kind, name in named)
 
 
 def test_only_online_learners_have_partial_fit(digits) -> None:

@@ -40,7 +40,7 @@ def test_a_bad_row_is_named_and_the_others_are_read(table) -> None:
     assert sorted(found.problems) == [2, 3, 4, 5]
     assert "row 2: column 'b' holds '?'" in found.problems[2]
     assert "row 3: column 'b' holds nothing" in found.problems[3]
-    assert "the target 'kind' is empty" in found.problems[5]
+    assert "the target 'kind' is missing" in found.problems[5]
 
 
 def test_queries_may_have_other_columns_too(table) -> None:
@@ -57,12 +57,22 @@ def test_queries_may_have_other_columns_too(table) -> None:
         ("a,a\n1,2\n", {}, "empty or equal names"),
         ("a,b\n1,2\n", {"target": "c"}, "has no column 'c'. It has: 'a', 'b'"),
         ("a,b\n1,2\n", {"columns": ("a", "z")}, "lacks the columns 'z'"),
-        ("a\n1\n", {"target": "a"}, "has no column beside 'a'"),
     ],
 )
 def test_what_is_no_table_is_refused(table, text: str, options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_csv(table(text), **options)
+
+
+def test_a_single_column_is_a_curve_over_the_numbers_of_its_rows_with_gaps(table) -> None:
+    found = read_csv(table("level\n5\n\nNaN\n7\n\n"), "level")
+    assert found.numbers.tolist() == [[1], [4]]
+    assert found.target == ("5", "7")
+    assert list(found.problems) == [2, 3]
+    asked = read_csv(table("level\n5\n\nNaN\n7\n"), columns=found.columns)
+    assert asked.numbers.flatten().tolist() == [1, 2, 3, 4]
+    named = read_csv(table("row\n8\n\n9\n"), columns=found.columns)
+    assert named.numbers.flatten().tolist() == [8, 9]
 
 
 def test_missing_files_and_other_encodings_are_refused(table, tmp_path: Path) -> None:

@@ -66,10 +66,28 @@ def test_bad_rows_are_named_in_their_place(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "t.csv", "x,kind", [[0, "a"], [1, "b"]])
-    for learner in ("gp-general", "omniglot-protonet"):
-        with pytest.raises(UserError, match="does not predict classes from columns of numbers"):
-            TableTask.of(file, learner)
+    with pytest.raises(UserError, match="holds text, but values were expected"):
+        TableTask.of(file, "gp-general")
+    with pytest.raises(UserError, match="does not predict classes from columns of numbers"):
+        TableTask.of(file, "omniglot-protonet")
     with pytest.raises(UserError, match="holds text, but values were expected"):
         TableTask.of(file, kind="values")
     with pytest.raises(UserError, match="No row of"):
         TableTask.of(write(tmp_path / "bad.csv", "x,kind", [["?", "a"]]))
+    with pytest.raises(UserError, match="has no column beside 'kind'"):
+        TableTask.of(write(tmp_path / "one.csv", "kind", [["a"], ["b"]]))
+
+
+def test_values_without_places_are_a_curve_over_the_numbers_of_their_rows(tmp_path: Path) -> None:
+    file = write(tmp_path / "curve.csv", "level", [[np.sin(row / 3)] for row in range(1, 26)])
+    task = TableTask.of(file)
+    assert task.adapted.chosen.name == "gp-general"
+    answers = task.predict(write(tmp_path / "new.csv", "row", [[2.5], [26]]))
+    assert [answer.mean for answer in answers] == pytest.approx(np.sin([2.5 / 3, 26 / 3]), abs=0.1)
+    assert len(task.predict(file)) == 25
+
+
+def test_a_learner_of_values_reads_repeated_whole_numbers_as_values(tmp_path: Path) -> None:
+    file = write(tmp_path / "t.csv", "x,level", [[0, 5], [1, 5], [2, 6], [3, 5], [4, 6], [5, 6]])
+    assert TableTask.of(file, "gp-general").names == ()
+    assert TableTask.of(file).names == ("5", "6")

@@ -49,3 +49,25 @@ def test_a_constant_feature_changes_nothing() -> None:
     more = torch.cat([x, torch.full_like(x[..., :1], 3.0)], dim=-1)
     plain, wider = (read_examples(each, y, 2, None)[1] for each in (x, more))
     torch.testing.assert_close(plain[..., :5], wider[..., :5])
+
+
+def test_the_last_view_weighs_features_by_how_well_they_tell_the_classes_apart() -> None:
+    x, y = examples(count=20, features=4)
+    x[..., 2] += 4 * y
+    told = read_examples(x, y, 2, None)[0].weights_of_features
+    assert told[0, 2] > 10 * told[0, [0, 1, 3]].max()
+    torch.testing.assert_close(told.mean(), torch.ones((), dtype=torch.float64))
+
+
+def test_the_weights_of_features_ignore_units_and_the_order_of_features() -> None:
+    x, y = examples()
+    order, units = torch.tensor([3, 1, 0, 4, 2]), torch.tensor([1.0, 20.0, 0.1, 3.0, 7.0])
+    plain = read_examples(x, y, 2, None)[0].weights_of_features
+    changed = read_examples(x[..., order] * units + 2, y, 2, None)[0].weights_of_features
+    torch.testing.assert_close(plain[:, order], changed)
+
+
+def test_with_one_example_of_each_class_all_features_weigh_the_same() -> None:
+    x, _ = examples()
+    told = read_examples(x, torch.arange(8)[None], 8, None)[0].weights_of_features
+    torch.testing.assert_close(told, torch.ones_like(told))

@@ -116,9 +116,9 @@ def test_a_training_without_pictures_of_ones_own_refuses_nothing() -> None:
 
 
 def test_pictures_that_were_trained_on_are_counted_and_refused_in_the_parts_that_are_checked() -> None:
-    with pytest.raises(UserError, match="2 of the 3 test pictures are among those that these weights were trained on"):
+    with pytest.raises(UserError, match="2 of the 3 test examples are among those that these weights were trained on"):
         refuse_seen(saw("a", "d", "f"), experiment(), None)
-    with pytest.raises(UserError, match="1 of the 1 validation pictures"):
+    with pytest.raises(UserError, match="1 of the 1 validation examples"):
         refuse_seen(saw("c"), experiment(), None)
     refuse_seen(saw("c"), experiment(), None, parts=("test",))
     refuse_seen(saw("a", "b"), experiment(), None)
@@ -127,5 +127,5 @@ def test_pictures_that_were_trained_on_are_counted_and_refused_in_the_parts_that
 
 def test_pictures_that_an_ancestor_was_trained_on_are_refused() -> None:
     grandchild = saw("a", parents=(Parent("run", saw("b", parents=(Parent("run", saw("e")),))),))
-    with pytest.raises(UserError, match="1 of the 3 test pictures"):
+    with pytest.raises(UserError, match="1 of the 3 test examples"):
         refuse_seen(grandchild, experiment(), None)

@@ -96,7 +96,7 @@ def test_weights_are_not_tested_on_pictures_that_they_were_trained_on(folder: Pa
     refuse_seen(header, experiment(folder), None)
     for red in test | validation:  # So few pictures are left that others take the place of these.
         (folder / f"{red // 10}.png").unlink()
-    with pytest.raises(UserError, match=r"1 of the 1 test pictures are among those .* trained on: the folder has"):
+    with pytest.raises(UserError, match=r"1 of the 1 test examples are among those .* trained on: the folder has"):
         refuse_seen(header, experiment(folder), None, parts=("test",))
     heir = Header(recipe="r", parents=(Parent("run", header),))
     with pytest.raises(UserError, match="1 of the 1 validation pictures"):

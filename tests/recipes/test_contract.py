@@ -353,8 +353,8 @@ READS = {
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_learner_reads_the_tasks_of_its_own_recipe(name: str, few_characters, tmp_path: Path) -> None:
-    if name.startswith("folder-"):
-        pytest.skip("its pictures are the user's; see test_completion and test_folder_classes")
+    if name.startswith(("folder-", "series-")):
+        pytest.skip("its data are the user's; see test_completion, test_folder_classes and test_series")
     small = {key: value for key, value in READS.items() if key in default_arguments(name)}
     experiment = made(name, **small)
     generator = torch.Generator().manual_seed(0)

@@ -158,7 +158,7 @@ def _evaluate_functions(weights: Weights, options: EvaluateOptions, points: Func
     if options.json:
         print_json(found.record())
     else:
-        print_functions(found.title, {each.setting.title: each.evaluation for each in found.measured})
+        print_functions(found.title, found.rows)
     if points.pictures is not None:
         drawings = pictures(points.pictures, weights.learner, found.measured, found.measured, found.options.seed)
         _draw(drawings)

@@ -1,7 +1,7 @@
 """All that a training needs: what a recipe returns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -51,6 +51,12 @@ class Experiment:
     training keeps the digests that it trained on."""
     own_classes: Callable[[Any, Any], TaskSource] | None = None
     """For your own classes: from "train", "validation" or "test", and a layout, to tasks of these classes."""
+    before_training: Callable[[Path | None], None] | None = None
+    """From the data root: gives the learner what it keeps of the training data, such as their units. Called before the
+    first step."""
+    compared_with: Mapping[str, "str | Callable[[Path | None], Learner]"] = field(default_factory=dict)
+    """By title: what a test of values answers beside the learner. Names of trained weights, or from the data root to a
+    learner without a training."""
     frozen: tuple[str, ...] = ()
     """Parts of the learner, by name, that keep their first weights and running statistics while they are frozen."""
     frozen_share: float = 1.0

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from quickstudy.core import OnlineLearner, UserError
-from quickstudy.estimators.chosen import Chosen
+from quickstudy.estimators.chosen import COLUMNS, Chosen
 from quickstudy.evaluation.quantiles import cumulative
 
 MOST_POINTS = 500
@@ -41,9 +41,13 @@ class AdaptedRegressor:
             y: Values (n,).
             max_points: Most points of a part.
             seed: Decides the parts.
+
+        Raises:
+            UserError: if the learner reads another number of columns, or a part would have no point.
         """
         if max_points < 1:
             raise UserError(f"max_points is {max_points}, but a whole number from 1 was expected.")
+        self._refuse_columns(X)
         order = np.random.RandomState(seed).permutation(len(X))
         parts = np.array_split(order, -(-len(X) // max_points))
         with torch.no_grad():
@@ -58,11 +62,13 @@ class AdaptedRegressor:
             y: Values (n,).
 
         Raises:
-            UserError: if the learner cannot, or the points so far were split into parts.
+            UserError: if the learner cannot, it reads another number of columns, or the points so far were split into
+                parts.
         """
         learner = self.chosen.learner
         if not isinstance(learner, OnlineLearner):
             raise UserError(f"'{self.chosen.name}' cannot go on learning. Call fit with all points.")
+        self._refuse_columns(X)
         if len(self.states) > 1:
             raise UserError(
                 "The points were split into parts, so learning cannot go on. Raise max_points and fit again."
@@ -71,6 +77,15 @@ class AdaptedRegressor:
             state = self.states[0] if self.states else learner.prior(1)
             self.states = [learner.extend(state, _points(X), _points(y[:, None]))]
         return self
+
+    def _refuse_columns(self, X: np.ndarray) -> None:
+        wanted = getattr(self.chosen.learner, "sizes", (None,))[0]
+        if wanted not in (None, X.shape[1]):
+            other = f", such as '{COLUMNS}'" if X.shape[1] > 1 else ""
+            raise UserError(
+                f"'{self.chosen.name}' reads {wanted} column{'s' * (wanted != 1)}, but {X.shape[1]} came. Give it as "
+                f"many, or choose another learner{other}."
+            )
 
     def mean_and_deviation(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations (n,), noise included.

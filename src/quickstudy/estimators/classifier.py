@@ -30,7 +30,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         learner: A name of trained weights, a run folder, or a learner. "auto" takes weights of drawings for images,
-            class means of standardised features for rows of numbers, and class means of directions for an encoder.
+            the kernel transformer for rows of numbers, and class means of directions for an encoder.
         num_draws: Over how many rounds a prediction is averaged. A round has its own label slots and sub-sample of the
             examples, and moves drawings a little. More rounds cost more and are more accurate.
         encoder: What turns inputs into features first: "photos" for photographs, "text" for texts, a module that reads
@@ -88,7 +88,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(_can_go_on)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Go on learning from more examples. Only online learners can, such as "omniglot-cnp" and "omniglot-mann".
+        """Go on learning from more examples. Only online learners can, such as "omniglot-mann" and "omniglot-snail".
 
         Args:
             X: Images or rows, as in `fit`.

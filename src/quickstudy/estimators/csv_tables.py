@@ -11,6 +11,10 @@ import numpy as np
 from quickstudy.core import UserError
 
 _SEPARATORS = ",;\t|"
+_MISSING = "", "nan"
+"""What a target that is not known holds, in lower case."""
+ROW = "row"
+"""What the number of a row is called where it is the place of a point."""
 _NAMED = 5
 """Columns named in a message."""
 
@@ -31,7 +35,7 @@ class CSVTable(NamedTuple):
 
 
 def read_csv(path: Path, target: str | None = None, columns: tuple[str, ...] | None = None) -> CSVTable:
-    """Read a table with a header.
+    """Read a table with a header. If there is nothing beside the target, the number of the row takes its place.
 
     Args:
         path: The file, with commas, semicolons, tabs or bars between columns.
@@ -45,13 +49,16 @@ def read_csv(path: Path, target: str | None = None, columns: tuple[str, ...] | N
     if target is not None and target not in header:
         raise UserError(f"{path} has no column '{target}'. It has: {_few(header)}. Give one of them as --target.")
     wanted = tuple(name for name in header if name != target) if columns is None else columns
-    if missing := [name for name in wanted if name not in header]:
+    wanted = wanted or (ROW,)
+    counts_rows = wanted == (ROW,) and ROW not in header
+    if missing := [name for name in wanted if name not in header and not counts_rows]:
         raise UserError(f"{path} lacks the columns {_few(missing)}. Give it the columns of the examples.")
-    if not wanted:
-        raise UserError(f"{path} has no column beside '{target}'. Add columns of numbers.")
+    if not counts_rows:
+        rows = [row for row in rows if any(row)]
     kept, numbers, targets, problems = [], [], [], {}
     for number, row in enumerate(rows, start=1):
-        found = _numbers(dict(zip(header, row, strict=False)), wanted, target)
+        cells = dict(zip(header, row, strict=False))
+        found = _numbers({**cells, ROW: str(number)} if counts_rows else cells, wanted, target)
         if isinstance(found, str):
             problems[number] = f"{path}, row {number}: {found}"
             continue
@@ -89,23 +96,25 @@ def header_and_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         raise UserError(f"There is no file {path}. Give a CSV file with a header.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as UTF-8 text ({error}). Save it as CSV in UTF-8.") from None
-    lines = text.splitlines()
+    lines = text.strip("\r\n").splitlines()
     if not lines:
         raise UserError(f"{path} is empty. Give a CSV file with a header and rows.")
     separator = max(_SEPARATORS, key=lines[0].count)
-    rows = [row for row in csv.reader(lines, delimiter=separator) if any(cell.strip() for cell in row)]
-    header = [name.strip() for name in rows[0]] if rows else []
+    first, *rows = csv.reader(lines, delimiter=separator)
+    header = [name.strip() for name in first]
+    # A line without text is a gap of a single column, and counts as a row.
+    rows = [row or [""] for row in rows if len(header) == 1 or any(cell.strip() for cell in row)]
     if len(set(header)) < len(header) or "" in header:
         raise UserError(f"The header of {path} has empty or equal names: {_few(header)}. Name each column.")
     if all(_number(name) is not None for name in header):
         raise UserError(f"The first line of {path} holds numbers, but names of columns were expected. Add a header.")
-    return header, rows[1:]
+    return header, rows
 
 
 def _numbers(cells: dict[str, str], wanted: tuple[str, ...], target: str | None) -> list[float] | str:
     """The numbers of a row, or why there are none."""
-    if target is not None and not cells.get(target, "").strip():
-        return f"the target '{target}' is empty. Fill it in, or remove the row."
+    if target is not None and cells.get(target, "").strip().lower() in _MISSING:
+        return f"the target '{target}' is missing. Fill it in, or remove the row."
     found = []
     for name in wanted:
         cell = cells.get(name, "").strip()

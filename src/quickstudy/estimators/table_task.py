@@ -11,7 +11,7 @@ from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.adapted_values import MOST_POINTS, AdaptedRegressor
 from quickstudy.estimators.answers import NOTHING_MORE, Answer, Wanted, class_answers, value_answers
 from quickstudy.estimators.chosen import COLUMNS, CURVES, TABLES, Chosen, choose, is_of_values
-from quickstudy.estimators.csv_tables import CSVTable, as_values, last_column, read_csv
+from quickstudy.estimators.csv_tables import ROW, CSVTable, as_values, last_column, read_csv
 
 Kind = Literal["auto", "classes", "values"]
 _INTERVAL = 0.05, 0.95
@@ -54,8 +54,8 @@ class TableTask:
         Args:
             file: A CSV file with a header.
             learner: A name of trained weights or a run folder. "auto" takes the general learner of curves for values of
-                a single column, Gaussian processes averaged over kernels for values of several, and class means for
-                classes.
+                a single column, Gaussian processes averaged over kernels for values of several, and the kernel
+                transformer for classes.
             num_draws: Rounds over which predictions of classes are averaged.
             seed: Decides the rounds.
             target: The column to predict. None takes the last one.
@@ -69,9 +69,14 @@ class TableTask:
         problems = tuple(table.problems.values())
         if not table.rows or table.target is None:
             raise UserError(f"No row of {file} can be read. {problems[0] if problems else 'Add rows.'}")
+        named = None if learner == "auto" else choose(learner)
+        if kind == "auto" and named is not None and is_of_values(named.learner):
+            kind = "values"  # Repeated whole numbers may be values too.
         values = _values(table, kind, file)
+        if values is None and table.columns == (ROW,):
+            raise UserError(f"{file} has no column beside '{target}'. Add columns of numbers.")
         default = TABLES if values is None else CURVES if len(table.columns) == 1 else COLUMNS
-        chosen = choose(default if learner == "auto" else learner)
+        chosen = choose(default) if named is None else named
         _refuse_other_kind(chosen, values is not None, default)
         if values is not None:
             process = AdaptedRegressor(chosen).adapt(table.numbers, values, MOST_POINTS, seed)

@@ -26,6 +26,7 @@ from quickstudy.networks.attention import (
     readable,
     split_heads,
 )
+from quickstudy.networks.data_units import DataUnits
 from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
 
@@ -50,6 +51,7 @@ class AttentiveCNP(Learner):
         self_attention: Blocks in which the points read each other.
         likelihood: Distribution of a value: normal, or the probability of ink.
         floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
+        has_units: Keep units of a data set with the weights; `units.measure` sets them. For normal predictions.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class AttentiveCNP(Learner):
         self_attention: int = 2,
         likelihood: Likelihood = "normal",
         floor: float = 0.1,
+        has_units: bool = False,
     ) -> None:
         super().__init__()
         self.sizes, self.num_heads = (num_inputs, num_outputs), num_heads
+        self.units = DataUnits(num_inputs, num_outputs) if has_units else None
         self.head = ValueHead(num_outputs, likelihood, floor)
         self.encoder = perceptron(num_inputs + num_outputs, channels, channels, channels)
         self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, 2 * channels) for _ in range(self_attention))
@@ -75,7 +79,15 @@ class AttentiveCNP(Learner):
 
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> AttentiveCNPState:
         """Keys and values of the points (T, S, D) with values (T, S, Y)."""
-        support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
+        precision = None if self.units is None else torch.float64
+        support_x, support_y, mask = read_values(
+            self, support_x, support_y, support_mask, sizes=self.sizes, precision=precision
+        )
+        if self.units is not None:
+            support_x, support_y = (
+                self.units.places(support_x, like=self.nothing),
+                self.units.values(support_y, like=self.nothing),
+            )
         r_TSC = self.encoder(torch.cat([support_x, support_y], dim=-1))
         for block in self._blocks if support_x.shape[1] else []:
             r_TSC = without_padding(block(r_TSC, block.remember(r_TSC, mask)), mask)
@@ -88,11 +100,15 @@ class AttentiveCNP(Learner):
 
     def predict(self, state: AttentiveCNPState, query_x: Tensor) -> Distribution:
         """Values at the queries (T, Q, D)."""
-        query_x = read_query(self, state, query_x, self.sizes[:1])
+        precision = None if self.units is None else torch.float64
+        query_x = read_query(self, state, query_x, self.sizes[:1], precision)
+        if self.units is not None:
+            query_x = self.units.places(query_x, like=self.nothing)
         queries_THQC = split_heads(self.place(query_x), self.num_heads)
         read_THQC = read(queries_THQC, state.seen.keys, state.seen.values, readable(state.seen))
         r_TQC = self.mix(merged_heads(read_THQC))
-        return self.head(self.decoder(torch.cat([r_TQC, query_x], dim=-1)))
+        prediction: Distribution = self.head(self.decoder(torch.cat([r_TQC, query_x], dim=-1)))
+        return prediction if self.units is None else self.units.of_user(prediction)
 
     @property
     def _blocks(self) -> list[TransformerBlock]:

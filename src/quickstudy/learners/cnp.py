@@ -38,6 +38,7 @@ from quickstudy.core import (
 )
 from quickstudy.networks import class_means, mask_absent
 from quickstudy.networks.class_means import members
+from quickstudy.networks.data_units import DataUnits
 from quickstudy.networks.value_head import Likelihood, ValueHead, perceptron
 
 Decoder = Literal["concatenated", "one mean", "shared"]
@@ -66,6 +67,7 @@ class CNP(OnlineLearner):
         decoder_layers: Layers of g.
         likelihood: Distribution of a value: normal, or the probability of ink.
         floor: Smallest standard deviation of a normal prediction; see `ValueHead`.
+        has_units: Keep units of a data set with the weights; `units.measure` sets them. For normal predictions.
     """
 
     def __init__(
@@ -78,9 +80,11 @@ class CNP(OnlineLearner):
         decoder_layers: int = 3,
         likelihood: Likelihood = "normal",
         floor: float = 0.1,
+        has_units: bool = False,
     ) -> None:
         super().__init__()
         self.sizes = num_inputs, num_outputs
+        self.units = DataUnits(num_inputs, num_outputs) if has_units else None
         self.head = ValueHead(num_outputs, likelihood, floor)
         self.encoder = perceptron(num_inputs + num_outputs, *[hidden] * encoder_layers)  # h
         self.decoder = perceptron(hidden + num_inputs, *[hidden] * (decoder_layers - 1), self.head.num_inputs)  # g
@@ -95,18 +99,28 @@ class CNP(OnlineLearner):
         self, state: CNPState, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None
     ) -> CNPState:
         """Add points (T, S, D) with values (T, S, Y)."""
+        precision = None if self.units is None else torch.float64
         support_x, support_y, mask = read_values(
-            self, support_x, support_y, support_mask, sizes=self.sizes, state=state
+            self, support_x, support_y, support_mask, sizes=self.sizes, state=state, precision=precision
         )
+        if self.units is not None:
+            support_x, support_y = (
+                self.units.places(support_x, like=state.total),
+                self.units.values(support_y, like=state.total),
+            )
         r_TSR = without_padding(self.encoder(torch.cat([support_x, support_y], dim=-1)), mask)
         return CNPState(state.total + r_TSR.sum(dim=1), state.num_examples + num_real(mask, support_x.shape[1]))
 
     def predict(self, state: CNPState, query_x: Tensor) -> Distribution:
         """Values at the queries (T, Q, D)."""
-        query_x = read_query(self, state, query_x, self.sizes[:1])
+        precision = None if self.units is None else torch.float64
+        query_x = read_query(self, state, query_x, self.sizes[:1], precision)
+        if self.units is not None:
+            query_x = self.units.places(query_x, like=state.total)
         r_TR = state.total / state.num_examples.clamp(min=1)[:, None]
         r_TQR = r_TR[:, None].expand(-1, query_x.shape[1], -1)
-        return self.head(self.decoder(torch.cat([r_TQR, query_x], dim=-1)))
+        prediction: Distribution = self.head(self.decoder(torch.cat([r_TQR, query_x], dim=-1)))
+        return prediction if self.units is None else self.units.of_user(prediction)
 
 
 class CNPClassifierState(NamedTuple):

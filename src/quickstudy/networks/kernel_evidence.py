@@ -5,7 +5,9 @@ an example that is left out has a closed form: Rasmussen and Williams, "Gaussian
 equation 5.12. Class means complete the list, as in Snell, Swersky and Zemel, "Prototypical Networks" (NIPS 2017).
 
 The order of examples, features and classes changes nothing, nor does a shift of the features. Views differ in what else
-they ignore: standardised features their units, ranks any rising function of each, and directions a scale of all.
+they ignore: standardised features their units, ranks any rising function of each, and directions a scale of all. The
+last view weighs standardised features by how well they separate the classes of the support. Its weights know the
+labels, so its leave-one-out answers are too good, the more so the more features there are.
 
 Letters: T tasks, S support examples, Q queries, I items, N ways, D features, V views, R rows of a view, M pieces of
 evidence.
@@ -19,8 +21,8 @@ from torch import Tensor
 
 from quickstudy.networks.class_means import members
 
-VIEWS = 3
-"""Standardised features, ranks of features, and directions."""
+VIEWS = 4
+"""Standardised features, ranks of features, directions, and weighed features."""
 _SHAPES = ((4.0, 0.3), (1.0, 0.03), (1.0, 0.3), (0.2, 0.1))
 """Squared length, in mean squared distances, and ridge of each kernel."""
 NUM_EVIDENCE = VIEWS * (len(_SHAPES) + 1)
@@ -28,6 +30,11 @@ NUM_EVIDENCE = VIEWS * (len(_SHAPES) + 1)
 _NO_SPREAD = 1e-6
 """A feature that varies less than this share of its size is constant."""
 _TINY = 1e-12
+_DOUBT = 2.0
+"""Examples that a feature does not separate by class, which are added to those of the support."""
+_MOST_SEPARATION = 100.0
+_LEAST_SHARE = 0.05
+"""Of the mean weight, for a feature that separates nothing."""
 
 
 class KernelExamples(NamedTuple):
@@ -37,6 +44,8 @@ class KernelExamples(NamedTuple):
     """(T, D): the mean of each feature."""
     spread: Tensor
     """(T, D): the deviation of each feature, 1 where it is constant."""
+    weights_of_features: Tensor
+    """(T, D): how well each feature separates the classes, 1 on average."""
     sorted: Tensor
     """(T, D, S): each feature in rising order, infinite behind the real examples."""
     number: Tensor
@@ -67,12 +76,14 @@ def read_examples(x_TSD: Tensor, y_TS: Tensor, num_ways: int, mask_TS: Tensor | 
     middle_TD, spread_TD = _units(x_TSD, is_real_TS)
     behind_TSD = x_TSD.masked_fill(is_real_TS[..., None] == 0, math.inf)
     sorted_TDS = behind_TSD.transpose(1, 2).sort(dim=-1).values.contiguous()
-    seen_TVSD = _views(x_TSD, middle_TD, spread_TD, sorted_TDS, number_T) * is_real_TS[:, None, :, None]
+    is_of_TSN = members(y_TS, num_ways, mask_TS).to(x_TSD.dtype)
+    standard_TSD = _standardised(x_TSD, middle_TD, spread_TD) * is_real_TS[..., None]
+    separation_TD = _separation(standard_TSD, is_of_TSN)
+    seen_TVSD = _views(x_TSD, middle_TD, spread_TD, separation_TD, sorted_TDS, number_T) * is_real_TS[:, None, :, None]
     square_TVSS = _square_distances(seen_TVSD, seen_TVSD)
     both_T1SS = (is_real_TS[:, None, :, None] * is_real_TS[:, None, None, :]).expand_as(square_TVSS)
     pairs_T1 = (number_T * (number_T - 1)).clamp(min=1)[:, None]
     unit_TV = ((square_TVSS * both_T1SS).sum(dim=(2, 3)) / pairs_T1).clamp(min=_TINY)
-    is_of_TSN = members(y_TS, num_ways, mask_TS).to(x_TSD.dtype)
     weights, left_out = [], []
     for length, ridge in _SHAPES:
         kernel_TVSS = _kernel(square_TVSS, unit_TV, length) * both_T1SS
@@ -81,7 +92,16 @@ def read_examples(x_TSD: Tensor, y_TS: Tensor, num_ways: int, mask_TS: Tensor | 
         left_out.append(left_out_TVSN)
     means_TVND, of_means_TVSN = _means(seen_TVSD, is_of_TSN, unit_TV)
     examples = KernelExamples(
-        middle_TD, spread_TD, sorted_TDS, number_T, seen_TVSD, unit_TV, torch.stack(weights, 2), means_TVND, is_real_TS
+        middle_TD,
+        spread_TD,
+        separation_TD,
+        sorted_TDS,
+        number_T,
+        seen_TVSD,
+        unit_TV,
+        torch.stack(weights, 2),
+        means_TVND,
+        is_real_TS,
     )
     return examples, torch.stack([*left_out, of_means_TVSN], dim=-1).permute(0, 2, 3, 1, 4).flatten(3)
 
@@ -93,7 +113,9 @@ def evidence(examples: KernelExamples, x_TQD: Tensor) -> Tensor:
         examples: The support.
         x_TQD: Features of the queries.
     """
-    asked_TVQD = _views(x_TQD, examples.middle, examples.spread, examples.sorted, examples.number)
+    asked_TVQD = _views(
+        x_TQD, examples.middle, examples.spread, examples.weights_of_features, examples.sorted, examples.number
+    )
     square_TVQS = _square_distances(asked_TVQD, examples.seen)
     answers = [
         _kernel(square_TVQS, examples.unit, length) * examples.is_real[:, None, None] @ examples.weights[:, :, place]
@@ -112,15 +134,39 @@ def _units(x_TSD: Tensor, is_real_TS: Tensor) -> tuple[Tensor, Tensor]:
     return middle_TD, torch.where(spread_TD > _NO_SPREAD * middle_TD.abs(), spread_TD, 1.0)
 
 
-def _views(x_TID: Tensor, middle_TD: Tensor, spread_TD: Tensor, sorted_TDS: Tensor, number_T: Tensor) -> Tensor:
+def _standardised(x_TID: Tensor, middle_TD: Tensor, spread_TD: Tensor) -> Tensor:
+    return ((x_TID - middle_TD[:, None]) / spread_TD[:, None]).clamp(-30, 30)
+
+
+def _separation(standard_TSD: Tensor, is_of_TSN: Tensor) -> Tensor:
+    """How well each feature separates the classes (T, D): its variance in multiples of that within classes, less one.
+
+    The variance within classes is drawn towards that of all examples, so with one example of each class all features
+    weigh the same. Each feature keeps a little weight, because others may need it.
+    """
+    count_TN = is_of_TSN.sum(dim=1)
+    means_TND = is_of_TSN.transpose(1, 2) @ standard_TSD / count_TN.clamp(min=1)[..., None]
+    within_TD = (standard_TSD - is_of_TSN @ means_TND).square().sum(dim=1)
+    number_T1, ways_T1 = count_TN.sum(dim=1, keepdim=True), (count_TN > 0).sum(dim=1, keepdim=True)
+    total_TD = standard_TSD.square().sum(dim=1) / (number_T1 - 1).clamp(min=1)
+    shrunk_TD = (within_TD + _DOUBT * total_TD) / (number_T1 - ways_T1 + _DOUBT)
+    separation_TD = (total_TD / shrunk_TD.clamp(min=_TINY) - 1).clamp(0, _MOST_SEPARATION)
+    separation_TD = separation_TD + _LEAST_SHARE * separation_TD.mean(dim=1, keepdim=True) + _NO_SPREAD
+    return separation_TD / separation_TD.mean(dim=1, keepdim=True)
+
+
+def _views(
+    x_TID: Tensor, middle_TD: Tensor, spread_TD: Tensor, separation_TD: Tensor, sorted_TDS: Tensor, number_T: Tensor
+) -> Tensor:
     """The items (T, V, I, D), each view scaled to a mean square of about one over its features."""
     away_TID = x_TID - middle_TD[:, None]
     length_TI1 = away_TID.square().sum(dim=-1, keepdim=True).sqrt()
     directions_TID = away_TID / length_TI1.clamp(min=_TINY)
-    standard_TID = (away_TID / spread_TD[:, None]).clamp(-30, 30)
+    standard_TID = _standardised(x_TID, middle_TD, spread_TD)
     ranks_TID = _ranks(x_TID, sorted_TDS, number_T)
     root = math.sqrt(x_TID.shape[-1])
-    return torch.stack([standard_TID / root, ranks_TID / root, directions_TID], dim=1)
+    weighed_TID = standard_TID * separation_TD.sqrt()[:, None]
+    return torch.stack([standard_TID / root, ranks_TID / root, directions_TID, weighed_TID / root], dim=1)
 
 
 def _ranks(x_TID: Tensor, sorted_TDS: Tensor, number_T: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from quickstudy.evaluation.plots import save_instances
 from quickstudy.pretrained import load
 from quickstudy.protocols.measuring import Progress, shown_by
 from quickstudy.protocols.records import evaluation_record, functions_records, instances_record, json_text
-from quickstudy.protocols.regression import PointOptions, by_support, evaluated, settings
+from quickstudy.protocols.regression import PointOptions, by_support, evaluated, settings, with_compared
+from quickstudy.protocols.regression_comparisons import compared, compared_records
 from quickstudy.protocols.regression_pictures import pictures
 from quickstudy.protocols.trial_pictures import trial_pictures
 from quickstudy.protocols.trial_rewards import trial_records, trial_table
@@ -107,9 +108,12 @@ class FinalTest:
         measured = [(each.setting.title, each.evaluation, each.layout) for each in found]
         records = functions_records(measured, learner, self.recipe, self.seed)
         shown, by_size = found[: len(rows)], found[len(rows) :]
+        tests = {row.title: row.tasks for row in rows}
+        others = compared(self.experiment, tests, self.num_tasks, self.seed, self.data_root, progress)
+        beside = {"compared_with": compared_records(others, learner, self.seed)} if others else {}
         return self._result(
-            {each.setting.title: each.evaluation for each in shown},
-            {"test": records[: len(rows)], "by_support": records[len(rows) :]},
+            with_compared(shown, others),
+            {"test": records[: len(rows)], "by_support": records[len(rows) :], **beside},
             pictures(self.folder, learner, shown, by_size, self.seed),
         )
 

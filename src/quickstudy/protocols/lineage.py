@@ -114,6 +114,6 @@ def refuse_seen(
         leaked = sum(digest in seen for digest in contents[part])
         if leaked:
             raise UserError(
-                f"{leaked} of the {len(contents[part])} {part} pictures are among those that these weights were "
-                "trained on: the folder has changed since. Put its pictures back as they were, add more, or train anew."
+                f"{leaked} of the {len(contents[part])} {part} examples are among those that these weights were "
+                "trained on: the folder has changed since. Put its files back as they were, add more, or train anew."
             )

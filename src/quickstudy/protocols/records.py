@@ -16,6 +16,7 @@ from quickstudy.evaluation import (
     first_instance_ceiling,
 )
 from quickstudy.tasks import CompletionLayout, PointLayout, SequenceLayout
+from quickstudy.tasks.series import SeriesLayout
 
 
 def json_text(value: Any, *, indent: int | None = 2, ensure_ascii: bool = True) -> str:
@@ -88,7 +89,7 @@ def instances_record(
 
 
 def functions_records(
-    measured: Sequence[tuple[str, FunctionEvaluation, PointLayout | CompletionLayout | None]],
+    measured: Sequence[tuple[str, FunctionEvaluation, PointLayout | CompletionLayout | SeriesLayout | None]],
     learner: Learner,
     name: str,
     seed: int,
@@ -128,7 +129,7 @@ def _figures(row: FunctionEvaluation) -> dict[str, Any]:
     }
 
 
-def _points(layout: PointLayout | CompletionLayout | None) -> dict[str, Any]:
+def _points(layout: PointLayout | CompletionLayout | SeriesLayout | None) -> dict[str, Any]:
     """How many points there are and where; nothing where tasks are made in another way."""
     counts = {name: getattr(layout, name) for name in _COUNTS if hasattr(layout, name)}
     if not isinstance(layout, PointLayout):

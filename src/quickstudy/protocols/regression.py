@@ -14,9 +14,11 @@ from quickstudy.core import Experiment, Learner, TaskDistribution, UserError
 from quickstudy.evaluation import FunctionEvaluation, evaluate_functions, provenance
 from quickstudy.protocols.measuring import Progress, memory_refused_clearly, shown_by
 from quickstudy.protocols.records import functions_records
+from quickstudy.protocols.regression_comparisons import Compared, compared, compared_records
 from quickstudy.protocols.weights import Weights
 from quickstudy.tasks import Completion, CompletionLayout, Functions, Mixture, PointLayout
 from quickstudy.tasks.sampling import highest, lowest
+from quickstudy.tasks.series import SeriesLayout, SeriesPoints
 
 _SIZES = 6
 """Numbers of support points in the test at the end of a training."""
@@ -52,7 +54,7 @@ class RegressionOptions:
     """Device to compute on, as torch names it."""
 
 
-Layout = PointLayout | CompletionLayout
+Layout = PointLayout | CompletionLayout | SeriesLayout
 
 
 class Setting(NamedTuple):
@@ -90,6 +92,13 @@ class RegressionResult:
     """At which points, and how."""
     measured: Sequence[Measured]
     """The figures of each setting."""
+    compared: Sequence[Compared] = ()
+    """The figures of what the recipe compares its learner with, if it does."""
+
+    @property
+    def rows(self) -> dict[str, FunctionEvaluation]:
+        """The rows of the table, by title."""
+        return with_compared(self.measured, self.compared)
 
     @property
     def title(self) -> str:
@@ -102,6 +111,7 @@ class RegressionResult:
     def record(self) -> dict[str, Any]:
         """The figures with the protocol that gave them and where they were made, for JSON."""
         options, weights = self.options, self.weights
+        beside = compared_records(self.compared, weights.learner, options.seed)
         return {
             "learner": weights.recipe,
             "test": functions_records(
@@ -110,6 +120,7 @@ class RegressionResult:
                 weights.recipe,
                 options.seed,
             ),
+            **({"compared_with": beside} if beside else {}),
             "tasks": options.tasks,
             "seed": options.seed,
             "device": options.device,
@@ -135,7 +146,24 @@ def measure_regression(
     learner = weights.learner.to(options.device)
     with memory_refused_clearly():
         rows = settings(weights.experiment, options.points, options.data_root, options.device)
-        return RegressionResult(weights, options, evaluated(learner, rows, options.tasks, options.seed, progress))
+        found = evaluated(learner, rows, options.tasks, options.seed, progress)
+        tests = {row.title: row.tasks for row in rows}
+        others = compared(weights.experiment, tests, options.tasks, options.seed, options.data_root, progress)
+        return RegressionResult(weights, options, found, others)
+
+
+def with_compared(measured: Sequence[Measured], others: Sequence[Compared]) -> dict[str, FunctionEvaluation]:
+    """The rows of a table, by title: each setting, and below it what else answered its tasks.
+
+    Args:
+        measured: The figures of the learner.
+        others: Those of what it is compared with.
+    """
+    rows = {}
+    for each in measured:
+        rows[each.setting.title] = each.evaluation
+        rows |= {other.title: other.evaluation for other in others if other.test == each.setting.title}
+    return rows
 
 
 def layout_of(tasks: object) -> Layout | None:
@@ -144,7 +172,7 @@ def layout_of(tasks: object) -> Layout | None:
     Args:
         tasks: A distribution of tasks.
     """
-    return tasks.layout if isinstance(tasks, Functions | Completion | Mixture) else None
+    return tasks.layout if isinstance(tasks, Functions | Completion | Mixture | SeriesPoints) else None
 
 
 def settings(

@@ -12,6 +12,9 @@ from quickstudy.evaluation.function_plots import save_calibration, save_function
 from quickstudy.protocols.regression import Measured
 from quickstudy.tasks import Functions
 from quickstudy.tasks.sampling import lowest
+from quickstudy.tasks.series import SeriesPoints
+
+Curves = Functions | SeriesPoints
 
 _DENSE = 200
 """Points of a drawn curve."""
@@ -33,7 +36,8 @@ def pictures(
     """
     drawn: dict[Path, Callable[[], None]] = {}
     first = [each.setting.tasks for each in _of_first_test(measured)]
-    curves = [tasks for tasks in first if isinstance(tasks, Functions) and tasks.layout.inputs == 1]
+    curves: list[Curves] = [tasks for tasks in first if isinstance(tasks, Functions) and tasks.layout.inputs == 1]
+    curves += [each.setting.tasks for each in measured if isinstance(each.setting.tasks, SeriesPoints)]
     if curves:
         path = folder / "functions.png"
         drawn[path] = partial(save_functions, path, learner, _panels(curves), seed)
@@ -55,12 +59,18 @@ def pictures(
     return drawn
 
 
-def _panels(curves: Sequence[Functions]) -> list[Functions]:
+def _panels(curves: Sequence[Curves]) -> list[Curves]:
     """Several functions of the only distribution, or one of each, evenly from the fewest points given to the most."""
     places = torch.linspace(0, len(curves) - 1, _CURVES).round().int().tolist()
     chosen = [curves[place] for place in (places if len(curves) == 1 else sorted(set(places)))]
-    dense = [tasks.layout._replace(queries=_DENSE, evenly=True, predicts_support=False) for tasks in chosen]
-    return [tasks.with_layout(layout) for tasks, layout in zip(chosen, dense, strict=True)]
+    return [_dense(tasks) for tasks in chosen]
+
+
+def _dense(tasks: Curves) -> Curves:
+    """The same curves with many queries. Those of a real series are its other points."""
+    if isinstance(tasks, SeriesPoints):
+        return tasks.with_layout(tasks.layout._replace(queries=_DENSE, predicts_support=False))
+    return tasks.with_layout(tasks.layout._replace(queries=_DENSE, evenly=True, predicts_support=False))
 
 
 def _of_first_test(measured: Sequence[Measured]) -> list[Measured]:

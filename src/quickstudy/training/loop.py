@@ -81,6 +81,8 @@ class _Training:
             refuse_missing_tensorboard()
         self.tasks = experiment.train(run.data_root).to(fabric.device)
         self.validation = experiment.validation(run.data_root).to(fabric.device)
+        if experiment.before_training is not None:
+            experiment.before_training(run.data_root)
         self.learner = experiment.learner.to(fabric.device)
         refuse_partly_frozen(experiment, fabric.world_size)
         freeze(self.learner, experiment.frozen, experiment.frozen_share > 0)
