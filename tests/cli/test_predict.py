@@ -74,10 +74,10 @@ def test_a_bad_example_is_left_out_and_named(quickstudy, folder: Path, new: list
     assert "3.png" in err
 
 
-def test_without_any_answer_it_fails(quickstudy, folder: Path, tmp_path: Path) -> None:
-    code, _, err = quickstudy("predict", "--support", folder, "--query", tmp_path / "missing.png", *LEARNER)
-    assert code == 2
-    assert "missing.png" in err
+def test_without_any_answer_it_fails_and_prints_no_table(quickstudy, folder: Path, tmp_path: Path) -> None:
+    code, out, err = quickstudy("predict", "--support", folder, "--query", tmp_path / "missing.png", *LEARNER)
+    assert (code, out) == (2, "")
+    assert f"There is no file {tmp_path / 'missing.png'}" in err
     assert "No query could be answered" in err
 
 

@@ -91,7 +91,7 @@ def _print(task: Task, answers: Sequence[Answer], output: OutputOptions) -> None
         )
     elif output.csv:
         _print_csv(task, answers, output)
-    else:
+    elif any(answer.problem is None for answer in answers):
         _print_table(task, answers, output)
 
 
