@@ -60,6 +60,8 @@ FAULTS = [
         "(named - named[has_examples].mean(axis=0)) + middle",
         "(named - named[has_examples].mean(axis=0))",
         "tests/estimators/test_class_names.py",
+    ),
+    Fault(
         "own classes: a group may be in two parts",
         "datasets/class_folder.py",
         "if name in parts[part]",
