@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_csv_has_a_row_for_each_query(quickstudy, folder: Path, new: list[Path],
     assert [row["label"] for row in rows] == ["cross", "circle", ""]
     assert float(rows[0]["cross"]) == float(rows[0]["confidence"])
     assert "bad.png" in err
+
+
+def test_the_table_cuts_no_name(quickstudy, folder: Path, new: list[Path], tmp_path: Path) -> None:
+    long = shutil.copy(new[0], tmp_path / f"{'x' * 90}.png")
+    code, out, _ = quickstudy("predict", "--support", folder, "--query", long, *LEARNER)
+    assert code == 0
+    assert out.count("x") >= 90
+    assert "…" not in out
 
 
 def test_a_bad_example_is_left_out_and_named(quickstudy, folder: Path, new: list[Path]) -> None:

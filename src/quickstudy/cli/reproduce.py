@@ -98,7 +98,7 @@ def _list(names: Sequence[str], options: ReproduceOptions) -> int:
         return 0
     table = Table()
     for heading in ("recipe", "starts from", "steps", "done", "figures"):
-        table.add_column(heading, justify="right" if heading in ("steps", "done") else "left")
+        table.add_column(heading, justify="right" if heading in ("steps", "done") else "left", overflow="fold")
     for row in rows:
         settings = ", ".join(each["setting"] for each in row["figures"]) or "none"
         table.add_row(row["name"], row["starts_from"] or "", f"{row['steps']:,}", f"{row['steps_done']:,}", settings)
