@@ -105,7 +105,7 @@ def draw(path: Path, records: Sequence[dict[str, Any]]) -> None:
         points = [(place, _by_shots(record, title)) for place, record in enumerate(trainings)]
         shown = [(place, found[max(found)]) for place, found in points if found]
         by_number.plot(*zip(*shown, strict=True), color=colour, marker="o", label=title)
-    by_number.set_xticks(range(len(names)), names, fontsize=8)
+    by_number.set_xticks(range(len(names)), [name.replace("one ", "one\n") for name in names], fontsize=8)
     by_number.set(xlabel="different tasks in training", ylabel="queries classified correctly, %", ylim=(0, 102))
     by_number.set_title("All examples", loc="left", fontsize=10)
     shades = colours(len(trainings))
@@ -117,10 +117,11 @@ def draw(path: Path, records: Sequence[dict[str, Any]]) -> None:
     by_shots.plot(list(found), list(found.values()), color="0.5", linestyle=":", label=plain["learner"])
     by_shots.set(xlabel="examples of a class", ylim=(0, 102), xticks=list(found))
     by_shots.set_title("New tasks, by different tasks in training", loc="left", fontsize=10)
+    by_number.legend(frameon=False, fontsize=8)
+    by_shots.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for axes in (by_number, by_shots):
         axes.axhline(20, color="0.7", linestyle="--", linewidth=1)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, bbox_inches="tight")
 

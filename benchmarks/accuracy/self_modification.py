@@ -121,7 +121,7 @@ def draw(path: Path, records: Sequence[dict[str, Any]]) -> None:
         UserError: if matplotlib is not installed.
     """
     groups = list(dict.fromkeys(record["group"] for record in records))
-    figure = empty_figure(3.2 * len(groups), 3.4)
+    figure = empty_figure(3.4 * len(groups), 4.2)
     for place, group in enumerate(groups, start=1):
         axes = figure.add_subplot(1, len(groups), place)
         chosen = [record for record in records if record["group"] == group]
@@ -130,10 +130,11 @@ def draw(path: Path, records: Sequence[dict[str, Any]]) -> None:
             x = [width * (index + 0.5) for index in range(len(record["curve"]))]
             axes.plot(x, record["curve"], color=colour, label=record["title"])
         axes.set(xlabel="rounds of 32 executions")
+        axes.locator_params(nbins=4)
         axes.set_title(group.capitalize(), loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="0.9")
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(0, -0.2))
         if place == 1:
             axes.set_ylabel("mean reward")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -139,7 +139,7 @@ def draw(path: Path, learners: dict[str, Any]) -> None:
     axes.axvline(_BEFORE + 0.5, color="0.6", linewidth=1)
     axes.annotate("shuffled from here", (_BEFORE + 0.55, 3), color="0.4", fontsize=8)
     axes.set(xlabel="examples of each class that were read", ylabel="accuracy, %", ylim=(0, 100), xticks=list(shots))
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 0.22))
     figure.savefig(path, dpi=150, bbox_inches="tight")
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the figures in `benchmarks/results`: errors by setting, accuracy by size of the network, trainings.
+"""Pictures of the figures in `benchmarks/results`: errors by setting and by size of the network, losses of trainings.
 
 python benchmarks/report/pictures.py
 """
@@ -6,7 +6,7 @@ python benchmarks/report/pictures.py
 import csv
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,19 @@ from typing import Any
 import tyro
 
 import quickstudy
-from quickstudy.evaluation.plots import colours, empty_figure, plain_axes
+from gallery_style import BLUE, GREEN, GREY, ORANGE, RED, save
+from quickstudy.evaluation.plots import empty_figure, plain_axes
 
 _PROJECT = Path(__file__).parent.parent.parent
 _SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))
+_MARKS = (("o", BLUE), ("s", GREEN), ("^", ORANGE), ("D", RED))
+_NAME: dict[str, Any] = {
+    "fontsize": 8,
+    "va": "center",
+    "ha": "right",
+    "zorder": 2,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+}
 
 Accuracies = Mapping[str, Mapping[tuple[int, int], float]]
 """By weights, then by ways and shots: per cent."""
@@ -33,50 +42,78 @@ class Options:
     """Folder of the pictures."""
 
 
-def read_accuracies(results: Path, *, rotated: bool = False) -> dict[str, dict[tuple[int, int], float]]:
-    """Accuracies on the test characters of `vinyals`, of weights that were measured at all four settings."""
+def read_accuracies(results: Path) -> dict[str, dict[tuple[int, int], float]]:
+    """Accuracies on the upright test characters of `vinyals`, by weights."""
     found: dict[str, dict[tuple[int, int], float]] = {}
     for path in sorted(results.glob("accuracy-omniglot-*.json")):
         for record in json.loads(path.read_text()):
-            plain = record["split"] == "vinyals" and record.get("rotated", False) == rotated
+            plain = record["split"] == "vinyals" and not record.get("rotated", False)
             special = record["within_alphabet"] or record["shuffled_labels"] or record.get("inductive", False)
             if plain and not special and record["result"] and (record["ways"], record["shots"]) in _SETTINGS:
                 accuracy = record["result"]["accuracy"]["mean"]
                 found.setdefault(record["weights"], {})[record["ways"], record["shots"]] = 100 * accuracy
-    return {name: by for name, by in found.items() if len(by) == len(_SETTINGS)}
+    return found
 
 
 def draw_settings(path: Path, accuracies: Accuracies) -> None:
-    """Each learner's errors against ways and shots. On a logarithmic axis, good learners stay apart."""
-    figure = empty_figure(8, 4.6)
+    """Errors at each setting that was measured, a row for each learner. On a logarithmic axis good ones stay apart."""
+    figure = empty_figure(8, 1.3 + 0.26 * len(accuracies))
     axes = plain_axes(figure)
-    best_first = sorted(accuracies, key=lambda name: -accuracies[name][20, 1])
-    for name, colour in zip(best_first, colours(len(best_first)), strict=True):
-        heights = [100 - accuracies[name][setting] for setting in _SETTINGS]
-        axes.plot(range(len(_SETTINGS)), heights, "o-", color=colour, label=_short(name), linewidth=1.6, markersize=4)
-    axes.set_xticks(range(len(_SETTINGS)), [f"{ways}-way {shots}-shot" for ways, shots in _SETTINGS])
-    axes.set_yscale("log")
-    axes.set_yticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
-    axes.set(ylabel="wrong on new characters, %", xlim=(-0.2, len(_SETTINGS) - 0.8))
-    axes.set_title("Errors against ways and shots (vinyals, upright)", loc="left")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    worst_first = sorted(accuracies, key=lambda name: -_first_error(accuracies[name]))
+    for setting, (marker, colour) in zip(_SETTINGS, _MARKS, strict=True):
+        rows = [row for row, name in enumerate(worst_first) if setting in accuracies[name]]
+        errors = [100 - accuracies[worst_first[row]][setting] for row in rows]
+        label = f"{setting[0]}-way {setting[1]}-shot"
+        axes.plot(errors, rows, marker, color=colour, markersize=6, linestyle="none", label=label)
+    axes.set_yticks(range(len(worst_first)), [_short(name) for name in worst_first])
+    _error_axis(axes, "x", [100 - accuracy for by_setting in accuracies.values() for accuracy in by_setting.values()])
+    axes.set_xlabel("wrong on new characters, %")
+    axes.legend(frameon=False, loc="lower right", ncols=4, bbox_to_anchor=(1.0, 1.0), columnspacing=1.2)
+    save(figure, path, colours=64)
 
 
 def draw_sizes(path: Path, accuracies: Accuracies, sizes: Mapping[str, int]) -> None:
-    """Each learner's accuracy at 20-way 1-shot against its trained numbers."""
-    figure = empty_figure(7, 4.2)
+    """Each learner's errors at 5-way 1-shot against the number of its parameters; a line where there are none."""
+    figure = empty_figure(8, 4.6)
     axes = plain_axes(figure)
-    for name, by_setting in accuracies.items():
-        if sizes[name]:
-            axes.plot(sizes[name], by_setting[20, 1], "o", color="0.2", markersize=5)
-            axes.annotate(
-                _short(name), (sizes[name], by_setting[20, 1]), xytext=(6, 3), textcoords="offset points", fontsize=9
-            )
+    errors = {name: 100 - by_setting[5, 1] for name, by_setting in accuracies.items() if (5, 1) in by_setting}
+    places = {name: (sizes[name], error) for name, error in errors.items() if sizes[name]}
+    for name in errors.keys() - places.keys():
+        axes.axhline(errors[name], color=GREY, linestyle=":", zorder=1)
+        axes.text(0.99, errors[name], f"{_short(name)}, no parameters", transform=axes.get_yaxis_transform(), **_NAME)
+    for name, place in places.items():
+        crowded = any(1 < x / place[0] < 3 and 0.87 < y / place[1] < 1.15 for x, y in places.values())
+        axes.plot(*place, "o", color=BLUE, markersize=5, zorder=3)
+        side = {"xytext": (-6, 0), "ha": "right"} if crowded else {"xytext": (6, 0), "ha": "left"}
+        axes.annotate(_short(name), place, textcoords="offset points", **{**_NAME, **side})
     axes.set_xscale("log")
-    axes.set(xlabel="trained parameters", ylabel="correct at 20-way 1-shot, %")
-    axes.set_title("Accuracy against the size of the network (vinyals, upright)", loc="left")
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    axes.set_xmargin(0.1)
+    _error_axis(axes, "y", list(errors.values()))
+    axes.set(xlabel="parameters", ylabel="wrong at 5-way 1-shot, %")
+    save(figure, path, colours=64)
+
+
+def _first_error(by_setting: Mapping[tuple[int, int], float]) -> float:
+    """The error at the first setting that was measured."""
+    return next(100 - by_setting[setting] for setting in _SETTINGS if setting in by_setting)
+
+
+def _error_axis(axes: Any, which: str, errors: Sequence[float]) -> None:
+    """A logarithmic axis of errors in per cent."""
+    _plain_logarithms(axes, which)
+    axes.set(**{f"{which}lim": (0.85 * min(errors), min(100.0, 1.2 * max(errors)))})
+    axes.grid(color="0.9")
+
+
+def _plain_logarithms(axes: Any, which: str) -> None:
+    """A logarithmic axis with plain numbers: 0.5, 1, 2, 5."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter("{x:g}")
 
 
 def read_losses(folder: Path) -> dict[str, tuple[list[float], list[float]]]:
@@ -90,16 +127,24 @@ def read_losses(folder: Path) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def draw_losses(path: Path, losses: Mapping[str, tuple[list[float], list[float]]]) -> None:
-    """The losses of trainings over time."""
-    figure = empty_figure(8, 4.2)
-    axes = plain_axes(figure)
-    for (name, (minutes, values)), colour in zip(losses.items(), colours(max(2, len(losses))), strict=False):
-        axes.plot(minutes, values, color=colour, label=_short(name), linewidth=1.2)
-    axes.set_yscale("log")
-    axes.set(xlabel="minutes of one core, beside other work", ylabel="training loss, nats", xlim=(0, None))
-    axes.set_title("Trainings of the shipped weights", loc="left")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    """The losses of trainings over time, each in its own part of the picture and on its own scale."""
+    columns = 4
+    rows = -(-len(losses) // columns)
+    figure = empty_figure(9, 0.4 + 1.5 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(losses) :]:
+        axes.set_axis_off()
+    for axes, (name, (minutes, values)) in zip(grid.flat, losses.items(), strict=False):
+        axes.plot(minutes, values, color=BLUE, linewidth=1.2)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
+        axes.set_xlim(0, None)
+        axes.set_title(name, loc="left", fontsize=9)
+        if max(values) > 10 * min(values) > 0:
+            _plain_logarithms(axes, "y")
+    figure.supxlabel("minutes on one core, beside other work", fontsize=9)
+    figure.supylabel("training loss", fontsize=9)
+    save(figure, path, colours=64)
 
 
 def _short(name: str) -> str:
@@ -114,7 +159,7 @@ def main(options: Options) -> int:
     if accuracies:
         sizes = {name: sum(each.numel() for each in quickstudy.load(name).parameters()) for name in accuracies}
         pictures["errors-by-setting.png"] = lambda path: draw_settings(path, accuracies)
-        pictures["accuracy-by-size.png"] = lambda path: draw_sizes(path, accuracies, sizes)
+        pictures["errors-by-size.png"] = lambda path: draw_sizes(path, accuracies, sizes)
     if losses:
         pictures["training.png"] = lambda path: draw_losses(path, losses)
     for name, draw in pictures.items():

@@ -23,6 +23,13 @@ def test_the_file_holds_the_task(quickstudy, table: Path, tmp_path: Path) -> Non
     assert (task.adapted.num_draws, task.adapted.seed) == (2, 5)
 
 
+def test_examples_of_one_class_are_adapted_to_with_a_word_about_it(quickstudy, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,kind\n0,a\n1,a\n")
+    code, _, err = quickstudy("adapt", tmp_path / "t.csv", "--out", tmp_path / "task.safetensors")
+    assert code == 0
+    assert "All examples are of 'a'" in err
+
+
 def test_another_ending_is_refused(quickstudy, table: Path, tmp_path: Path) -> None:
     code, _, err = quickstudy("adapt", table, "--out", tmp_path / "task.pickle")
     assert code == 2

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_csv_has_a_row_for_each_query(quickstudy, folder: Path, new: list[Path],
     assert "bad.png" in err
 
 
+def test_the_table_cuts_no_name(quickstudy, folder: Path, new: list[Path], tmp_path: Path) -> None:
+    long = shutil.copy(new[0], tmp_path / f"{'x' * 90}.png")
+    code, out, _ = quickstudy("predict", "--support", folder, "--query", long, *LEARNER)
+    assert code == 0
+    assert out.count("x") >= 90
+    assert "…" not in out
+
+
 def test_a_bad_example_is_left_out_and_named(quickstudy, folder: Path, new: list[Path]) -> None:
     (folder / "cross" / "3.png").write_bytes(b"no image")
     code, _, err = quickstudy("predict", "--support", folder, "--query", *new, *LEARNER)
@@ -74,10 +83,10 @@ def test_a_bad_example_is_left_out_and_named(quickstudy, folder: Path, new: list
     assert "3.png" in err
 
 
-def test_without_any_answer_it_fails(quickstudy, folder: Path, tmp_path: Path) -> None:
-    code, _, err = quickstudy("predict", "--support", folder, "--query", tmp_path / "missing.png", *LEARNER)
-    assert code == 2
-    assert "missing.png" in err
+def test_without_any_answer_it_fails_and_prints_no_table(quickstudy, folder: Path, tmp_path: Path) -> None:
+    code, out, err = quickstudy("predict", "--support", folder, "--query", tmp_path / "missing.png", *LEARNER)
+    assert (code, out) == (2, "")
+    assert f"There is no file {tmp_path / 'missing.png'}" in err
     assert "No query could be answered" in err
 
 

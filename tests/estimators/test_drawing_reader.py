@@ -50,6 +50,15 @@ def test_images_of_another_shape_are_refused(images) -> None:
         DrawingReader.of(images, 28).read(images[:, 1:])
 
 
+@pytest.mark.parametrize(("examples", "queries"), [(1, 255), (255, 1), (16, 255)])
+def test_queries_of_another_scale_are_refused(images, examples: float, queries: float) -> None:
+    reader = DrawingReader.of(images * examples, 28)
+    with pytest.raises(UserError, match="Give all images on one scale"):
+        reader.read(images * queries)
+    assert len(reader.read(images * examples * 1.2)) == 4
+    assert len(reader.read(images * 0)) == 4
+
+
 def test_channels_may_come_first_or_last_and_rows_may_be_flat() -> None:
     assert as_images(np.ones((2, 3, 8, 9)), None).shape == (2, 8, 9, 3)
     assert as_images(np.ones((2, 8, 9, 3)), None).shape == (2, 8, 9, 3)

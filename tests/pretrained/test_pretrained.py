@@ -138,7 +138,7 @@ def test_drawings_of_0_to_255_and_paper_of_one_do_not_pass_in_silence(name: str)
 
 
 def test_a_name_of_nothing_is_refused_with_what_there_is() -> None:
-    with pytest.raises(UserError, match=r"There are: .*glyphs-protonet"):
+    with pytest.raises(UserError, match=r"Did you mean glyphs-protonet"):
         quickstudy.load("glyphs-protonett")
     with pytest.raises(UserError, match="Train it first: quickstudy train omniglot-cnp-paper"):
         quickstudy.load("omniglot-cnp-paper")

@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 import torch
 
@@ -17,6 +19,15 @@ def test_accelerators_keep_the_precision_of_the_recipe(monkeypatch: pytest.Monke
     monkeypatch.setattr(devices, "has_fast_bfloat16", lambda: False)
     for kind in ("cuda", "mps"):
         assert usable_precision("bf16-mixed", torch.device(kind)) == "bf16-mixed"
+
+
+def test_nothing_is_announced_but_the_precision_that_is_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(devices, "has_fast_bfloat16", lambda: False)
+    with caplog.at_level(logging.INFO):
+        assert launched("cpu", 1, 1, "bf16-mixed")[1] == "32-true"
+    assert "bfloat16" not in caplog.text
 
 
 def test_the_weights_are_trained_in_the_precision_that_is_named() -> None:

@@ -79,4 +79,6 @@ def adapted(support: Path, options: AdaptOptions) -> Task:
     )
     for problem in task.problems:
         print(f"left out: {problem}", file=sys.stderr)
+    if len(task.names) == 1:
+        print(f"All examples are of '{task.names[0]}', so every answer is. Add another class.", file=sys.stderr)
     return task

@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
         return 0
     table = Table()
     for heading in ("recipe", "weights", "what it is"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(str(row["name"]), "ready" if row["weights"] else "train it", str(row["description"]))
     console = Console()

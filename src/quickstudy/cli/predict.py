@@ -91,7 +91,7 @@ def _print(task: Task, answers: Sequence[Answer], output: OutputOptions) -> None
         )
     elif output.csv:
         _print_csv(task, answers, output)
-    else:
+    elif any(answer.problem is None for answer in answers):
         _print_table(task, answers, output)
 
 
@@ -124,7 +124,8 @@ def _print_table(task: Task, answers: Sequence[Answer], output: OutputOptions) -
         headings.append(f"in {100 * output.sets:g} % of cases one of")
     table = Table()
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in ("confidence", "mean", "in 90 %") else "left")
+        is_number = heading in ("confidence", "mean", "in 90 %")
+        table.add_column(heading, justify="right" if is_number else "left", overflow="fold")  # Names are never cut.
     for answer in answers:
         if answer.problem is None:
             table.add_row(*_texts(answer))

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from quickstudy.cli.options import check_count, parse, print_json
-from quickstudy.core import UserError
-from quickstudy.recipes import build, find_recipe
+from quickstudy.core import UserError, choose_one_of
+from quickstudy.recipes import build
 from quickstudy.reproduction import (
     Comparison,
     Engine,
@@ -73,9 +73,8 @@ def run(arguments: list[str]) -> int:
     check_count("--jobs", options.jobs, 1)
     check_count("--devices", options.devices, 1)
     for name in names:
-        find_recipe(name)
         if name not in weights():
-            raise UserError(f"'{name}' has no weights to reproduce. Choose one of: {', '.join(weights())}.")
+            raise UserError(f"'{name}' has no weights to reproduce. {choose_one_of(name, weights())}")
     chosen = in_order(names or [name for name in weights() if figures_of(name)])
     return _list(chosen, options) if options.list else _reproduce(chosen, options)
 
@@ -99,7 +98,7 @@ def _list(names: Sequence[str], options: ReproduceOptions) -> int:
         return 0
     table = Table()
     for heading in ("recipe", "starts from", "steps", "done", "figures"):
-        table.add_column(heading, justify="right" if heading in ("steps", "done") else "left")
+        table.add_column(heading, justify="right" if heading in ("steps", "done") else "left", overflow="fold")
     for row in rows:
         settings = ", ".join(each["setting"] for each in row["figures"]) or "none"
         table.add_row(row["name"], row["starts_from"] or "", f"{row['steps']:,}", f"{row['steps_done']:,}", settings)

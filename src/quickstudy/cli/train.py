@@ -74,9 +74,9 @@ def run(arguments: list[str]) -> int:
     name = arguments[0]
     constructor = captured(find_recipe(name))
 
-    # The parameters' names head the two groups of options in the help.
+    # In the help, `run` heads the options of a run, and those of the recipe stand under the names of their groups.
     def command(
-        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor)],
+        recipe: Annotated[dict[str, Any], tyro.conf.arg(constructor=constructor, name="")],
         run: tyro.conf.FlagCreatePairsOff[TrainOptions],
     ) -> tuple[dict[str, Any], TrainOptions]:
         return recipe, run

@@ -23,7 +23,7 @@ from quickstudy.core.checkpoint import (
 )
 from quickstudy.core.checks import check_tasks, count_ways, read_query, read_support, read_values
 from quickstudy.core.distributions import Ink, categorical, independent, mixture, sampled, unchecked_distributions
-from quickstudy.core.errors import UserError
+from quickstudy.core.errors import UserError, choose_one_of
 from quickstudy.core.experience import Experience, check_observation, read_experience
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
 from quickstudy.core.header import Header, Parent, header_of, load_trained, save_trained
@@ -89,6 +89,7 @@ __all__ = [
     "categorical",
     "check_observation",
     "check_tasks",
+    "choose_one_of",
     "count_ways",
     "header_of",
     "in_random_slots",

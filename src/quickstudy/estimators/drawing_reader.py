@@ -13,6 +13,9 @@ from quickstudy.datasets.shades import read_any
 
 _CHANNELS = (1, 3, 4)
 
+_OTHER_SCALE = 2
+"""A number that is so many times white is of another scale: white was the highest number of a few examples."""
+
 
 class DrawingReader(NamedTuple):
     """How the images of a task are read. The examples decide it, and queries are read in the same way."""
@@ -45,12 +48,18 @@ class DrawingReader(NamedTuple):
             images: (n, H, W) or (n, H, W, channels), of the shape of the examples.
 
         Raises:
-            UserError: if the images have another shape.
+            UserError: if the images have another shape, or numbers of another scale.
         """
         if images.shape[1:] != self.image_shape:
             raise UserError(
                 f"Images of shape {images.shape[1:]} came, but the examples have {self.image_shape}. Give all images "
                 "one shape."
+            )
+        highest = float(images.max()) if images.size else 0.0
+        if highest > _OTHER_SCALE * self.white or 0 < highest <= 1 < self.white / _OTHER_SCALE:
+            raise UserError(
+                f"The highest number of these images is {highest:g}, but {self.white:g} is white in the examples. Give "
+                "all images on one scale."
             )
         drawings = [self.frame.apply(ink, self.size) for ink in self._inks(images)]
         return np.array(drawings, dtype=np.float32).reshape(-1, 1, self.size, self.size)

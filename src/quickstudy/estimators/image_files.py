@@ -133,6 +133,8 @@ def read_image(file: Path, *, is_photograph: bool = False) -> Pixels | str:
     """
     if file.is_dir():
         return f"{file} is a folder without images of its own. Give files, or a folder that holds images."
+    if not file.exists():
+        return f"There is no file {file}. Give the path of an image, or a folder that holds images."
     if file.is_file() and file.suffix.lower() not in SUFFIXES:
         return f"{file} is no image: expected a file that ends in {', '.join(sorted(SUFFIXES))}."
     try:

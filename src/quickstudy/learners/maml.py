@@ -105,7 +105,7 @@ class MAML(InnerLoopLearner):
         return weights
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
-        """Minus the mean log-likelihood of the queries after adapting (eq. 2).
+        """Minus the mean log-likelihood of the queries after adapting, which eq. 1 descends.
 
         In training, the classes of each task get random label slots.
         """
@@ -129,7 +129,7 @@ class MAML(InnerLoopLearner):
         is_present_TN: Tensor,
         is_second_order: bool,
     ) -> Weights:
-        """The weights one step further down each task's inner loss (eq. 1), of all tasks at once.
+        """The weights one step further down each task's inner loss (section 2.2), of all tasks at once.
 
         The steps can be differentiated themselves if of second order.
         """
@@ -155,7 +155,7 @@ class MAML(InnerLoopLearner):
         return after
 
     def _traced(self, weights: Weights, x: Tensor, y: Tensor, is_present_TN: Tensor, num_steps: int) -> Weights:
-        """The same inner loop (eq. 1) with gradients that are written out, for a graph."""
+        """The same inner loop with gradients that are written out, for a graph."""
         for _ in range(num_steps):
             gradients = self.traced_gradients(weights, x, y, is_present_TN)
             count_T = is_present_TN.sum(dim=1) if self.answers == "classes" else x.new_ones(x.shape[0])

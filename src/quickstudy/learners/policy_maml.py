@@ -170,7 +170,7 @@ class PolicyMAML(ActingLearner):
         return super().meta_loss(tasks)
 
     def updated(self, weights: Weights, experience: Experience, counts_TL: Tensor) -> Weights:
-        """Weights one step further up the gain of some steps (eq. 1), of all tasks at once.
+        """Weights one step further up the gain of some steps (section 2.2), of all tasks at once.
 
         The step can be differentiated itself, unless it is of first order.
 

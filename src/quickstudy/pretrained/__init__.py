@@ -12,6 +12,7 @@ from quickstudy.core import (
     Learner,
     Parent,
     UserError,
+    choose_one_of,
     header_of,
     kept_weights,
     load_trained,
@@ -207,10 +208,9 @@ def _find(name: str | Path) -> Path | None:
         raise UserError(_without_best(folder))
     if folder.suffix == ".safetensors" and folder.is_file():
         return folder
-    raise UserError(
-        f"'{name}' is neither a run folder nor a name of trained weights. There are: {', '.join(available())}. "
-        + (f"Train it first: quickstudy train {name}" if str(name) in RECIPES else "")
-    )
+    is_untrained = str(name) in RECIPES
+    remedy = f"Train it first: quickstudy train {name}" if is_untrained else choose_one_of(str(name), available())
+    raise UserError(f"'{name}' is neither a run folder nor a name of trained weights. {remedy}")
 
 
 def _without_best(folder: Path) -> str:

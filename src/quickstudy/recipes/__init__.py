@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 from types import FunctionType
 from typing import Any
 
-from quickstudy.core import Experiment, UserError
+from quickstudy.core import Experiment, UserError, choose_one_of
 from quickstudy.core.recipe_options import check_arguments, grouped, options
 
 
@@ -41,12 +41,12 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
         name: Name of a recipe.
 
     Raises:
-        UserError: if there is none; the message names all recipes.
+        UserError: if there is none.
     """
     try:
         return RECIPES[name]
     except KeyError:
-        raise UserError(f"There is no recipe '{name}'. Choose one of: {', '.join(RECIPES)}.") from None
+        raise UserError(f"There is no recipe '{name}'. {choose_one_of(name, list(RECIPES))}") from None
 
 
 def default_arguments(name: str) -> dict[str, Any]:

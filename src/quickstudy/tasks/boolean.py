@@ -3,12 +3,11 @@
 Letters: T tasks, E examples of a task.
 """
 
-from typing import Self
-
 import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.made_on_device import MadeOnDevice
 
 BOOLEAN = {
     "xor": lambda a, b: a ^ b,
@@ -24,7 +23,7 @@ BOOLEAN = {
 above zero, the other quadrant the reverse."""
 
 
-class BooleanPlane:
+class BooleanPlane(MadeOnDevice):
     """Points that are uniform in the square from −1 to 1. Each task is one of some Boolean functions.
 
     Args:
@@ -52,19 +51,6 @@ class BooleanPlane:
             raise UserError(f"{support} support points and {queries} queries were given, but 1 at least was expected.")
         self.functions, self.support, self.queries = functions, support, queries
         self._device = torch.device(device)
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which tasks are made."""
-        return self._device
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same tasks, made on another device.
-
-        Args:
-            device: the new device.
-        """
-        return type(self)(self.functions, support=self.support, queries=self.queries, device=device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks: support_x (T, S, 2), support_y (T, S), 1 where the function is true, and Q queries likewise.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.made_on_device import MadeOnDevice
 from quickstudy.tasks.sampling import (
     Assignment,
     Layout,
@@ -157,7 +158,7 @@ class Episodes:
             )
 
 
-class GeneratedEpisodes:
+class GeneratedEpisodes(MadeOnDevice):
     """Episodes from classes made by a program, new ones for every batch.
 
     Args:
@@ -182,22 +183,9 @@ class GeneratedEpisodes:
         self._device = torch.device(device)
 
     @property
-    def device(self) -> torch.device:
-        """The device on which tasks are made."""
-        return self._device
-
-    @property
     def draws_by_batch(self) -> bool:
         """Whether the tasks of a batch share a random choice: the number of classes or shots."""
         return is_drawn(self.layout.ways) or is_drawn(self.layout.shots)
-
-    def to(self, device: torch.device | str) -> "GeneratedEpisodes":
-        """The same episodes, made on another device.
-
-        Args:
-            device: the new device.
-        """
-        return GeneratedEpisodes(self.draw, self.layout, device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks, as `Episodes.sample` does.

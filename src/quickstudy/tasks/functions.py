@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.made_on_device import MadeOnDevice
 from quickstudy.tasks.sampling import Count, draw_count, highest, is_drawn, lowest
 
 
@@ -39,7 +40,7 @@ class PointLayout(NamedTuple):
     """Place the queries at equal distances from end to end, for example to plot curves."""
 
 
-class Functions(ABC):
+class Functions(MadeOnDevice, ABC):
     """Random functions with random points on them.
 
     Args:
@@ -54,11 +55,6 @@ class Functions(ABC):
         self.layout = layout or PointLayout()
         self._device = torch.device(device)
         _refuse(self.layout)
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which tasks are made."""
-        return self._device
 
     @property
     def draws_by_batch(self) -> bool:
@@ -78,14 +74,6 @@ class Functions(ABC):
         other = copy.copy(self)
         other.layout = layout
         return other
-
-    @abstractmethod
-    def to(self, device: torch.device | str) -> Self:
-        """The same functions, made on another device.
-
-        Args:
-            device: the new device.
-        """
 
     @abstractmethod
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
@@ -137,14 +125,6 @@ class Sinusoids(Functions):
     ) -> None:
         super().__init__(layout or PointLayout(5, 10, -5.0, 5.0), device)
         self.amplitudes, self.phases = amplitudes, phases
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same functions, made on another device.
-
-        Args:
-            device: the new device.
-        """
-        return type(self)(self.layout, device, amplitudes=self.amplitudes, phases=self.phases)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks, one wave for each. A value has as many numbers as an input.

@@ -5,8 +5,6 @@ Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapte
 Letters: T tasks, P points of a task, S of them support, Q queries, D numbers of an input.
 """
 
-from typing import Self
-
 import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
@@ -47,14 +45,6 @@ class GaussianProcesses(Functions):
         self.noise = noise
         if not (noise if isinstance(noise, float | int) else min(noise)) > 0:
             raise UserError(f"noise = {noise} was given, but a standard deviation above zero was expected.")
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same functions, made on another device.
-
-        Args:
-            device: the new device.
-        """
-        return type(self)(self.layout, self.kernels, noise=self.noise, device=device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks: support_x (T, S, D), support_y (T, S, 1), and Q queries likewise.

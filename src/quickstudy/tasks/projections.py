@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.made_on_device import MadeOnDevice
 from quickstudy.tasks.sampling import Layout, ShotsOfEach, UnevenShots, draw_shots, highest, is_drawn, lowest
 
 MOST_DISTINCT = 2**16
 """The largest number of different tasks whose maps are kept."""
 
 
-class ProjectedPrototypes:
+class ProjectedPrototypes(MadeOnDevice):
     """Classes of Gaussian noise around fixed prototypes, seen through the random map of a task.
 
     Inputs have mean 0 and mean square 1 over all tasks. They have the shape of small images (1, side, side), so that
@@ -75,11 +76,6 @@ class ProjectedPrototypes:
         own.set_state(self._after_prototypes)
         maps_PDD = _random_maps(count, self.side**2, own)
         return maps_PDD.to(self.device), torch.rand(count, self.ways, generator=own).argsort(dim=1).to(self.device)
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which tasks are made."""
-        return self._device
 
     @property
     def draws_by_batch(self) -> bool:

@@ -3,12 +3,13 @@
 Letters: T tasks, E examples of a task, N ways, D numbers of an input.
 """
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from quickstudy.core import Tasks, UserError
+from quickstudy.tasks.made_on_device import MadeOnDevice
 
 
 class PrototypeLayout(NamedTuple):
@@ -26,7 +27,7 @@ class PrototypeLayout(NamedTuple):
     """Standard deviation of an example around its prototype, whose numbers have deviation 1."""
 
 
-class Prototypes:
+class Prototypes(MadeOnDevice):
     """Each task has new prototypes, drawn from a standard normal distribution. Inputs have variance 1 over all tasks.
 
     Args:
@@ -43,19 +44,6 @@ class Prototypes:
             value = getattr(self.layout, name)
             if value < least:
                 raise UserError(f"{name} = {value} was given, but a number from {least} was expected.")
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which tasks are made."""
-        return self._device
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same tasks, made on another device.
-
-        Args:
-            device: the new device.
-        """
-        return type(self)(self.layout, device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks: support_x (T, S, D), support_y (T, S), and Q queries likewise.

@@ -15,6 +15,7 @@ from torch import Tensor
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, refuse_augmentation
 from quickstudy.tasks.jitter import Jitter
+from quickstudy.tasks.made_on_device import MadeOnDevice
 from quickstudy.tasks.sampling import Count, draw_count, draw_distinct, gather_images, highest, is_drawn
 from quickstudy.tasks.scale import Scaled, as_tensor, read_batch, read_images
 
@@ -140,7 +141,7 @@ class InstanceSequences:
             )
 
 
-class GeneratedSequences:
+class GeneratedSequences(MadeOnDevice):
     """Sequences from classes made by a program. Every batch has new ones, which its sequences share.
 
     Args:
@@ -160,19 +161,6 @@ class GeneratedSequences:
         device: torch.device | str = "cpu",
     ) -> None:
         self.draw, self.layout, self._device = draw, layout or SequenceLayout(), torch.device(device)
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which sequences are made."""
-        return self._device
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same sequences, made on another device.
-
-        Args:
-            device: the new device.
-        """
-        return type(self)(self.draw, self.layout, device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw sequences, as `InstanceSequences.sample` does.
