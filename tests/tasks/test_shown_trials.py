@@ -88,13 +88,21 @@ def test_advice_on_own_actions_is_what_was_done(generator: torch.Generator) -> N
 
 
 def test_advice_depends_on_what_another_agent_has_found_out(generator: torch.Generator) -> None:
-    always_second = Decided(Second())
-    trials = ShownTrials(Bandits(2, 3), (), "advised", lambda _: Decided(Greedy(2, generator))).acted_by(always_second)
+    always_second, greedy = Decided(Second()), Decided(Greedy(2, generator))
+    trials = ShownTrials(Bandits(2, 3), (lambda _: always_second,), "advised", lambda _: greedy)
     tasks = trials.sample(100, generator)
     won_T = tasks.support_y[:, 0, 1] == 1
     assert (tasks.support_y[..., 0] == 1).all()
     assert (tasks.query_y[:, 0] == 0).all()
     assert torch.equal(tasks.query_y[:, 1], won_T.long())
+
+
+def test_a_rule_that_gives_advice_acts_in_turn_with_the_agent(generator: torch.Generator) -> None:
+    first, second = Decided(RandomArm(2, generator)), Decided(Second())
+    trials = ShownTrials(Bandits(2, 1), (), "advised", lambda _: first).acted_by(second)
+    tasks = [trials.sample(1, generator) for _ in range(20)]
+    assert {float(each.support_y[0, 0, 0]) for each in tasks} == {0.0, 1.0}
+    assert {int(each.query_y) for each in tasks} == {0}
 
 
 @pytest.mark.parametrize(("shows", "rule"), [("advised", None), ("best", RandomArm)])

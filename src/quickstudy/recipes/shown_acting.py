@@ -63,12 +63,12 @@ def bandit_rl2_shown(
 ) -> Experiment:
     """RL² that imitates UCB1 on bandits.
 
-    In long trials of UCB1, who repeats the last action is mostly right, and learns little else. So the learner acts
-    itself, and is shown what UCB1 would do.
+    In long trials of UCB1, who repeats the last action is mostly right, and learns little else. So in half of the steps
+    of the training the learner acts itself, and is shown what UCB1 would do.
 
     Args:
         units: Units of the recurrent network.
-        own_trials: The learner acts in the trials. Otherwise UCB1 does.
+        own_trials: The learner acts in half of the steps. Otherwise UCB1 always does.
         arms: The bandits.
         optimisation: Optimiser and schedule.
     """

@@ -75,12 +75,17 @@ class ShownTrials:
 
         Ross, Gordon and Bagnell, "A Reduction of Imitation Learning and Structured Prediction to No-Regret Online
         Learning" (AISTATS 2011): a learner that is shown what to do in its own trials learns what to do after its own
-        mistakes.
+        mistakes. Where a rule gives advice, it acts itself in half of the steps of the training: there is more to
+        learn in good trials at first.
 
         Args:
             agent: acts.
         """
-        return replace(self, actors=(lambda _: agent,))
+
+        def own(_: torch.Generator) -> Agent:
+            return agent
+
+        return replace(self, actors=(own,) if self.rule is None else (own, self.rule))
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Let one of the actors act in T worlds.
