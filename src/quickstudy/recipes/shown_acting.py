@@ -93,7 +93,7 @@ def mdp_snail_shown(
     filters: int = 32,
     reach: int = 4,
     processes: Processes = Processes(),
-    optimisation: Optimisation = shown_optimisation(steps=900, tasks_per_step=64, learning_rate=4e-3),
+    optimisation: Optimisation = shown_optimisation(steps=650, tasks_per_step=64, learning_rate=4e-3),
 ) -> Experiment:
     """SNAIL on random Markov decision processes, shown the action with the highest posterior mean reward.
 
