@@ -14,6 +14,8 @@ PUBLISHED = {
 """Of Mishra et al. (2018), tables 4 and 5. Of processes it is the normalised reward. Its column “LSTM” is RL²."""
 _RULES = ("Thompson", "greedy", "random", "knows the task")
 _HEADINGS = ("setting", "weights", "reward", "normalised", "published", *_RULES)
+_OTHERS = ("published", "simulated")
+_TOO_FAR = 2.0
 _NAMES = ("random", "greedy", "UCB1, scale 0.1", "Thompson", "optimistic Thompson, 20 draws", "Gittins index")
 
 
@@ -68,27 +70,46 @@ def _regrets(records: Sequence[Record]) -> list[str]:
 
 
 def rules_section(record: Record | None) -> str:
-    """The rewards of rules, with the published ones below."""
+    """The rewards of rules, with the published and the simulated ones below or beside."""
     if record is None:
         return ""
     bandits = [each for each in record["settings"] if "pulls" in each["setting"]]
     processes = [each for each in record["settings"] if "episodes" in each["setting"]]
-    parts = [table(("bandits", *_NAMES), _pairs(bandits, _NAMES), 1)] if bandits else []
+    parts = [table(("bandits", *_NAMES), _groups(bandits, _NAMES), 1)] if bandits else []
     for each in processes:
         rows = [
-            [name, interval_text(found, 1), str(each["published"].get(name, "–"))]
+            [name, interval_text(found, 1), *(str(each.get(column, {}).get(name, "–")) for column in _OTHERS)]
             for name, found in each["reward"].items()
         ]
-        parts.append(table((f"processes, {each['setting']}, {each['tasks']:,} tasks", "reward", "published"), rows, 1))
-    return "\n\n".join(parts)
+        headings = (f"processes, {each['setting']}, {each['tasks']:,} tasks", "reward", *_OTHERS)
+        parts.append(table(headings, rows, 1))
+    return "\n\n".join([*parts, *_distances(record["settings"])])
 
 
-def _pairs(records: Sequence[Record], names: Sequence[str]) -> list[list[str]]:
+def _groups(records: Sequence[Record], names: Sequence[str]) -> list[list[str]]:
     rows = []
     for each in records:
         digits = 2 if each["setting"].startswith("10 ") else 1
         ours = [interval_text(each["reward"][name], digits) if name in each["reward"] else "–" for name in names]
         rows.append([f"{each['setting']}, {each['tasks']:,} tasks", *ours])
-        if each["published"]:
-            rows.append([f"{each['setting']}, published", *(str(each["published"].get(name, "–")) for name in names)])
+        for column in _OTHERS:
+            if each.get(column):
+                rows.append([f"{each['setting']}, {column}", *(str(each[column].get(name, "–")) for name in names)])
     return rows
+
+
+def _distances(records: Sequence[Record]) -> list[str]:
+    """How many figures are further from those of the other simulation than chance explains."""
+    apart = {
+        f"{name} ({each['setting']}, {number:.1f})": number
+        for each in records
+        for name, number in each.get("standard_errors_apart", {}).items()
+    }
+    if not apart:
+        return []
+    far = [name for name, number in apart.items() if number > _TOO_FAR]
+    words = (
+        f"The simulated rewards are of other code, and each has a standard error of its own. "
+        f"{len(far)} of {len(apart)} rewards are more than two standard errors of the difference away from them"
+    )
+    return [f"{words}: {', '.join(far)}." if far else f"{words}."]

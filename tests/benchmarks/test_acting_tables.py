@@ -25,12 +25,21 @@ def test_both_episodes_of_mazes_are_shown() -> None:
 def test_rules_stand_above_what_was_published() -> None:
     settings = [
         {"setting": "10 pulls, 5 arms", "tasks": 100, "reward": {"random": _mean(5.0)}, "published": {"random": 5.0}},
-        {"setting": "10 episodes", "tasks": 100, "reward": {"PSRL": _mean(138.0)}, "published": {"PSRL": 138.1}},
+        {
+            "setting": "10 episodes",
+            "tasks": 100,
+            "reward": {"PSRL": _mean(138.0)},
+            "published": {"PSRL": 138.1},
+            "simulated": {"PSRL": 140.0},
+            "standard_errors_apart": {"PSRL": 2.2},
+        },
     ]
     lines = rules_section({"settings": settings}).splitlines()
     assert "| 10 pulls, 5 arms, 100 tasks | 5.00 ± 0.01 | – | – | – | – | – |" in lines
     assert "| 10 pulls, 5 arms, published | 5.0 | – | – | – | – | – |" in lines
-    assert "| PSRL | 138.0 ± 0.0 | 138.1 |" in lines
+    assert "| PSRL | 138.0 ± 0.0 | 138.1 | 140.0 |" in lines
+    assert "1 of 1 rewards are more than two standard errors" in lines[-1]
+    assert lines[-1].endswith("PSRL (10 episodes, 2.2).")
 
 
 def test_nothing_measured_makes_no_table() -> None:

@@ -4,6 +4,7 @@ import torch
 from PIL import Image
 
 from quickstudy.core import play
+from quickstudy.evaluation import trial_plots
 from quickstudy.evaluation.trial_plots import (
     save_attention,
     save_bandit_trials,
@@ -36,6 +37,11 @@ def test_trials_have_a_green_or_red_square_for_each_pull(tmp_path: Path, generat
         found = _counts(tmp_path / "trial.png")
         green, red = (found.get(colour, 0) // 27**2 for colour in ((38, 150, 70), (205, 45, 45)))
         assert (green, green + red) == (int(trials.total[:count].sum()), 6 * count)
+
+
+def test_one_reward_is_not_many() -> None:
+    assert trial_plots._counted(1.0, 10) == "1 reward in 10 pulls"
+    assert trial_plots._counted(0.0, 1) == "0 rewards in 1 pull"
 
 
 def test_mazes_show_walls_goals_and_the_number_of_steps(tmp_path: Path) -> None:

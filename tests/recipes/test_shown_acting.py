@@ -23,11 +23,12 @@ def test_learners_act_in_the_worlds_of_their_recipe(name: str, environment) -> N
         assert make(None).environment == environment
     assert experiment.practice is None
     assert experiment.learner.value is None
-    assert experiment.in_own_trials == (name == "maze-rl2")
+    assert experiment.in_own_trials == (name in ("maze-rl2", "bandit-rl2-shown"))
 
 
 def test_a_rule_is_shown(generator: torch.Generator) -> None:
-    shown = build("bandit-rl2-shown", {"pulls": 4, "arms": 3}).train(None).sample(100, generator)
+    options = {"pulls": 4, "arms": 3, "own_trials": False}
+    shown = build("bandit-rl2-shown", options).train(None).sample(100, generator)
     action_TL, won_TL = shown.query_y, shown.support_y[..., 1] == 1
     assert torch.equal(action_TL, shown.support_y[..., 0].long())
     assert (action_TL[:, 0] == 0).all()

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 import torch
 
-from quickstudy.baselines import Gittins, Greedy, RandomArm
+from quickstudy.baselines import UCB1, Gittins, Greedy, RandomArm
 from quickstudy.core import Experience, HasEnvironment, UserError
 from quickstudy.evaluation import evaluate_trials, total_reward
 from quickstudy.tasks import Bandits, Decided, MDPs, ShownTrials
@@ -79,3 +79,43 @@ def test_a_rule_that_breaks_ties_in_order_gets_as_much_reward(generator: torch.G
     assert abs(with_chance.mean - in_order.mean) < 0.2
     first = ShownTrials(Bandits(5, 10), (lambda _: rules[1],), "taken").sample(20, generator)
     assert (first.query_y[:, 0] == 0).all()
+
+
+def test_advice_on_own_actions_is_what_was_done(generator: torch.Generator) -> None:
+    rule = Decided(UCB1(0.1, 3, generator))
+    tasks = ShownTrials(Bandits(3, 8), (lambda _: rule,), "advised", lambda _: rule).sample(20, generator)
+    assert torch.equal(tasks.query_y, tasks.support_y[..., 0].long())
+
+
+def test_advice_depends_on_what_another_agent_has_found_out(generator: torch.Generator) -> None:
+    always_second, greedy = Decided(Second()), Decided(Greedy(2, generator))
+    trials = ShownTrials(Bandits(2, 3), (lambda _: always_second,), "advised", lambda _: greedy)
+    tasks = trials.sample(100, generator)
+    won_T = tasks.support_y[:, 0, 1] == 1
+    assert (tasks.support_y[..., 0] == 1).all()
+    assert (tasks.query_y[:, 0] == 0).all()
+    assert torch.equal(tasks.query_y[:, 1], won_T.long())
+
+
+def test_a_rule_that_gives_advice_acts_in_turn_with_the_agent(generator: torch.Generator) -> None:
+    first, second = Decided(RandomArm(2, generator)), Decided(Second())
+    trials = ShownTrials(Bandits(2, 1), (), "advised", lambda _: first).acted_by(second)
+    tasks = [trials.sample(1, generator) for _ in range(20)]
+    assert {float(each.support_y[0, 0, 0]) for each in tasks} == {0.0, 1.0}
+    assert {int(each.query_y) for each in tasks} == {0}
+
+
+@pytest.mark.parametrize(("shows", "rule"), [("advised", None), ("best", RandomArm)])
+def test_a_rule_belongs_to_advice(shows: str, rule) -> None:
+    with pytest.raises(UserError, match="A rule was expected"):
+        ShownTrials(Bandits(), (), shows, rule)  # type: ignore[arg-type]
+
+
+class Second(RandomArm):
+    """Prefers the second of two arms."""
+
+    def __init__(self) -> None:
+        super().__init__(2, torch.Generator())
+
+    def predict(self, state, observation):
+        return torch.distributions.Categorical(torch.tensor([0.1, 0.9]).expand(*observation.shape[:2], 2))

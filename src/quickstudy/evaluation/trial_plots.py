@@ -84,7 +84,7 @@ def save_bandit_trials(path: Path, trials: Trials, count: int = 3) -> None:
 def _draw_bandit(pen: ImageDraw.ImageDraw, trials: Trials, index: int, above: int) -> None:
     means, arms = trials.world.means[index].tolist(), trials.experience.action[index].tolist()
     rewards = trials.experience.reward[index].tolist()
-    pen.text((12, above + 12), f"trial {index + 1}: {sum(rewards):.0f} rewards in {len(arms)} pulls", fill=_INK)
+    pen.text((12, above + 12), f"trial {index + 1}: {_counted(sum(rewards), len(arms))}", fill=_INK)
     for arm, mean in enumerate(means):
         top = above + _TOP + _CELL * arm
         best = ", the best" if mean == max(means) else ""
@@ -93,6 +93,11 @@ def _draw_bandit(pen: ImageDraw.ImageDraw, trials: Trials, index: int, above: in
             colour = _GREY if pulled != arm else _GAIN if rewards[pull] > 0 else _NOTHING
             left = _LEFT + _CELL * pull
             pen.rectangle((left, top, left + _CELL - 4, top + _CELL - 4), fill=colour)
+
+
+def _counted(rewards: float, pulls: int) -> str:
+    """How many rewards there were in how many pulls, in words."""
+    return f"{rewards:.0f} {'reward' if rewards == 1 else 'rewards'} in {pulls} {'pull' if pulls == 1 else 'pulls'}"
 
 
 Way = Sequence[tuple[int, int]]

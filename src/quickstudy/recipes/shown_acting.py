@@ -57,19 +57,24 @@ def bandit_snail_shown(
 def bandit_rl2_shown(
     *,
     units: int = 64,
+    own_trials: bool = True,
     arms: Arms = Arms(pulls=100),
     optimisation: Optimisation = shown_optimisation(steps=500),
 ) -> Experiment:
     """RL² that imitates UCB1 on bandits.
 
+    In long trials of UCB1, who repeats the last action is mostly right, and learns little else. So in half of the steps
+    of the training the learner acts itself, and is shown what UCB1 would do.
+
     Args:
         units: Units of the recurrent network.
+        own_trials: The learner acts in half of the steps. Otherwise UCB1 always does.
         arms: The bandits.
         optimisation: Optimiser and schedule.
     """
     environment = arms.bandits()
     learner = RL2(arms.arms, environment.observation_shape, units=units, has_value=False)
-    return _ucb1_experiment(learner, arms, optimisation)
+    return _ucb1_experiment(learner, arms, optimisation, own_trials=own_trials)
 
 
 bandit_rl2_shown_50_arms = variant(
@@ -79,6 +84,7 @@ bandit_rl2_shown_50_arms = variant(
     arms=50,
     pulls=10,
     steps=1_500,
+    own_trials=False,
 )
 
 
@@ -87,7 +93,7 @@ def mdp_snail_shown(
     filters: int = 32,
     reach: int = 4,
     processes: Processes = Processes(),
-    optimisation: Optimisation = shown_optimisation(steps=800, tasks_per_step=64, learning_rate=2e-3),
+    optimisation: Optimisation = shown_optimisation(steps=650, tasks_per_step=64, learning_rate=4e-3),
 ) -> Experiment:
     """SNAIL on random Markov decision processes, shown the action with the highest posterior mean reward.
 
@@ -135,9 +141,13 @@ def maze_rl2(
     return acting_experiment(learner, ShownTrials(environment), optimisation, None, title, in_own_trials=True)
 
 
-def _ucb1_experiment(learner: ActingLearner, arms: Arms, optimisation: Optimisation) -> Experiment:
+def _ucb1_experiment(
+    learner: ActingLearner, arms: Arms, optimisation: Optimisation, *, own_trials: bool = False
+) -> Experiment:
     def rule(generator: torch.Generator) -> Agent:
         return Decided(UCB1(0.1, arms.arms, generator, arms.rewards))
 
-    trials = ShownTrials(arms.bandits(), (rule,), "taken")
-    return acting_experiment(learner, trials, optimisation, None, f"{arms.pulls} pulls, {arms.arms} arms")
+    bandits = arms.bandits()
+    trials = ShownTrials(bandits, (), "advised", rule) if own_trials else ShownTrials(bandits, (rule,), "taken")
+    title = f"{arms.pulls} pulls, {arms.arms} arms"
+    return acting_experiment(learner, trials, optimisation, None, title, in_own_trials=own_trials)

@@ -13,10 +13,21 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Independent, Normal
 
-from quickstudy.core import ActsByValues, Agent, Environment, Experience, Tasks, categorical, independent, play
+from quickstudy.core import (
+    ActsByValues,
+    Agent,
+    Environment,
+    Experience,
+    Tasks,
+    UserError,
+    categorical,
+    independent,
+    play,
+)
+from quickstudy.core.distributions import sampled
 from quickstudy.core.optimisation import refuse_kind
 
-Shows = Literal["best", "taken"]
+Shows = Literal["best", "taken", "advised"]
 
 
 @dataclass(frozen=True)
@@ -27,16 +38,24 @@ class ShownTrials:
         environment: draws the worlds.
         actors: make from a generator those who act, in turn from step to step of a training. With none, actions are
             random.
-        shows: "best" shows at each step what one would do who knows the world; "taken" shows what was done.
+        shows: "best" shows at each step what one would do who knows the world; "taken" shows what was done; "advised"
+            shows what a rule would do after the same experience.
+        rule: makes that rule from a generator.
+
+    Raises:
+        UserError: if there is nothing to show.
     """
 
     environment: Environment
     actors: tuple[Callable[[torch.Generator], Agent], ...] = ()
     shows: Shows = "best"
+    rule: Callable[[torch.Generator], Agent] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be shown."""
-        refuse_kind("shows", self.shows, ("best", "taken"))
+        refuse_kind("shows", self.shows, ("best", "taken", "advised"))
+        if (self.rule is None) == (self.shows == "advised"):
+            raise UserError('A rule was expected with shows="advised", and only there.')
 
     @property
     def device(self) -> torch.device:
@@ -56,12 +75,17 @@ class ShownTrials:
 
         Ross, Gordon and Bagnell, "A Reduction of Imitation Learning and Structured Prediction to No-Regret Online
         Learning" (AISTATS 2011): a learner that is shown what to do in its own trials learns what to do after its own
-        mistakes.
+        mistakes. Where a rule gives advice, it acts itself in half of the steps of the training: there is more to
+        learn in good trials at first.
 
         Args:
             agent: acts.
         """
-        return replace(self, actors=(lambda _: agent,))
+
+        def own(_: torch.Generator) -> Agent:
+            return agent
+
+        return replace(self, actors=(own,) if self.rule is None else (own, self.rule))
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Let one of the actors act in T worlds.
@@ -76,7 +100,11 @@ class ShownTrials:
         observation, action, reward, ended = trials.experience
         action_TLA = action.to(reward.dtype).view(*reward.shape, -1)
         support_y = torch.cat([action_TLA, reward[..., None], ended[..., None].to(reward.dtype)], dim=-1)
-        return Tasks(observation, support_y, observation, trials.best_action if self.shows == "best" else action)
+        if self.rule is not None:
+            shown = advised(self.rule(generator), trials.experience, generator)
+        else:
+            shown = trials.best_action if self.shows == "best" else action
+        return Tasks(observation, support_y, observation, shown)
 
     def _actor(self, generator: torch.Generator) -> Agent:
         if not self.actors and isinstance(self.environment, ActsByValues):
@@ -85,6 +113,22 @@ class ShownTrials:
             return Anything(self.environment.num_actions, generator)
         index = torch.randint(len(self.actors), (), generator=generator, device=generator.device)
         return self.actors[int(index)](generator)
+
+
+def advised(rule: Agent, experience: Experience, generator: torch.Generator) -> Tensor:
+    """What a rule would do at each step of trials in which another agent acted, (T, L).
+
+    Args:
+        rule: gives advice after the same experience.
+        experience: whole trials.
+        generator: decides what the rule leaves to chance.
+    """
+    state, found = rule.prior(len(experience.action)), []
+    for step in range(experience.action.shape[1]):
+        now = Experience(*(field[:, step : step + 1] for field in experience))
+        found.append(sampled(rule.predict(state, now.observation), generator))
+        state = rule.extend(state, now)
+    return torch.cat(found, dim=1)
 
 
 class Decided:
