@@ -217,6 +217,11 @@ def test_what_cannot_be_is_refused(digits, options: dict, message: str) -> None:
         FewShotClassifier(**options).fit(digits[0], digits[1])
 
 
+def test_an_example_without_a_class_is_refused() -> None:
+    with pytest.raises(UserError, match="y holds None"):
+        FewShotClassifier().fit(np.eye(4), ["a", None, "b", "a"])
+
+
 def test_images_of_another_shape_and_negative_ones_are_refused(digits) -> None:
     images, y = digits
     classifier = FewShotClassifier("omniglot-cnp").fit(images, y)

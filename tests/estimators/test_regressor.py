@@ -83,6 +83,11 @@ def test_a_pickled_regressor_predicts_the_same(curve) -> None:
     np.testing.assert_allclose(restored.predict(curve[0]), regressor.predict(curve[0]))
 
 
+def test_values_that_are_text_are_refused() -> None:
+    with pytest.raises(UserError, match="y holds 'a', but numbers were expected"):
+        FewShotRegressor().fit([[0.0], [1.0]], ["a", "b"])
+
+
 def test_what_cannot_be_is_refused(curve) -> None:
     regressor = FewShotRegressor().fit(*curve)
     with pytest.raises(UserError, match="probabilities between 0 and 1"):

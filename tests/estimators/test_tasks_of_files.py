@@ -1,6 +1,7 @@
 """From a folder or a table to predictions, in a few lines."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,9 @@ def test_what_is_neither_is_refused(classes: Path, tmp_path: Path) -> None:
         quickstudy.adapt(tmp_path / "missing")
     with pytest.raises(UserError, match="are for CSV files"):
         quickstudy.adapt(classes, target="x")
+    wrong: Any = "numbers"
+    with pytest.raises(UserError, match="kind is 'numbers', but one of auto, classes, values"):
+        quickstudy.adapt(tmp_path / "t.csv", kind=wrong)
     with pytest.raises(UserError, match="0 draws"):
         quickstudy.adapt(classes, num_draws=0)
 

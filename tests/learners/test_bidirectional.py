@@ -47,6 +47,16 @@ def test_an_update_is_a_step_of_gradient_descent_on_the_squared_error() -> None:
         assert torch.allclose(pair.up[2, ..., 0] - weight, -0.01 * gradient, rtol=1e-5, atol=1e-12)
 
 
+def test_examples_that_are_not_real_teach_nothing() -> None:
+    learner, tasks = back_propagation(2, 3).eval(), separable()
+    mask = torch.arange(30).expand(6, -1) < torch.tensor([[30], [12], [30], [12], [5], [5]])
+    together = learner.adapt(tasks.support_x, tasks.support_y, mask)
+    for task, count in ((1, 12), (4, 5)):
+        alone = learner.adapt(tasks.support_x[[task], :count], tasks.support_y[[task], :count])
+        for one, other in zip(alone.synapses, together.synapses, strict=True):
+            assert torch.allclose(one.up[0], other.up[task], atol=1e-5)
+
+
 def test_a_support_that_comes_twice_teaches_the_same() -> None:
     learner, tasks = BLUR(4).eval(), separable()
     one = learner.adapt(tasks.support_x, tasks.support_y)

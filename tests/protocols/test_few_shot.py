@@ -23,6 +23,12 @@ def test_figures_and_record_are_those_of_the_evaluation() -> None:
     assert found.title == "glyphs-nearest on glyphs, test classes"
 
 
+def test_more_ways_than_the_weights_read_are_refused_with_the_options_to_change() -> None:
+    with pytest.raises(UserError, match="built for 5 ways") as refused:
+        measure_few_shot(open_weights("omniglot-srwm"), FewShotOptions(ways=6, queries=1, tasks=1, data="glyphs"))
+    assert refused.value.__notes__ == ["The tasks were 6-way 1-shot. --ways and --shots choose others."]
+
+
 def test_rotated_test_classes_are_four_of_each_character(few_characters, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = []
     adapt = Nearest.adapt

@@ -173,6 +173,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _begin(self, X: np.ndarray, y: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
         """Choose the learner and what it reads; return the labels."""
+        if any(label is None for label in y):
+            raise UserError("y holds None, but a class for each example was expected. Leave out examples without one.")
         check_classification_targets(y)
         if self.num_draws < 1:
             raise UserError(f"num_draws is {self.num_draws}, but a whole number from 1 was expected.")

@@ -51,6 +51,8 @@ class FewShotRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             UserError: if the points cannot be read.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        if not np.issubdtype(y.dtype, np.number):
+            raise UserError(f"y holds {str(y[0])!r}, but numbers were expected. For classes, take FewShotClassifier.")
         self._begin(X.shape[1])
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._adapted_.adapt(X, y, self.max_points, seed)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from quickstudy.core import UserError
 from quickstudy.estimators.image_task import ImageTask
@@ -43,6 +43,8 @@ def adapt(
     path = Path(os.path.expanduser(support))
     if num_draws < 1:
         raise UserError(f"{num_draws} draws were given, but a whole number from 1 was expected.")
+    if kind not in get_args(Kind):
+        raise UserError(f"kind is {kind!r}, but one of {', '.join(get_args(Kind))} was expected.")
     if encoder == "text":
         if kind == "values":
             raise UserError("Texts have classes, but kind was values. Leave it out.")

@@ -141,7 +141,11 @@ def measure_few_shot(
     with answering_one_by_one(weights, options.inductive) as learner, memory_refused_clearly():
         tasks: Any = source(options.data_root).to(options.device)
         shown = shown_by(progress, setting_of(options))
-        evaluation = evaluate(learner.to(options.device), tasks, options.tasks, options.seed, shown)
+        try:
+            evaluation = evaluate(learner.to(options.device), tasks, options.tasks, options.seed, shown)
+        except UserError as error:
+            error.add_note(f"The tasks were {setting_of(options)}. --ways and --shots choose others.")
+            raise
         return FewShotResult(weights, options, evaluation, learner.is_transductive)
 
 

@@ -6,7 +6,7 @@ Bernoulli arms are uniform on [0, 1], and each pull is an episode.
 Letters: T tasks, K arms.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from quickstudy.core import Outcome
 from quickstudy.core.optimisation import refuse_count, refuse_kind
+from quickstudy.tasks.made_on_device import MadeOnDevice
 
 Rewards = Literal["bernoulli", "gaussian"]
 
@@ -28,7 +29,7 @@ class Bandit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bandits:
+class Bandits(MadeOnDevice):
     """Bandits with independent arms.
 
     Args:
@@ -67,14 +68,6 @@ class Bandits:
     def observation_shape(self) -> tuple[int, ...]:
         """One number, which never changes: there is nothing to see."""
         return (1,)
-
-    def to(self, device: torch.device | str) -> "Bandits":
-        """The same bandits on another device.
-
-        Args:
-            device: the new device.
-        """
-        return replace(self, device=torch.device(device))
 
     def start(self, num_tasks: int, generator: torch.Generator) -> Bandit:
         """Draw the means of T bandits.

@@ -50,7 +50,7 @@ class BooleanPlane(MadeOnDevice):
         if support < 1 or queries < 1:
             raise UserError(f"{support} support points and {queries} queries were given, but 1 at least was expected.")
         self.functions, self.support, self.queries = functions, support, queries
-        self._device = torch.device(device)
+        self.device = torch.device(device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw tasks: support_x (T, S, 2), support_y (T, S), 1 where the function is true, and Q queries likewise.

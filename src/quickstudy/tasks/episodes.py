@@ -180,7 +180,7 @@ class GeneratedEpisodes(MadeOnDevice):
         self.draw = draw
         self.layout = layout or Layout()
         refuse_layout(self.layout)
-        self._device = torch.device(device)
+        self.device = torch.device(device)
 
     @property
     def draws_by_batch(self) -> bool:

@@ -53,7 +53,7 @@ class Functions(MadeOnDevice, ABC):
 
     def __init__(self, layout: PointLayout | None = None, device: torch.device | str = "cpu") -> None:
         self.layout = layout or PointLayout()
-        self._device = torch.device(device)
+        self.device = torch.device(device)
         _refuse(self.layout)
 
     @property

@@ -7,14 +7,10 @@ import torch
 
 
 class MadeOnDevice:
-    """A distribution whose tasks are made on a device, which `_device` names."""
+    """A distribution whose tasks are made on a device."""
 
-    _device: torch.device
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which tasks are made."""
-        return self._device
+    device: torch.device
+    """The device on which tasks are made."""
 
     def to(self, device: torch.device | str) -> Self:
         """The same tasks, made on another device.
@@ -23,5 +19,5 @@ class MadeOnDevice:
             device: the new device.
         """
         moved = copy.copy(self)
-        moved._device = torch.device(device)
+        vars(moved)["device"] = torch.device(device)  # Some of them are frozen.
         return moved

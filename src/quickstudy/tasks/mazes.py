@@ -7,7 +7,7 @@ are the same in all episodes of a trial.
 Letters: T tasks, G squares a side, N cells, E passages between cells, V squares a side that are seen.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from quickstudy.core import Outcome
 from quickstudy.core.optimisation import refuse_count, refuse_number
+from quickstudy.tasks.made_on_device import MadeOnDevice
 
 GOAL_REWARD, STEP_REWARD, BUMP_REWARD = 1.0, -0.01, -0.001
 _MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
@@ -44,7 +45,7 @@ class Maze(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Mazes:
+class Mazes(MadeOnDevice):
     """Random mazes on a grid. The actions are up, right, down and left.
 
     Args:
@@ -87,14 +88,6 @@ class Mazes:
     def observation_shape(self) -> tuple[int, ...]:
         """Two pictures (2, V, V) of the squares around: the walls, and the goal."""
         return 2, 2 * self.sight + 1, 2 * self.sight + 1
-
-    def to(self, device: torch.device | str) -> "Mazes":
-        """The same mazes on another device.
-
-        Args:
-            device: the new device.
-        """
-        return replace(self, device=torch.device(device))
 
     def start(self, num_tasks: int, generator: torch.Generator) -> Maze:
         """Draw T mazes, with a start and another square as goal.

@@ -7,7 +7,7 @@ begin in state 0.
 Letters: T tasks, S states, A actions, H steps to go.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from quickstudy.core import Outcome
 from quickstudy.core.optimisation import refuse_count
+from quickstudy.tasks.made_on_device import MadeOnDevice
 
 PUBLISHED_NORMALISER = 20.77
 """Reward of an episode by which the SNAIL paper divides: published totals over published normalised scores. The true
@@ -42,7 +43,7 @@ class MDP(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MDPs:
+class MDPs(MadeOnDevice):
     """Random Markov decision processes.
 
     Args:
@@ -81,14 +82,6 @@ class MDPs:
     def observation_shape(self) -> tuple[int, ...]:
         """One number for each state: 1 at the present state."""
         return (self.num_states,)
-
-    def to(self, device: torch.device | str) -> "MDPs":
-        """The same processes on another device.
-
-        Args:
-            device: the new device.
-        """
-        return replace(self, device=torch.device(device))
 
     def start(self, num_tasks: int, generator: torch.Generator) -> MDP:
         """Draw T processes, in state 0.

@@ -7,7 +7,7 @@ an episode has 100 steps, or ends near the goal; here it has fewer, and ends at 
 Letters: T tasks.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from quickstudy.core import Outcome
 from quickstudy.core.optimisation import refuse_count
+from quickstudy.tasks.made_on_device import MadeOnDevice
 
 HALF_SIDE, LONGEST_MOVE = 0.5, 0.1
 _CPU = torch.device("cpu")
@@ -34,7 +35,7 @@ class Square(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Navigation:
+class Navigation(MadeOnDevice):
     """Squares with goals. Each episode starts at the centre; the goal is the same in all episodes of a trial.
 
     Args:
@@ -87,14 +88,6 @@ class Navigation:
     def observation_shape(self) -> tuple[int, ...]:
         """Where the point is: two numbers."""
         return (2,)
-
-    def to(self, device: torch.device | str) -> "Navigation":
-        """The same squares on another device.
-
-        Args:
-            device: the new device.
-        """
-        return replace(self, device=torch.device(device))
 
     def start(self, num_tasks: int, generator: torch.Generator) -> Square:
         """Draw T goals. The points are at the centre.

@@ -63,7 +63,7 @@ class ProjectedPrototypes(MadeOnDevice):
                 "but a side from 1 and a finite noise from 0 were expected."
             )
         self.distinct, self.side, self.noise, self.seed = distinct, side, noise, seed
-        self._device = torch.device(device)
+        self.device = torch.device(device)
         own = torch.Generator().manual_seed(seed)
         self._prototypes_ND = torch.randn(self.ways, side**2, generator=own).to(device)
         self._after_prototypes = own.get_state()

@@ -39,7 +39,7 @@ class Prototypes(MadeOnDevice):
     """
 
     def __init__(self, layout: PrototypeLayout | None = None, device: torch.device | str = "cpu") -> None:
-        self.layout, self._device = layout or PrototypeLayout(), torch.device(device)
+        self.layout, self.device = layout or PrototypeLayout(), torch.device(device)
         for name, least in (("inputs", 1), ("ways", 2), ("support", 1), ("queries", 1), ("noise", 0)):
             value = getattr(self.layout, name)
             if value < least:

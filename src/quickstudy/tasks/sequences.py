@@ -160,7 +160,7 @@ class GeneratedSequences(MadeOnDevice):
         layout: SequenceLayout | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.draw, self.layout, self._device = draw, layout or SequenceLayout(), torch.device(device)
+        self.draw, self.layout, self.device = draw, layout or SequenceLayout(), torch.device(device)
 
     def sample(self, num_tasks: int, generator: torch.Generator) -> Tasks:
         """Draw sequences, as `InstanceSequences.sample` does.
