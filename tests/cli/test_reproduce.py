@@ -65,7 +65,7 @@ def test_a_failure_is_reported_with_its_log_and_the_exit_code(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("moon",), "There is no recipe 'moon'"),
+        (("moon",), "'moon' has no weights to reproduce"),
         (("omniglot-nearest",), "'omniglot-nearest' has no weights to reproduce"),
         (("omniglot-protonet", "--jobs", 0), "--jobs 0 was given"),
     ],
