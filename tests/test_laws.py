@@ -185,6 +185,7 @@ LEARNERS_OF_FUNCTIONS = {
     "amortised gaussian processes": lambda: AmortisedGP(hidden=32),
     "averaged gaussian processes": AveragedGP,
     "cnp": lambda: CNP(hidden=32),
+    "cnp in units of a data set": lambda: CNP(hidden=32, has_units=True),
     "maml": lambda: MAML(FunctionalPerceptron(1, (16, 16), 1, normalises=False), answers="values", inner_rate=0.01),
     "attentive cnp": lambda: AttentiveCNP(channels=32, num_heads=4),
     "tnp": lambda: TNP(channels=32, num_blocks=2, hidden=64),

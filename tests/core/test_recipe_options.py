@@ -26,7 +26,7 @@ SMALL = {
     "samples": 2,
     "pairs": 4,
 }
-PICTURES = "folder-"  # Such recipes draw from a folder of the user's own.
+OWN_DATA = "folder-", "series-"  # Such recipes draw from data of the user's own.
 
 
 def _numbers(name: str) -> dict[str, set[type]]:
@@ -80,7 +80,7 @@ def test_bad_numbers_are_refused_by_name_or_train(name: str, few_characters: Non
     small |= {"ways": 2} if "ways" in own else {}
     small |= {"shots": 1} if "shots" in own else {}
     experiment = build(name, {**small, **taken})
-    if name.startswith(PICTURES):
+    if name.startswith(OWN_DATA):
         return
     drawn = experiment.train(None).sample(1, torch.Generator().manual_seed(0))
     with unchecked_distributions():

@@ -31,4 +31,6 @@ def test_declared_parents_are_recipes_that_train_something() -> None:
 
 def test_what_has_nothing_to_train_or_needs_a_folder_has_no_weights() -> None:
     nothing_to_train = {"omniglot-nearest", "glyphs-nearest", "feature-means", "table-gp", "table-means"}
-    assert {*RECIPES} - {*weights()} == nothing_to_train | {name for name in RECIPES if name.startswith("folder-")}
+    assert {*RECIPES} - {*weights()} == nothing_to_train | {
+        name for name in RECIPES if name.startswith(("folder-", "series-"))
+    }

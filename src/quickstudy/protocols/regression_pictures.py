@@ -67,9 +67,9 @@ def _panels(curves: Sequence[Curves]) -> list[Curves]:
 
 
 def _dense(tasks: Curves) -> Curves:
-    """The same curves with many queries. Those of a real series are its other points."""
+    """The same curves with many queries. Those of a real series are all its points."""
     if isinstance(tasks, SeriesPoints):
-        return tasks.with_layout(tasks.layout._replace(queries=_DENSE, predicts_support=False))
+        return tasks.with_layout(tasks.layout._replace(queries=_DENSE, predicts_support=True))
     return tasks.with_layout(tasks.layout._replace(queries=_DENSE, evenly=True, predicts_support=False))
 
 

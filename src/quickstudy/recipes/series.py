@@ -9,7 +9,7 @@ from quickstudy.learners import CNP, AttentiveCNP
 from quickstudy.recipes._functions import function_optimisation
 from quickstudy.sources.own_series import OwnSeries
 from quickstudy.tasks import Count, Mixture
-from quickstudy.tasks.series import SeriesLayout
+from quickstudy.tasks.series import SeriesLayout, refuse_layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,8 @@ class SeriesFiles:
     """Shift and stretch the values of each training task at random by about this share of their deviation."""
 
     def __post_init__(self) -> None:
-        """Refuse a training without points anywhere."""
+        """Refuse numbers that no series can have, and a training without points anywhere."""
+        refuse_layout(SeriesLayout(self.support, self.queries, jitter=self.jitter))
         if not 0 <= self.forecasts < 1:
             raise UserError(f"forecasts = {self.forecasts} was given, but a share from 0 to below 1 was expected.")
 

@@ -6,6 +6,7 @@ and one more is not drawn in it.
 Letters: T tasks, N series, P points of the longest series, S support points, Q queries.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Self
 
@@ -60,7 +61,8 @@ class SeriesPoints:
         self.counts = torch.tensor([len(each) for each in places], device=device)
         self.x_NP, self.y_NP = (_padded(each).to(device) for each in (places, values))
         self._spread = float(np.concatenate(values).std())
-        _refuse(self.layout, self.counts)
+        refuse_layout(self.layout)
+        _refuse_short(self.layout, self.counts)
 
     @property
     def device(self) -> torch.device:
@@ -150,7 +152,15 @@ def _padded(series: Sequence[np.ndarray]) -> Tensor:
     return torch.tensor(np.stack([np.pad(each, (0, longest - len(each))) for each in series]), dtype=torch.float32)
 
 
-def _refuse(layout: SeriesLayout, counts: Tensor) -> None:
+def refuse_layout(layout: SeriesLayout) -> None:
+    """Refuse a layout that no series can have.
+
+    Args:
+        layout: which points are support and queries.
+
+    Raises:
+        UserError: if a number is too low, or the order is unknown.
+    """
     least, most = lowest(layout.support), highest(layout.support)
     if not 0 <= least <= most:
         raise UserError(
@@ -159,10 +169,14 @@ def _refuse(layout: SeriesLayout, counts: Tensor) -> None:
         )
     if layout.queries < 1:
         raise UserError(f"queries = {layout.queries} points were given, but a task needs at least one.")
-    if layout.jitter < 0:
+    if not 0 <= layout.jitter < math.inf:
         raise UserError(f"jitter = {layout.jitter} was given, but a number from 0 was expected.")
     if layout.order not in ("random", "first"):
         raise UserError(f"order = {layout.order!r} was given, but 'random' or 'first' was expected.")
+
+
+def _refuse_short(layout: SeriesLayout, counts: Tensor) -> None:
+    least = lowest(layout.support)
     if int(counts.max()) <= least:
         raise UserError(
             f"{least} points of support and a query need series of {least + 1} points, but the longest one has "
