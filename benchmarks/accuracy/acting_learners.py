@@ -2,7 +2,8 @@
 
 python benchmarks/accuracy/acting_learners.py NAME... [--tasks 1000] [--seed 1] [--beside RULE...] [--folder FOLDER]
 
-For each name, or folder of a run, one file, acting-NAME.json. Differences from rules are paired: both act in the same worlds.
+For each name, or folder of a run, one file, acting-NAME.json. Differences from rules are paired: both act in the
+same worlds.
 """
 
 import sys
