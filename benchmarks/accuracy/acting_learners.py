@@ -2,7 +2,8 @@
 
 python benchmarks/accuracy/acting_learners.py NAME... [--tasks 1000] [--seed 1] [--beside RULE...] [--folder FOLDER]
 
-For each name one file, acting-NAME.json. Differences from rules are paired: both act in the same worlds.
+For each name, or folder of a run, one file, acting-NAME.json. Differences from rules are paired: both act in the
+same worlds.
 """
 
 import sys
@@ -104,7 +105,7 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional], options: Optio
     try:
         for name in names:
             record = measure(open_weights(name), options)
-            write_json(options.folder / f"acting-{name}.json", record)
+            write_json(options.folder / f"acting-{Path(name).stem}.json", record)
             print(f"{name}, {record['setting']}: {interval_text(record['reward'], 2)}")
             for rule, found in record["beside"].items():
                 print(f"  {rule}: {interval_text(found['reward'], 2)}")

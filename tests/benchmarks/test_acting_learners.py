@@ -1,10 +1,12 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 import acting_learners
+import quickstudy.pretrained
 from acting_learners import Options, share_more
 
 
@@ -18,6 +20,14 @@ def test_a_learner_is_compared_with_rules_in_the_same_worlds(tmp_path: Path) -> 
     more = record["regret"]["mean"] / thompson["regret"]["mean"] - 1
     assert thompson["learner_regret_more"]["mean"] == pytest.approx(more)
     assert "learner_regret_more" not in record["beside"]["knows the task"]
+
+
+def test_weights_in_a_file_give_their_name_to_the_record(tmp_path: Path) -> None:
+    mine = tmp_path / "runs" / "mine.safetensors"
+    mine.parent.mkdir()
+    shutil.copyfile(Path(quickstudy.pretrained.__file__).parent / "bandit-rl2.safetensors", mine)
+    assert acting_learners.main((str(mine),), Options(tasks=2, beside=("random",), folder=tmp_path)) == 0
+    assert (tmp_path / "acting-mine.json").exists()
 
 
 def test_an_unknown_rule_is_refused(tmp_path: Path, capsys) -> None:
