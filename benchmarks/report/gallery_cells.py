@@ -6,6 +6,7 @@ Letters: T tasks, S examples, I inputs and O outputs of a layer, H numbers of a 
 from pathlib import Path
 
 import torch
+from torch.nn.functional import one_hot
 
 import quickstudy
 from gallery_style import BLUE, GREY, ORANGE, heat, save
@@ -27,18 +28,17 @@ def draw_vsml_messages(path: Path, examples: int = 40) -> None:
     learner = quickstudy.load("prototypes-vsml")
     assert isinstance(learner, VSML)
     tasks = Prototypes(PrototypeLayout(support=examples)).sample(1, torch.Generator().manual_seed(3))
-    state, chances, errors, says = learner.prior(1), [], [], []
+    probabilities_SN = learner.predict_sequence(tasks.support_x, tasks.support_y).probs[0]
+    errors_SN = probabilities_SN - one_hot(tasks.support_y[0], learner.num_ways)
+    state, says = learner.prior(1), []
     for step in range(examples):
-        x, y = tasks.support_x[:, step : step + 1], tasks.support_y[:, step : step + 1]
-        chances.append(learner.predict(state, x).probs[0, 0, 1])
-        state = learner.extend(state, x, y)
-        errors.append(state.messages[-1][0, 0, :, 0])  # For the next tick, from the error of this example.
+        state = learner.extend(state, tasks.support_x[:, step : step + 1], tasks.support_y[:, step : step + 1])
         hidden_IOH = state.cells[0].hidden[0]
         says.append(learner.cell.forward_messenger(hidden_IOH)[..., _LOGIT].T.flatten())  # Class by class.
     figure = empty_figure(8, 5.2)
     up, down, cells = figure.subplots(3, 1, height_ratios=(1.4, 0.6, 2), sharex=True)
     label_S = tasks.support_y[0]
-    up.plot(range(examples), chances, color="0.3", linewidth=1.2)
+    up.plot(range(examples), probabilities_SN[:, 1], color="0.3", linewidth=1.2)
     for label, colour in ((0, BLUE), (1, ORANGE)):
         places = (label_S == label).nonzero().flatten()
         up.scatter(
@@ -47,7 +47,7 @@ def draw_vsml_messages(path: Path, examples: int = 40) -> None:
     up.set(ylabel="P(class 1)", yticks=[0, 0.5, 1], ylim=(-0.1, 1.1))
     up.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     up.spines[["top", "right"]].set_visible(False)
-    figure.colorbar(heat(down, torch.stack(errors).T), ax=down, label="error")
+    figure.colorbar(heat(down, errors_SN.T), ax=down, label="error")
     down.set(yticks=[0, 1], yticklabels=["class 0", "class 1"], ylabel="down")
     figure.colorbar(heat(cells, torch.stack(says).T), ax=cells, label="adds to the logit")
     half = learner.layers[0].num_inputs
