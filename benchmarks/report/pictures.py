@@ -82,7 +82,7 @@ def draw_sizes(path: Path, accuracies: Accuracies, sizes: Mapping[str, int]) -> 
         axes.axhline(errors[name], color=GREY, linestyle=":", zorder=1)
         axes.text(0.99, errors[name], f"{_short(name)}, no parameters", transform=axes.get_yaxis_transform(), **_NAME)
     for name, place in places.items():
-        crowded = any(1 < x / place[0] < 3 and 0.87 < y / place[1] < 1.15 for x, y in places.values())
+        crowded = any(place < (x, y) and x / place[0] < 3 and 0.87 < y / place[1] < 1.15 for x, y in places.values())
         axes.plot(*place, "o", color=BLUE, markersize=5, zorder=3)
         side = {"xytext": (-6, 0), "ha": "right"} if crowded else {"xytext": (6, 0), "ha": "left"}
         axes.annotate(_short(name), place, textcoords="offset points", **{**_NAME, **side})

@@ -59,7 +59,7 @@ def bandit_rl2_shown(
     units: int = 64,
     own_trials: bool = True,
     arms: Arms = Arms(pulls=100),
-    optimisation: Optimisation = shown_optimisation(steps=500),
+    optimisation: Optimisation = shown_optimisation(steps=2_000),
 ) -> Experiment:
     """RL² that imitates UCB1 on bandits.
 
