@@ -99,7 +99,7 @@ def test_weights_are_not_tested_on_pictures_that_they_were_trained_on(folder: Pa
     with pytest.raises(UserError, match=r"1 of the 1 test examples are among those .* trained on: the folder has"):
         refuse_seen(header, experiment(folder), None, parts=("test",))
     heir = Header(recipe="r", parents=(Parent("run", header),))
-    with pytest.raises(UserError, match="1 of the 1 validation pictures"):
+    with pytest.raises(UserError, match="1 of the 1 validation examples"):
         refuse_seen(heir, experiment(folder), None)
     refuse_seen(Header(recipe="r"), experiment(folder), None)
 
