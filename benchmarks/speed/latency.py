@@ -44,6 +44,8 @@ NAMES = (
     "glyphs-protonet",
     "omniglot-autoencoder",
 )
+SIDES = {"omniglot-autoencoder": 20}
+"""Pixels on a side of a drawing, where a learner reads another size than 28."""
 LOGISTIC = "logistic regression on pixels"
 WAYS, SHOTS = 5, 5
 ADAPT_TARGET, QUERY_TARGET = 50.0, 10.0
@@ -63,16 +65,16 @@ class Options:
     """The JSON file to write."""
 
 
-def task() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Support (1, 25, 1, 28, 28), labels (1, 25) and one query (1, 1, 1, 28, 28)."""
-    images = torch.as_tensor(glyphs.load(WAYS, SHOTS + 1, seed=3)).float() / 255
+def task(side: int = 28) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Support (1, 25, 1, side, side), labels (1, 25) and one query (1, 1, 1, side, side)."""
+    images = torch.as_tensor(glyphs.load(WAYS, SHOTS + 1, seed=3, size=side)).float() / 255
     support_x = images[:, :SHOTS].flatten(0, 1)[None, :, None]
     return support_x, torch.arange(WAYS).repeat_interleave(SHOTS)[None], images[:1, SHOTS][None, :, None]
 
 
-def learner_turn(learner: Learner) -> Turn:
-    """A turn of a learner."""
-    support_x, support_y, query_x = task()
+def learner_turn(learner: Learner, side: int) -> Turn:
+    """A turn of a learner that reads drawings of this side."""
+    support_x, support_y, query_x = task(side)
 
     @torch.no_grad()
     def turn() -> tuple[float, float]:
@@ -123,7 +125,9 @@ def measure(turns: Mapping[str, Turn], rounds: int) -> list[dict[str, Any]]:
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional], options: Options) -> int:
     """Measure, print and store."""
     torch.set_num_threads(1)
-    turns = {LOGISTIC: logistic_turn()} | {name: learner_turn(load(name)) for name in names or NAMES}
+    turns = {LOGISTIC: logistic_turn()} | {
+        name: learner_turn(load(name), SIDES.get(name, 28)) for name in names or NAMES
+    }
     with unchecked_distributions():
         rows = measure(turns, options.rounds)
     protocol = {
