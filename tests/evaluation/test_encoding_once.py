@@ -83,3 +83,12 @@ def test_an_evaluation_encodes_each_image_of_its_classes_at_most_once(glyph_imag
 def test_learners_without_an_encoder_are_left_alone() -> None:
     with encoding_once(Nearest()):
         pass
+
+
+@torch.no_grad()
+def test_what_the_encoder_gives_in_training_and_in_eval_mode_is_kept_apart(tasks: Tasks) -> None:
+    learner = learner_with(nn.Sequential(nn.Flatten(2), nn.Linear(28 * 28, 3), nn.Dropout(1.0)))
+    with encoding_once(learner):
+        found = [learner.train(mode).encoder(tasks.query_x) for mode in (True, False)]
+    assert not found[0].any()
+    assert found[1].all()

@@ -43,7 +43,7 @@ def test_representations_are_class_means_of_the_encodings(decoder, vectors):
     for task in range(2):
         for way in range(3):
             members = vectors.support_x[task][vectors.support_y[task] == way]
-            expected = torch.stack([learner.encoder(member) for member in members]).mean(dim=0)
+            expected = torch.stack([learner.encode(member) for member in members]).mean(dim=0)
             assert torch.allclose(state.representations[task, way], expected, atol=1e-12)
 
 
@@ -53,7 +53,7 @@ def test_the_concatenated_decoder_reads_all_representations_side_by_side(vectors
     found = learner.predict(state, vectors.query_x).probs
     for task in range(2):
         for query, x in enumerate(vectors.query_x[task]):
-            logits = learner.decoder(torch.cat([*state.representations[task], learner.encoder(x)]))
+            logits = learner.decoder(torch.cat([*state.representations[task], learner.encode(x)]))
             assert torch.allclose(found[task, query], logits.softmax(dim=0), atol=1e-12)
 
 
@@ -64,7 +64,7 @@ def test_the_shared_decoder_reads_each_class_with_the_mean_of_all(vectors):
     for task in range(2):
         r_ND = state.representations[task]
         for query, x in enumerate(vectors.query_x[task]):
-            z = learner.encoder(x)
+            z = learner.encode(x)
             logits = torch.cat([learner.decoder(torch.cat([r, r_ND.mean(dim=0), z])) for r in r_ND])
             assert torch.allclose(found[task, query], logits.softmax(dim=0), atol=1e-12)
 
@@ -197,7 +197,7 @@ def test_one_mean_is_over_the_whole_support_encoded_with_its_labels(vectors):
     learner = build("one mean")
     state = learner.adapt(vectors.support_x, vectors.support_y)
     labels = torch.nn.functional.one_hot(vectors.support_y, 3).double()
-    encoded = learner.with_label(torch.cat([learner.encoder(vectors.support_x), labels], dim=-1))
+    encoded = learner.with_label(torch.cat([learner.encode(vectors.support_x), labels], dim=-1))
     assert torch.allclose(state.representations, encoded.mean(dim=1, keepdim=True), atol=1e-12)
 
 

@@ -35,6 +35,14 @@ def test_an_any_way_recipe_can_begin_with_all_of_protonets_encoder(name: str) ->
     assert own == theirs
 
 
+@pytest.mark.parametrize("name", ["omniglot-cnp", "omniglot-mann", "omniglot-metanet", "omniglot-snail"])
+def test_inputs_come_again_where_an_encoder_is_frozen_to_the_end(name: str, few_characters) -> None:
+    experiment = build(name, {})
+    is_frozen_to_the_end = experiment.frozen_share == 1
+    assert experiment.inputs_come_again == is_frozen_to_the_end
+    assert all((part.pool.layout.jitter is None) == is_frozen_to_the_end for part in experiment.train(None).parts)
+
+
 @pytest.mark.parametrize("shots", [1, (1, 1)])
 def test_settings_of_more_shots_than_were_trained_on_are_no_tests(shots) -> None:
     assert set(build("omniglot-snail", {"shots": shots}).test) == {"5-way 1-shot", "20-way 1-shot"}

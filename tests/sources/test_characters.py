@@ -3,9 +3,13 @@ import torch
 
 from quickstudy.core import UserError
 from quickstudy.sources import Characters, EpisodeCharacters, SequenceCharacters, generated_training
-from quickstudy.tasks import Augmentation, Jitter, Layout, Mixture, SequenceLayout, SharedEpisodes
+from quickstudy.tasks import Augmentation, Episodes, Jitter, Layout, Mixture, SequenceLayout, SharedEpisodes
 
 LAYOUT = Layout(ways=3, shots=1, queries=1)
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,24 @@ def test_generated_characters_have_their_share_and_the_same_layout(few_character
     assert isinstance(tasks, Mixture)
     assert tasks.shares == (0.75, 0.25)
     assert {type(part) for part in tasks.parts} == {SharedEpisodes}
+
+
+def test_images_that_are_changed_once_come_again(few_characters) -> None:
+    characters = EpisodeCharacters(distortion=0.5, generated=0.5, pool=(6, 4), change_once=True)
+    tasks = characters.training(LAYOUT)(None)
+    assert {type(part.pool) for part in tasks.parts} == {Episodes}
+    assert [part.pool.layout.jitter for part in tasks.parts] == [None, None]
+    fixed = {image.numpy().tobytes() for part in tasks.parts for image in part.pool.images.flatten(0, 1)}
+    drawn = torch.cat([tasks.sample(1, _seeded(seed)).pool_x for seed in range(5)])
+    assert {image.numpy().tobytes() for image in drawn.mul(255).round().byte()} <= fixed
+    unchanged = EpisodeCharacters().classes(None, 28)
+    assert not torch.equal(tasks.parts[0].pool.images, unchanged)
+
+
+def test_images_that_are_changed_once_are_the_same_in_each_training(few_characters) -> None:
+    characters = EpisodeCharacters(distortion=0.5, change_once=True)
+    first, second = (characters.training(LAYOUT)(None).images for _ in range(2))
+    assert torch.equal(first, second)
 
 
 def test_a_final_training_reads_the_validation_characters_too() -> None:

@@ -2,7 +2,16 @@ import pytest
 import torch
 
 from quickstudy.core import UserError
-from quickstudy.tasks import Episodes, Layout, SharedEpisodes, ShotsOfEach, UnevenShots
+from quickstudy.tasks import (
+    Augmentation,
+    Episodes,
+    Jitter,
+    Layout,
+    SharedEpisodes,
+    ShotsOfEach,
+    UnevenShots,
+    changed_images,
+)
 from quickstudy.tasks.sampling import draw_count, draw_distinct, draw_shots, is_drawn
 
 
@@ -128,3 +137,19 @@ def test_a_class_with_too_few_examples_for_its_shots_is_refused() -> None:
 def test_counts_that_are_drawn_are_known():
     assert [is_drawn(count) for count in (3, (3, 3), ShotsOfEach((1, 5)))] == [False] * 3
     assert [is_drawn(count) for count in ((3, 4), UnevenShots(1, 5))] == [True] * 2
+
+
+@pytest.mark.parametrize("change", [Jitter(), Augmentation()], ids=["moved", "distorted"])
+def test_classes_are_changed_once_each_image_by_itself_in_parts_of_any_size(change) -> None:
+    drawing = torch.zeros(28, 28, dtype=torch.uint8)
+    drawing[8:20, 12:16] = 255
+    changed = changed_images(drawing.expand(3, 4, 28, 28), change, seeded(), at_once=5)
+    assert changed.shape == (3, 4, 28, 28)
+    assert changed.dtype == torch.uint8
+    assert len(changed.flatten(0, 1).unique(dim=0)) == 12
+    assert (changed.flatten(2).max(dim=2).values > 200).all()
+
+
+def test_classes_without_a_change_stay_as_they_are() -> None:
+    images = torch.randint(256, (2, 3, 5, 5), dtype=torch.uint8)
+    assert changed_images(images, None, seeded()) is images

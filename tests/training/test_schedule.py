@@ -6,7 +6,7 @@ from torch.optim import SGD, AdamW, RMSprop
 from quickstudy.core import Experiment, Optimisation, UserError
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4
-from quickstudy.training.schedule import freeze, learning_rate, make_optimiser, refuse_partly_frozen
+from quickstudy.training.schedule import begin_frozen, freeze, frozen_encoder_once, learning_rate, make_optimiser
 
 
 def test_the_learning_rate_rises_over_the_warm_up_and_falls_to_zero() -> None:
@@ -50,19 +50,39 @@ def test_parts_that_are_not_named_are_left_alone() -> None:
     assert [weight.requires_grad for weight in both.parameters()] == [False, False, True, True]
 
 
-@pytest.mark.parametrize(("share", "processes", "is_refused"), [(0.5, 2, True), (0.5, 1, False), (1.0, 2, False)])
-def test_processes_that_share_gradients_freeze_for_all_of_the_training(share, processes, is_refused) -> None:
-    experiment = Experiment(
+def frozen_experiment(**settings) -> Experiment:
+    return Experiment(
         learner=ProtoNet(Conv4(channels=4)),
         train=lambda root: torch.empty(0),
         validation=lambda root: torch.empty(0),
         test={},
         optimisation=Optimisation(steps=1, tasks_per_step=1),
         frozen=("encoder",),
-        frozen_share=share,
+        **settings,
     )
+
+
+@pytest.mark.parametrize(("share", "processes", "is_refused"), [(0.5, 2, True), (0.5, 1, False), (1.0, 2, False)])
+def test_processes_that_share_gradients_freeze_for_all_of_the_training(share, processes, is_refused) -> None:
+    experiment = frozen_experiment(frozen_share=share)
     if is_refused:
         with pytest.raises(UserError, match=r"frozen for a share of 0\.5 of the training.*one process only"):
-            refuse_partly_frozen(experiment, processes)
+            begin_frozen(experiment, experiment.learner, processes)
     else:
-        refuse_partly_frozen(experiment, processes)
+        begin_frozen(experiment, experiment.learner, processes)
+        assert not any(weight.requires_grad for weight in experiment.learner.parameters())
+
+
+@pytest.mark.parametrize(
+    ("share", "come_again", "is_kept"), [(1.0, True, True), (0.5, True, False), (1.0, False, False)]
+)
+def test_an_encoder_frozen_to_the_end_reads_each_input_once_if_inputs_come_again(share, come_again, is_kept) -> None:
+    experiment = frozen_experiment(frozen_share=share, inputs_come_again=come_again)
+    learner = experiment.learner.train()
+    begin_frozen(experiment, learner, 1)
+    images, seen = torch.rand(1, 4, 1, 28, 28), []
+    learner.encoder.blocks[0].register_forward_hook(lambda block, inputs, result: seen.append(len(inputs[0])))
+    with frozen_encoder_once(experiment, learner):
+        for _ in range(3):
+            learner.encoder(images)
+    assert len(seen) == (1 if is_kept else 3)

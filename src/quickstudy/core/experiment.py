@@ -61,6 +61,9 @@ class Experiment:
     """Parts of the learner, by name, that keep their first weights and running statistics while they are frozen."""
     frozen_share: float = 1.0
     """Share of the training in which these parts are frozen, from its start."""
+    inputs_come_again: bool = False
+    """Whether later steps show the same inputs as earlier ones. An encoder that is frozen to the end then reads each
+    input once, and the training keeps what it gave."""
     starts_from: str | None = None
     """Weights that a training begins with, by the name of their recipe, wherever name and shape of a tensor agree.
     `--start-from` gives others."""

@@ -21,8 +21,9 @@ _MOST_KEPT = 2**27
 def encoding_once(learner: Learner) -> Iterator[None]:
     """Keep the features of each input that the learner's encoder has seen. Afterwards the encoder is as before.
 
-    The learner must be in eval mode, where encoders read each input by itself, and its weights must stay as they are. A
-    learner without an encoder is left alone.
+    The encoder must read each input by itself, as encoders do in eval mode or while they are frozen, and its weights
+    must stay as they are. What it gives in training mode and in eval mode is kept apart. A learner without an encoder
+    is left alone.
 
     Args:
         learner: The learner.
@@ -32,7 +33,8 @@ def encoding_once(learner: Learner) -> Iterator[None]:
     if not has_weights or "forward" in vars(encoder):  # Within an outer use, that one keeps them.
         yield
         return
-    encoder.forward = _remembering(encoder.forward)
+    by_mode = {is_training: _remembering(encoder.forward) for is_training in (False, True)}
+    encoder.forward = lambda x_TS: by_mode[encoder.training](x_TS)
     try:
         yield
     finally:

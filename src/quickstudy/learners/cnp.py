@@ -163,7 +163,8 @@ class CNPClassifier(Learner):
         has_slots = decoder != "shared"
         self.num_ways = num_ways if has_slots else None
         self.labels_are_slots = has_slots  # type: ignore[misc]
-        self.encoder = nn.Sequential(encoder, nn.Linear(num_features, representation))  # h
+        self.encoder = encoder
+        self.represent = nn.Linear(num_features, representation)  # The last layer of h.
         labelled = representation + num_ways
         self.with_label = perceptron(labelled, hidden, representation) if decoder == "one mean" else None
         parts = {"concatenated": num_ways + 1, "one mean": 2, "shared": 3}[decoder]
@@ -172,12 +173,21 @@ class CNPClassifier(Learner):
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> CNPClassifierState:
         """Aggregate the examples (T, S, *input) with class indices (T, S)."""
         support_x, support_y, mask = read_support(self, support_x, support_y, support_mask, max_ways=self.num_ways)
-        return self._aggregate(self.encoder(support_x), support_y, mask)
+        return self._aggregate(self.encode(support_x), support_y, mask)
 
     def predict(self, state: CNPClassifierState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
         query_x = read_query(self, state, query_x)
-        return self._decode(state, self.encoder(query_x))
+        return self._decode(state, self.encode(query_x))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The paper's h of each example, (..., D).
+
+        Args:
+            x: Inputs (..., *input).
+        """
+        h: Tensor = self.represent(self.encoder(x))
+        return h
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries.
@@ -185,7 +195,7 @@ class CNPClassifier(Learner):
         Support and queries are encoded together, so that they share their batch statistics.
         """
         check_tasks(tasks, self.num_ways)
-        r_TSD, z_TQD = tasks.embedded(self.encoder)
+        r_TSD, z_TQD = tasks.embedded(self.encode)
         state = self._aggregate(r_TSD, tasks.support_y)
         return -self._decode(state, z_TQD).log_prob(tasks.query_y).mean()
 
@@ -199,17 +209,17 @@ class CNPClassifier(Learner):
         return CNPClassifierState(*class_means(r_TSD, support_y, num_ways, mask_TS))  # r_c = mean of h over the class
 
     def _decode(self, state: CNPClassifierState, z_TQD: Tensor) -> Categorical:
-        num_queries, num_ways = z_TQD.shape[1], state.representations.shape[1]
+        num_queries = z_TQD.shape[1]
         if self.num_ways is not None:
             r_TQR = state.representations.flatten(1)[:, None].expand(-1, num_queries, -1)
             logits_TQN = self.decoder(torch.cat([r_TQR, z_TQD], dim=-1))
         else:
             present_TN1 = state.is_present[..., None].to(z_TQD.dtype)
             mean_TD = state.representations.sum(dim=1) / present_TN1.sum(dim=1)
-            seen = (
-                state.representations[:, None].expand(-1, num_queries, -1, -1),
-                mean_TD[:, None, None].expand(-1, num_queries, num_ways, -1),
-                z_TQD[:, :, None].expand(-1, -1, num_ways, -1),
-            )
-            logits_TQN = self.decoder(torch.cat(seen, dim=-1)).squeeze(-1)
+            first, *others = self.decoder
+            # The first layer of each part by itself: their sum is that of all parts side by side, at a fraction of it.
+            class_HD, mean_HD, query_HD = first.weight.chunk(3, dim=1)
+            read_TNH = F.linear(state.representations, class_HD, first.bias) + F.linear(mean_TD, mean_HD)[:, None]
+            hidden_TQNH = read_TNH[:, None] + F.linear(z_TQD, query_HD)[:, :, None]
+            logits_TQN = nn.Sequential(*others)(hidden_TQNH).squeeze(-1)
         return categorical(mask_absent(logits_TQN, state.is_present))

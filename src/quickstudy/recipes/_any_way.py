@@ -1,6 +1,7 @@
 """The training that learners with label slots share: one set of weights for any number of ways and shots."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from quickstudy.core import Experiment, Learner, Optimisation
 from quickstudy.networks import Conv4, NumViews, Views
 from quickstudy.recipes._episodes import episodes_experiment
 from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
+from quickstudy.tasks import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,9 @@ def encoder_without_normalisation(bound: float) -> Conv4:
 HEAD_CHARACTERS = EpisodeCharacters(distortion=0.4, mirrored=True, generated=0.3, pool=(60, 6))
 """Characters for a head. An encoder knows those that it was trained on too well, and generated ones correct this."""
 
+FIXED_CHARACTERS = replace(HEAD_CHARACTERS, change_once=True)
+"""The same where the encoder is frozen to the end, which then reads each image once."""
+
 
 any_way_optimisation = partial(
     Optimisation, warmup_steps=200, gradient_clip=1.0, average_decay=0.999, precision="bf16-mixed"
@@ -58,6 +63,7 @@ AS_IN_PAPERS: dict[str, Any] = {
     "mirrored": False,
     "generated": 0.0,
     "pool": None,
+    "change_once": False,
     "precision": "32-true",
 }
 """What papers on heads have in common: fixed ways, characters in rotations alone, and an encoder that is trained."""
@@ -71,15 +77,34 @@ def any_way_experiment(
     shared: SharedEncoder,
 ) -> Experiment:
     """Train on such episodes of these characters, from the encoder that heads share."""
+    ways = min(episodes.slots, 20)
+    tests = episodes.tests()
+    return head_experiment(
+        learner, episodes.layout, characters, optimisation, shared, tests=tests, validation_ways=ways
+    )
+
+
+def head_experiment(
+    learner: Learner,
+    layout: Layout,
+    characters: EpisodeCharacters,
+    optimisation: Optimisation,
+    shared: SharedEncoder,
+    *,
+    tests: Mapping[str, Layout],
+    validation_ways: int,
+) -> Experiment:
+    """Train a head on episodes of this layout, from the encoder that heads share."""
     return episodes_experiment(
         learner,
-        episodes.layout,
+        layout,
         characters,
         optimisation,
-        tests=episodes.tests(),
-        validation_ways=min(episodes.slots, 20),
+        tests=tests,
+        validation_ways=validation_ways,
         validation_tasks=100,
         frozen=("encoder",) if shared.frozen_encoder else (),
         frozen_share=shared.frozen_encoder,
+        inputs_come_again=characters.change_once,
         starts_from=shared.starts_from,
     )

@@ -5,10 +5,15 @@ from quickstudy.core import Experiment, Optimisation
 from quickstudy.core.recipe_options import variant
 from quickstudy.learners import CNP, CNPClassifier
 from quickstudy.learners.cnp import Decoder
-from quickstudy.networks import Conv4, Downsampling, NumViews, Views
+from quickstudy.networks import Conv4
 from quickstudy.networks.value_head import Likelihood
+from quickstudy.recipes._any_way import (
+    FIXED_CHARACTERS,
+    SharedEncoder,
+    any_way_optimisation,
+    head_experiment,
+)
 from quickstudy.recipes._completion import completion_experiment
-from quickstudy.recipes._episodes import episodes_experiment
 from quickstudy.recipes._functions import curves_experiment, function_optimisation
 from quickstudy.sources import TEST_LAYOUTS, EpisodeCharacters, Split, drawings_to_complete
 from quickstudy.tasks import Count, Layout
@@ -71,18 +76,11 @@ def omniglot_cnp(
     shots: Count = (1, 3),
     queries: int = 3,
     decoder: Decoder = "shared",
-    downsampling: Downsampling = "pool",
-    blocks: int = 4,
-    views: NumViews = 5,
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, mirrored=True, pool=(60, 6)),
-    optimisation: Optimisation = Optimisation(
-        steps=6_000,
-        tasks_per_step=12,
-        learning_rate=1e-3,
-        warmup_steps=500,
-        gradient_clip=10.0,
-        average_decay=0.999,
-        precision="bf16-mixed",
+    own_encoder: bool = False,
+    encoder: SharedEncoder = SharedEncoder(),
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
+    optimisation: Optimisation = any_way_optimisation(
+        steps=4_000, tasks_per_step=12, learning_rate=1e-3, gradient_clip=10.0
     ),
 ) -> Experiment:
     """CNP on Omniglot, one decoder shared by all classes: any number of ways and shots.
@@ -93,36 +91,41 @@ def omniglot_cnp(
         queries: Queries of each class in training.
         decoder: One decoder that scores each class, the paper's decoder over all class representations, or a decoder
             over one mean of drawings that were encoded with their labels.
-        downsampling: Max-pooling, or strides at a third of the cost.
-        blocks: Convolutions of the encoder; the paper has three.
-        views: Shifts of an image by one pixel over which its encoding is averaged at prediction; training uses one.
+        own_encoder: Train an encoder of three strided convolutions, as the paper's, instead of the shared one.
+        encoder: Encoder and its first weights.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Views(Conv4(downsampling=downsampling, blocks=blocks), views)
+    network = Conv4(downsampling="stride", blocks=3) if own_encoder else encoder.build()
     readable = {title: test for title, test in TEST_LAYOUTS.items() if decoder == "shared" or test.ways == ways} or {
         f"{ways}-way {k}-shot": Layout(ways, k) for k in (1, 5)
     }
-    learner = CNPClassifier(encoder, encoder.num_features, decoder=decoder, num_ways=ways)
+    learner = CNPClassifier(network, network.num_features, decoder=decoder, num_ways=ways)
     layout = Layout(ways, shots, queries)
-    return episodes_experiment(learner, layout, characters, optimisation, tests=readable, validation_ways=min(ways, 20))
+    return head_experiment(
+        learner, layout, characters, optimisation, encoder, tests=readable, validation_ways=min(ways, 20)
+    )
 
 
 omniglot_cnp_paper = variant(
     "omniglot_cnp_paper",
     omniglot_cnp,
     "CNP on Omniglot as in its paper: three convolutions, one decoder over all class representations, fixed ways.",
+    starts_from=None,
     ways=5,
     shots=1,
+    queries=5,
     decoder="concatenated",
-    downsampling="stride",
-    blocks=3,
+    own_encoder=True,
     views=1,
+    frozen_encoder=0.0,
     distortion=0.0,
     mirrored=False,
-    queries=5,
+    generated=0.0,
     pool=None,
+    change_once=False,
     steps=60_000,
     tasks_per_step=16,
+    warmup_steps=500,
     precision="32-true",
 )

@@ -11,7 +11,7 @@ from quickstudy.learners.mann import Controller, LabelTime
 from quickstudy.networks.blur import Blur
 from quickstudy.networks.memory import Erase, Time
 from quickstudy.recipes._any_way import (
-    HEAD_CHARACTERS,
+    FIXED_CHARACTERS,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
@@ -61,7 +61,7 @@ def omniglot_mann(
     encoder: SharedEncoder = SharedEncoder(),
     memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
-    characters: EpisodeCharacters = HEAD_CHARACTERS,
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=32, learning_rate=6e-3),
 ) -> Experiment:
     """MANN with a convolutional encoder on N-way K-shot episodes: one set of weights for up to 20 ways.

@@ -8,7 +8,7 @@ from quickstudy.learners import MetaNet
 from quickstudy.learners.metanet import Variant
 from quickstudy.recipes._any_way import (
     AS_IN_PAPERS,
-    HEAD_CHARACTERS,
+    FIXED_CHARACTERS,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
@@ -30,7 +30,7 @@ def omniglot_metanet(
     own_encoders: bool = False,
     encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(shots=(1, 3), queries=2),
-    characters: EpisodeCharacters = HEAD_CHARACTERS,
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=2_500, tasks_per_step=6, learning_rate=1e-3),
 ) -> Experiment:
     """Meta Networks on Omniglot: one set of weights for up to 20 ways and any shots.

@@ -24,6 +24,7 @@ from quickstudy.tasks import (
     Jitter,
     Layout,
     SequenceLayout,
+    changed_images,
     mirrored_classes,
     rotated_classes,
     warped_classes,
@@ -31,6 +32,8 @@ from quickstudy.tasks import (
 
 _WARP = Augmentation(degrees=30, shift=0, scale=0.2, stretch=0.5, shear=0.5, displacement=2, pen=0)
 """How far the drawings of a class are warped to make a new class, at 28 pixels."""
+_FIXED_GLYPHS = 4_000, 10
+"""Generated classes, and drawings of each, where they are the same in all steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,8 @@ class EpisodeCharacters(Characters):
     """Strength of elastic distortion of each training image, used instead of jitter but for its shifts; 1 is strong."""
     pool: Pool | None = None
     """Classes, and drawings of each, that all tasks of a step share. None gives each task its own drawings."""
+    change_once: bool = False
+    """Change each training image once, not anew in each step; an encoder frozen to the end then reads it once."""
 
     def __post_init__(self) -> None:
         """Refuse a pool that no task can be made of."""
@@ -90,6 +95,8 @@ class EpisodeCharacters(Characters):
         Args:
             layout: Ways, shots and queries of an episode.
         """
+        if self.change_once:
+            return functools.partial(self._changed_once, layout)
         layout = layout._replace(jitter=self.change())
 
         def source(data_root: Path | None) -> Any:
@@ -97,6 +104,16 @@ class EpisodeCharacters(Characters):
             return mixed(drawn, self.generated, lambda: pooled(GeneratedEpisodes, turned_glyphs, layout, self.pool))
 
         return source
+
+    def _changed_once(self, layout: Layout, data_root: Path | None) -> Any:
+        generator = torch.Generator().manual_seed(0)
+
+        def fixed(images: Tensor) -> Any:
+            changed = changed_images(images, self.change(), generator)
+            return pooled(Episodes, changed, layout, self.pool)
+
+        drawn = fixed(self.classes(data_root, 28))
+        return mixed(drawn, self.generated, lambda: fixed(turned_glyphs(*_FIXED_GLYPHS, generator)))
 
     def change(self) -> Jitter | Augmentation | None:
         """How each training image is changed at random."""

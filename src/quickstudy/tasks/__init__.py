@@ -16,7 +16,7 @@ from quickstudy.tasks.mixture import Mixture
 from quickstudy.tasks.navigation import Navigation, Square
 from quickstudy.tasks.projections import ProjectedPrototypes
 from quickstudy.tasks.prototypes import PrototypeLayout, Prototypes
-from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots
+from quickstudy.tasks.sampling import Count, Layout, Shots, ShotsOfEach, UnevenShots, changed_images
 from quickstudy.tasks.sequences import GeneratedSequences, InstanceSequences, SequenceLayout
 from quickstudy.tasks.shaped_classes import ShapedClasses, ShapesLayout
 from quickstudy.tasks.shared import SharedEpisodes
@@ -68,6 +68,7 @@ __all__ = [
     "Stages",
     "TaskSequences",
     "UnevenShots",
+    "changed_images",
     "in_stages",
     "mirrored_classes",
     "rotated_classes",

@@ -8,7 +8,7 @@ from torch import Tensor
 from quickstudy.core import Tasks, UserError
 from quickstudy.tasks.augmentation import Augmentation, augment_images
 from quickstudy.tasks.jitter import Jitter, jitter_images
-from quickstudy.tasks.scale import Scaled
+from quickstudy.tasks.scale import Scaled, read_images
 
 Count = int | tuple[int, int]
 """A number, or the lowest and highest of a number that is drawn for each batch."""
@@ -204,6 +204,26 @@ def gather_images(
     elif jitter is not None:
         gathered = jitter_images(gathered, jitter, generator)
     return gathered.view(*index_TE.shape, *gathered.shape[1:])
+
+
+def changed_images(
+    images: Tensor, jitter: Jitter | Augmentation | None, generator: torch.Generator, at_once: int = 2**14
+) -> Tensor:
+    """Classes as bytes (C, E, H, W), each image with a random change of its own.
+
+    Args:
+        images: (C, E, H, W), classes and their examples.
+        jitter: random changes of each image. None for no change.
+        generator: the source of random numbers.
+        at_once: how many images are floats at a time.
+    """
+    if jitter is None:
+        return images
+    flat, scale = read_images(images.flatten(0, 1))
+    parts = torch.arange(len(flat)).split(at_once)
+    changed = [gather_images(Scaled(flat, scale), part[None], jitter, generator)[0] for part in parts]
+    changed = [ink.clamp_(0, 1).mul_(255).round_().byte() for ink in changed]
+    return torch.cat(changed).view(images.shape)
 
 
 def gather_tasks(

@@ -41,7 +41,7 @@ from quickstudy.training.run import (
     load_last,
     save_last,
 )
-from quickstudy.training.schedule import freeze, learning_rate, make_optimiser, refuse_partly_frozen
+from quickstudy.training.schedule import begin_frozen, freeze, frozen_encoder_once, learning_rate, make_optimiser
 from quickstudy.training.validation import COLUMNS, Validation, validate
 
 _SECONDS_BETWEEN_SAVES = 30.0
@@ -84,8 +84,7 @@ class _Training:
         if experiment.before_training is not None:
             experiment.before_training(run.data_root)
         self.learner = experiment.learner.to(fabric.device)
-        refuse_partly_frozen(experiment, fabric.world_size)
-        freeze(self.learner, experiment.frozen, experiment.frozen_share > 0)
+        begin_frozen(experiment, self.learner, fabric.world_size)
         self.optimiser = make_optimiser(self.learner, experiment.optimisation)
         if run.compile:
             with unchecked_distributions():  # Else torch would switch the checks off for good.
@@ -104,7 +103,8 @@ class _Training:
 
     def go(self) -> Position:
         try:
-            self._loop()
+            with frozen_encoder_once(self.experiment, self.learner):
+                self._loop()
         finally:
             for log in self.logs:
                 log.close()

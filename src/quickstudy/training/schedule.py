@@ -1,11 +1,13 @@
 """What changes the weights, and when: the optimiser, its learning rate, and parts that are frozen."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
-from quickstudy.core import Experiment, Optimisation, UserError
+from quickstudy.core import Experiment, Learner, Optimisation, UserError
+from quickstudy.evaluation.encoding_once import encoding_once
 
 
 def make_optimiser(learner: nn.Module, optimisation: Optimisation) -> Optimizer:
@@ -52,20 +54,33 @@ def freeze(learner: nn.Module, parts: tuple[str, ...], is_frozen: bool) -> None:
                 module.train(not is_frozen)
 
 
-def refuse_partly_frozen(experiment: Experiment, num_processes: int) -> None:
-    """Refuse to freeze parts for a share of the training in several processes.
+def frozen_encoder_once(experiment: Experiment, learner: Learner) -> AbstractContextManager[None]:
+    """A context in which an encoder that is frozen to the end reads each input once, if inputs come again.
+
+    Args:
+        experiment: says what is frozen, and whether inputs come again.
+        learner: has the encoder.
+    """
+    is_frozen_to_the_end = "encoder" in experiment.frozen and experiment.frozen_share == 1
+    return encoding_once(learner) if experiment.inputs_come_again and is_frozen_to_the_end else nullcontext()
+
+
+def begin_frozen(experiment: Experiment, learner: nn.Module, num_processes: int) -> None:
+    """Freeze what is frozen in the first step.
 
     Processes that share gradients agree on the trained parameters once, at the start.
 
     Args:
         experiment: says what is frozen, and for which share of the training.
+        learner: has the parts.
         num_processes: how many processes train.
 
     Raises:
-        UserError: if the parts are not frozen, or not trained, all the time.
+        UserError: if several processes train, and parts are frozen for a share of the training.
     """
     if experiment.frozen and 0 < experiment.frozen_share < 1 and num_processes > 1:
         raise UserError(
             f"The {', '.join(experiment.frozen)} is frozen for a share of {experiment.frozen_share} of the training. "
             "This works in one process only. Give a share of 0 or 1, or --devices 1."
         )
+    freeze(learner, experiment.frozen, experiment.frozen_share > 0)
