@@ -3,7 +3,7 @@ import torch
 
 from quickstudy.learners import RL2, SNAILPolicy
 from quickstudy.recipes import build
-from quickstudy.tasks import Bandits, Mazes, MDPs, ShownTrials
+from quickstudy.tasks import Anything, Bandits, Mazes, MDPs, ShownTrials
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,12 @@ def test_options_reach_the_networks() -> None:
     assert recurrent.policy.head.in_features == 6
 
 
-def test_the_best_action_is_shown_in_mazes() -> None:
-    trials = build("maze-rl2", {}).train(None)
+def test_a_search_gives_advice_in_mazes(generator: torch.Generator) -> None:
+    trials = build("maze-rl2", {"cells": 2}).train(None)
     assert isinstance(trials, ShownTrials)
-    assert trials.shows == "best"
+    assert trials.shows == "advised"
+    own = trials.acted_by(Anything(4, generator)).sample(50, generator)
+    is_goal_TLVV = own.support_x[:, :, 1]
+    knows_the_way = is_goal_TLVV[:, :, 0, 1] == 1  # The goal is above.
+    assert knows_the_way.any()
+    assert (own.query_y[knows_the_way] == 0).all()

@@ -11,6 +11,7 @@ from quickstudy.baselines.bandit_rules import (
     Thompson,
 )
 from quickstudy.baselines.gittins import Gittins, gittins_indices
+from quickstudy.baselines.maze_search import MazeMap, MazeSearch
 from quickstudy.baselines.mdp_agents import MDPAgent, ProcessRecord, RandomChoice
 from quickstudy.baselines.mdp_planners import OPSRL, PSRL, UCRL2, EpsilonGreedyPlanner, GreedyPlanner, ShortSighted
 from quickstudy.baselines.planning import Sizes
@@ -28,6 +29,8 @@ __all__ = [
     "Greedy",
     "GreedyPlanner",
     "MDPAgent",
+    "MazeMap",
+    "MazeSearch",
     "OptimisticThompson",
     "ProcessRecord",
     "RandomArm",

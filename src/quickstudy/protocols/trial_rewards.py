@@ -17,6 +17,7 @@ from quickstudy.baselines import (
     Gittins,
     Greedy,
     GreedyPlanner,
+    MazeSearch,
     OptimisticThompson,
     RandomArm,
     RandomChoice,
@@ -152,7 +153,10 @@ def rules(environment: Environment, seed: int) -> dict[str, Agent | None]:
         return {**_planners(environment, chance), OPTIMUM: None}
     if isinstance(environment, Navigation):
         return {"random": RandomMoves(environment.num_actions, environment.largest_action, chance), OPTIMUM: None}
-    return {"random": Anything(environment.num_actions, chance), OPTIMUM: None}
+    found: dict[str, Agent | None] = {"random": Anything(environment.num_actions, chance)}
+    if isinstance(environment, Mazes):
+        found["searches, then goes straight"] = MazeSearch(environment.cells, environment.sight, chance)
+    return {**found, OPTIMUM: None}
 
 
 def _bandit_rules(bandits: Bandits, chance: torch.Generator) -> dict[str, Agent | None]:

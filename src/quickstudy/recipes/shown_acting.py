@@ -8,7 +8,7 @@ fewer trials than practice, which must find out from rewards what was good.
 
 import torch
 
-from quickstudy.baselines import UCB1, ShortSighted, Sizes
+from quickstudy.baselines import UCB1, MazeSearch, ShortSighted, Sizes
 from quickstudy.core import ActingLearner, Agent, Experiment, Optimisation
 from quickstudy.core.recipe_options import variant
 from quickstudy.learners import RL2, SNAILPolicy
@@ -124,11 +124,14 @@ def mdp_snail_shown(
 
 def maze_rl2(
     *,
-    units: int = 64,
+    units: int = 128,
     labyrinths: Labyrinths = Labyrinths(),
-    optimisation: Optimisation = shown_optimisation(steps=250),
+    optimisation: Optimisation = shown_optimisation(steps=1_500),
 ) -> Experiment:
-    """RL² in mazes: in its own trials it is shown a shortest way to the goal, and learns to remember the goal.
+    """RL² that imitates a search of mazes, and then the shortest known way.
+
+    In half of the steps of the training the learner acts itself, and is shown what the search would do. (A shortest way
+    is a poor teacher in the first episode, where nobody can know it.)
 
     Args:
         units: Units of the recurrent network.
@@ -137,8 +140,13 @@ def maze_rl2(
     """
     environment = labyrinths.mazes()
     learner = RL2(environment.num_actions, environment.observation_shape, units=units, has_value=False)
+
+    def rule(generator: torch.Generator) -> Agent:
+        return MazeSearch(labyrinths.cells, labyrinths.sight, generator)
+
+    trials = ShownTrials(environment, (), "advised", rule)
     title = f"{labyrinths.episodes} episodes, {labyrinths.cells} cells a side"
-    return acting_experiment(learner, ShownTrials(environment), optimisation, None, title, in_own_trials=True)
+    return acting_experiment(learner, trials, optimisation, None, title, in_own_trials=True)
 
 
 def _ucb1_experiment(
