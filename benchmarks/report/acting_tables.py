@@ -86,6 +86,21 @@ def rules_section(record: Record | None) -> str:
     return "\n\n".join([*parts, *_distances(record["settings"])])
 
 
+def speed_section(record: Record | None) -> str:
+    """What kept activations save, and how many steps a second the environments make."""
+    if record is None:
+        return ""
+    trials, pulls = record["trials"], record["pulls"]
+    words = (
+        f"Cached SNAIL acts in {trials} trials of {pulls} pulls {record['ratio']:.1f} times as fast as one that reads the "
+        "whole trial again at every step. Environment steps a second on one core:"
+    )
+    ways = ("steps_a_second", "steps_a_second_by_gymnasium", "steps_a_second_one_by_one")
+    rows = [[name, *(f"{record[way][name]:,.0f}" for way in ways)] for name in record[ways[0]]]
+    headings = ("environment", "one batch of tensors", "Gymnasium's vector interface", "`SyncVectorEnv`, one by one")
+    return "\n\n".join([words, table(headings, rows, 1)])
+
+
 def _groups(records: Sequence[Record], names: Sequence[str]) -> list[list[str]]:
     rows = []
     for each in records:

@@ -21,7 +21,7 @@ import tyro
 import function_tables
 import instance_tables
 from accuracy_tables import accuracy_section, control_section, uneven_section
-from acting_tables import learners_section, rules_section
+from acting_tables import learners_section, rules_section, speed_section
 from completion_tables import completion_section
 from feature_tables import feature_section, small_table_section
 from learner_map import map_section
@@ -195,7 +195,8 @@ def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     if page.exists():
         text, folder = page.read_text(encoding="utf-8"), root / "benchmarks" / "results"
         learners = [record for file in sorted(folder.glob("acting-*.json")) for record in [_json(file)]]
-        parts = learners_section(learners), rules_section(_json(folder / "acting_rules.json"))
+        rules, speed = (_json(folder / f"acting_{what}.json") for what in ("rules", "speed"))
+        parts = learners_section(learners), rules_section(rules), speed_section(speed)
         yield page, text, replaced(text, "\n\n".join(filter(None, parts)) or _NOTHING)
     figures = root / "src" / "quickstudy" / "reproduction" / "figures.json"
     text = figures.read_text(encoding="utf-8") if figures.exists() else ""

@@ -1,4 +1,4 @@
-from acting_tables import learners_section, rules_section
+from acting_tables import learners_section, rules_section, speed_section
 
 
 def _mean(value: float) -> dict[str, float]:
@@ -40,6 +40,14 @@ def test_rules_stand_above_what_was_published() -> None:
     assert "| PSRL | 138.0 ± 0.0 | 138.1 | 140.0 |" in lines
     assert "1 of 1 rewards are more than two standard errors" in lines[-1]
     assert lines[-1].endswith("PSRL (10 episodes, 2.2).")
+
+
+def test_speed_is_a_sentence_and_a_row_for_each_environment() -> None:
+    rates = [{"Bandit": number} for number in (4_000_000.4, 800_000.0, 7_000.0)]
+    ways = ("steps_a_second", "steps_a_second_by_gymnasium", "steps_a_second_one_by_one")
+    found = speed_section({"trials": 256, "pulls": 100, "ratio": 25.41, **dict(zip(ways, rates, strict=True))})
+    assert "256 trials of 100 pulls 25.4 times as fast" in found
+    assert "| Bandit | 4,000,000 | 800,000 | 7,000 |" in found.splitlines()
 
 
 def test_nothing_measured_makes_no_table() -> None:
