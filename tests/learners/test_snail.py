@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from quickstudy.core import Tasks, UserError, in_random_slots, leaves
-from quickstudy.learners.snail import SNAIL, First, in_random_channels
+from quickstudy.learners.snail import SNAIL, First
 from quickstudy.networks import Conv4
 
 SMALL = {"filters": 6, "attention": ((4, 3), (5, 4), (6, 7))}
@@ -254,22 +254,6 @@ def test_of_equal_lengths_how_strong_an_embedding_is_says_nothing(vectors):
 def test_cached_answers_of_equal_lengths_are_those_of_whole_sequences(vectors):
     learner = build(equal_lengths=True)
     assert torch.allclose(predicted(learner, vectors).logits, naively(learner, vectors).logits, atol=1e-10)
-
-
-def test_shuffled_channels_are_those_of_support_and_queries_alike(generator):
-    z_TSD, z_TQD = torch.randn(50, 3, 8, generator=generator), torch.randn(50, 2, 8, generator=generator)
-    support, queries = in_random_channels(z_TSD, z_TQD, 1.0)
-    assert torch.allclose(queries @ support.mT, z_TQD @ z_TSD.mT, atol=1e-5)
-    assert torch.equal(support.sort(dim=-1).values, z_TSD.sort(dim=-1).values)
-    assert len({tuple(row.argsort().tolist()) for row in support.gather(2, z_TSD.argsort(dim=2))[:, 0]}) > 40
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_channels_are_shuffled_in_that_share_of_the_tasks(share, generator):
-    z_TSD = torch.randn(2000, 2, 8, generator=generator)
-    support, _ = in_random_channels(z_TSD, z_TSD, share)
-    changed = (support != z_TSD).any(dim=2).any(dim=1).double().mean()
-    assert float(changed) == pytest.approx(share, abs=0.05)
 
 
 def test_channels_are_shuffled_in_training_alone(vectors):

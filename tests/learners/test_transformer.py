@@ -153,6 +153,33 @@ def test_in_training_the_meta_loss_is_that_of_the_same_tasks_in_random_slots(vec
         assert len(pairs) == 3
 
 
+def test_embeddings_of_equal_lengths_do_not_depend_on_the_encoders_scale(vectors):
+    learner = build(equal_lengths=True)
+    plain = predicted(learner, vectors)
+    learner.encoder.append(nn.Identity())
+    learner.encoder[-1].forward = lambda z: 3 * z
+    assert torch.allclose(predicted(learner, vectors).logits, plain.logits, atol=1e-5)
+    assert not torch.allclose(predicted(build(), vectors).logits, plain.logits, atol=1e-3)
+
+
+def test_channels_are_shuffled_in_training_alone(vectors):
+    shuffling, plain = build(shuffled_channels=1.0), build()
+    assert torch.equal(shuffling.meta_loss(vectors), plain.meta_loss(vectors))
+    losses = []
+    for learner in (shuffling.train(), plain.train()):
+        torch.manual_seed(1)
+        losses.append(learner.meta_loss(vectors))
+    assert not torch.allclose(*losses)
+
+
+def test_a_query_that_starts_as_a_key_reads_the_item_that_it_is(vectors):
+    learner = build(queries_start_as_keys=True)
+    for block in learner.blocks:
+        x_TLC = torch.randn(2, 4, 8, dtype=torch.float64)
+        keys_THLK = block.remember(x_TLC).keys
+        assert torch.allclose(block._by_head(block.queries(block.norm(x_TLC))), keys_THLK)
+
+
 def test_slots_without_examples_are_impossible(vectors):
     fewer = vectors._replace(support_y=torch.stack([vectors.support_y[0], 2 * (vectors.support_y[1] // 2)]))
     found = predicted(build(max_ways=5), fewer).probs

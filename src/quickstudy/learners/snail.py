@@ -35,6 +35,7 @@ from quickstudy.core import (
 )
 from quickstudy.networks.attention import CausalAttention, KeysValues, full_precision, which_are_real
 from quickstudy.networks.class_means import crowding, mask_absent
+from quickstudy.networks.embeddings import in_random_channels, of_equal_lengths, refuse_share
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
 
 KeyValueSizes = Sequence[tuple[int, int]]
@@ -108,8 +109,7 @@ class SNAIL(OnlineLearner):
         super().__init__()
         if first not in get_args(First):
             raise ValueError(f"first is {first!r}, but one of {get_args(First)} was expected.")
-        if not 0 <= shuffled_channels <= 1:
-            raise ValueError(f"shuffled_channels is {shuffled_channels}, but a share from 0 to 1 was expected.")
+        refuse_share("shuffled_channels", shuffled_channels)
         self.max_ways, self.max_examples, self.label_scale = max_ways, max_examples, label_scale
         self.equal_lengths, self.shuffled_channels = equal_lengths, shuffled_channels
         self.encoder = encoder
@@ -168,7 +168,7 @@ class SNAIL(OnlineLearner):
         if self.training:
             tasks = in_random_slots(tasks, self.max_ways)
         z_TSD, z_TQD = tasks.embedded(self._embed)
-        if self.training and self.shuffled_channels:
+        if self.training:
             z_TSD, z_TQD = in_random_channels(z_TSD, z_TQD, self.shuffled_channels)
         state = self._extend(self.prior(len(tasks.support_y)), z_TSD, tasks.support_y)
         return -self._answer(state, z_TQD).log_prob(tasks.query_y).mean()
@@ -199,7 +199,7 @@ class SNAIL(OnlineLearner):
 
     def _embed(self, x: Tensor) -> Tensor:
         z_TED = self.encoder(x)
-        return F.rms_norm(z_TED, z_TED.shape[-1:]) if self.equal_lengths else z_TED
+        return of_equal_lengths(z_TED) if self.equal_lengths else z_TED
 
     def _extend(self, state: SNAILState, z_TSD: Tensor, support_y: Tensor) -> SNAILState:
         labels_TSN = self._slots(support_y, z_TSD)
@@ -233,18 +233,3 @@ def _told_what_is_real(caches: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(
         cache._replace(is_real=(which_are_real(cache),)) if isinstance(cache, KeysValues) else cache for cache in caches
     )
-
-
-def in_random_channels(z_TSD: Tensor, z_TQD: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Embeddings of support and queries; some tasks have their channels in a random order of their own.
-
-    Args:
-        z_TSD: Embeddings of the support.
-        z_TQD: Embeddings of the queries.
-        share: Probability that a task's channels are shuffled.
-    """
-    num_tasks, _, num_channels = z_TSD.shape
-    order_TD = torch.rand(num_tasks, num_channels, device=z_TSD.device).argsort(dim=1)
-    is_left_T1 = torch.rand(num_tasks, 1, device=z_TSD.device) >= share
-    order_T1D = torch.where(is_left_T1, torch.arange(num_channels, device=z_TSD.device), order_TD)[:, None]
-    return z_TSD.gather(2, order_T1D.expand_as(z_TSD)), z_TQD.gather(2, order_T1D.expand_as(z_TQD))

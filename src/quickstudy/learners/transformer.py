@@ -29,6 +29,7 @@ from quickstudy.core import (
 )
 from quickstudy.networks.attention import KeysValues, TransformerBlock
 from quickstudy.networks.class_means import mask_absent, members
+from quickstudy.networks.embeddings import in_random_channels, of_equal_lengths, refuse_share
 
 
 class InContextTransformerState(NamedTuple):
@@ -55,6 +56,10 @@ class InContextTransformer(Learner):
         num_heads: Heads of each attention.
         hidden: Width between the two layers of a block's perceptron.
         relabels: In training, throw the classes of every task at random into the label slots.
+        equal_lengths: Scale embeddings to a mean square of one.
+        shuffled_channels: Share of training tasks whose embeddings have their channels in random order. Then the head
+            can only compare embeddings, and cannot memorise the training classes.
+        queries_start_as_keys: Start the queries of attention with the weights of its keys.
     """
 
     labels_are_slots = True
@@ -70,13 +75,21 @@ class InContextTransformer(Learner):
         num_heads: int = 4,
         hidden: int = 512,
         relabels: bool = True,
+        equal_lengths: bool = False,
+        shuffled_channels: float = 0.0,
+        queries_start_as_keys: bool = False,
     ) -> None:
         super().__init__()
+        refuse_share("shuffled_channels", shuffled_channels)
+        self.equal_lengths, self.shuffled_channels = equal_lengths, shuffled_channels
         self.max_ways, self.relabels = max_ways, relabels
         self.encoder = encoder
         self.token = nn.Linear(num_features, channels)
         self.label = nn.Embedding(max_ways, channels)
-        self.blocks = nn.ModuleList(TransformerBlock(channels, num_heads, hidden) for _ in range(num_blocks))
+        self.blocks = nn.ModuleList(
+            TransformerBlock(channels, num_heads, hidden, queries_start_as_keys=queries_start_as_keys)
+            for _ in range(num_blocks)
+        )
         self.classify = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, max_ways))
 
     def adapt(
@@ -84,12 +97,12 @@ class InContextTransformer(Learner):
     ) -> InContextTransformerState:
         """Keys and values, in each layer, of the examples (T, S, *input) with class indices (T, S)."""
         support_x, support_y, mask = read_support(self, support_x, support_y, support_mask, max_ways=self.max_ways)
-        return self._read(self.encoder(support_x), support_y, mask)
+        return self._read(self._embed(support_x), support_y, mask)
 
     def predict(self, state: InContextTransformerState, query_x: Tensor) -> Categorical:
         """Classes of the queries (T, Q, *input)."""
         query_x = read_query(self, state, query_x)
-        return self._answer(state, self.encoder(query_x))
+        return self._answer(state, self._embed(query_x))
 
     def meta_loss(self, tasks: TrainingTasks) -> Tensor:
         """Minus the mean log-likelihood of the queries.
@@ -100,9 +113,15 @@ class InContextTransformer(Learner):
         check_tasks(tasks, self.max_ways)
         if self.training and self.relabels:
             tasks = in_random_slots(tasks, self.max_ways)
-        z_TSD, z_TQD = tasks.embedded(self.encoder)
+        z_TSD, z_TQD = tasks.embedded(self._embed)
+        if self.training:
+            z_TSD, z_TQD = in_random_channels(z_TSD, z_TQD, self.shuffled_channels)
         state = self._read(z_TSD, tasks.support_y)
         return -self._answer(state, z_TQD).log_prob(tasks.query_y).mean()
+
+    def _embed(self, x: Tensor) -> Tensor:
+        z_TED: Tensor = self.encoder(x)
+        return of_equal_lengths(z_TED) if self.equal_lengths else z_TED
 
     def _read(self, z_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> InContextTransformerState:
         x_TSC = self.token(z_TSD) + self.label(support_y.long())

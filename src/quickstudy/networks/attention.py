@@ -130,12 +130,13 @@ class TransformerBlock(nn.Module):
         channels: Channels C of an item.
         num_heads: Heads of the attention.
         hidden: Width between the two layers of the perceptron.
+        queries_start_as_keys: Start queries with the weights of the keys, as in `CausalAttention`.
 
     Raises:
         ValueError: if the heads do not divide the channels.
     """
 
-    def __init__(self, channels: int, num_heads: int, hidden: int) -> None:
+    def __init__(self, channels: int, num_heads: int, hidden: int, *, queries_start_as_keys: bool = False) -> None:
         super().__init__()
         if channels % num_heads:
             raise ValueError(f"{num_heads} heads do not divide {channels} channels. Choose a multiple.")
@@ -143,6 +144,9 @@ class TransformerBlock(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.queries = nn.Linear(channels, channels)
         self.keys_values = nn.Linear(channels, 2 * channels)
+        if queries_start_as_keys:
+            of_keys = {name: value.chunk(2)[0] for name, value in self.keys_values.state_dict().items()}
+            self.queries.load_state_dict(of_keys)
         self.out = nn.Linear(channels, channels)
         self.perceptron = nn.Sequential(
             nn.LayerNorm(channels), nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels)
