@@ -9,7 +9,6 @@ from quickstudy.recipes import RECIPES, build, default_arguments
 FROM_BEFORE = {
     "glyphs-protonet",
     "omniglot-cnp",
-    "omniglot-completion-cnp",
     "omniglot-contrastive",
     "omniglot-maml-dense",
     "omniglot-mann",
