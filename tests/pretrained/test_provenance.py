@@ -8,7 +8,6 @@ from quickstudy.recipes import RECIPES, build, default_arguments
 
 FROM_BEFORE = {
     "glyphs-protonet",
-    "omniglot-cnp",
     "omniglot-contrastive",
     "omniglot-maml-dense",
     "omniglot-mann",

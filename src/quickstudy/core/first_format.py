@@ -21,7 +21,6 @@ _SHARES = ("frozen_encoder",)
 """Arguments that were true or false in the first format, and are shares now."""
 _ONE_VIEW = {"views": 1}
 _UNSAID: dict[str, Mapping[str, Any]] = {
-    "omniglot-cnp$": {"views": 1, "blocks": 3, "downsampling": "stride", "queries": 5},
     "omniglot-mann$": _ONE_VIEW,
     "omniglot-metanet$": _ONE_VIEW,
     "omniglot-snail$": {"views": 1, "filters": 128, "keys": (64, 256, 512)},
