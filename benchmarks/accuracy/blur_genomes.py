@@ -51,8 +51,10 @@ class Options:
     """Tasks of a step."""
     learning_rate: float = 3e-3
     """Rate of Adam. CMA-ES has none."""
-    hidden: int = 20
+    hidden: int = 24
     """Hidden neurons."""
+    symmetric_signs: bool = True
+    """Whether first synapses treat all signs of inputs and of the answer alike; the paper's are all drawn apart."""
     updates: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 10, 20)
     """Numbers of updates that are measured. The chosen number is one of them up to 10."""
     tasks: int = 200
@@ -80,7 +82,8 @@ def candidates(options: Options) -> list[BLUR]:
     found = []
     for number in range(max(options.candidates, options.genomes)):
         torch.manual_seed(options.seed * 1000 + number)
-        learner = BLUR(2, hidden=(options.hidden,), seed=options.seed * 1000 + number)
+        seed = options.seed * 1000 + number
+        learner = BLUR(2, hidden=(options.hidden,), seed=seed, symmetric_signs=options.symmetric_signs)
         with torch.no_grad():
             loss = float(learner.eval()(tasks))
         found.append((loss if loss == loss else float("inf"), number, learner))
@@ -188,6 +191,8 @@ def main(options: Options = Options()) -> int:
         "chosen on": (*_TRAINED, *_VALIDATION),
         "trained by": options.by,
         "genomes": f"{options.genomes} of {options.candidates} random ones",
+        "hidden": options.hidden,
+        "symmetric_signs": options.symmetric_signs,
         "steps": options.steps,
         "tasks_per_step": options.tasks_per_step,
         "support": "128 points, all of which each update reads; 128 queries",

@@ -92,8 +92,8 @@ def speed_section(record: Record | None) -> str:
         return ""
     trials, pulls = record["trials"], record["pulls"]
     words = (
-        f"Cached SNAIL acts in {trials} trials of {pulls} pulls {record['ratio']:.1f} times as fast as one that reads the "
-        "whole trial again at every step. Environment steps a second on one core:"
+        f"Cached SNAIL acts in {trials} trials of {pulls} pulls {record['ratio']:.1f} times as fast as one that reads "
+        "the whole trial again at every step. Environment steps a second on one core:"
     )
     ways = ("steps_a_second", "steps_a_second_by_gymnasium", "steps_a_second_one_by_one")
     rows = [[name, *(f"{record[way][name]:,.0f}" for way in ways)] for name in record[ways[0]]]

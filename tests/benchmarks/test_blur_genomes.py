@@ -21,7 +21,7 @@ def test_genomes_with_the_lowest_loss_of_some_are_trained() -> None:
 
 
 def test_the_best_genome_is_kept_with_its_synapses() -> None:
-    bad, good = BLUR(2), BLUR(2, start="gradient", seed=3)
+    bad, good = BLUR(2, hidden=(24,)), BLUR(2, hidden=(24,), start="gradient", seed=3)
     with torch.no_grad():
         bad.genome.up.zero_()
         bad.genome.up[0, 0] = -1.0

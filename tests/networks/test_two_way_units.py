@@ -10,6 +10,7 @@ from quickstudy.networks.two_way_units import (
     changed,
     first_synapses,
     forward_pass,
+    sign_symmetric_synapses,
     tied,
     with_feedback,
 )
@@ -131,3 +132,49 @@ def test_genomes_that_cannot_be_are_refused() -> None:
         Genome(1)
     with pytest.raises(ValueError, match="num_states is 3"):
         Genome(3, "gradient")
+
+
+@pytest.fixture
+def changed_signs() -> tuple[list[Synapses], list[Synapses], Genome]:
+    """First synapses whose groups have eight neurons for two inputs and an answer, drawn twice in the same way."""
+    torch.manual_seed(3)
+    drawn = [sign_symmetric_synapses((2, 24, 1), 2, 1.0, torch.Generator().manual_seed(1)) for _ in range(2)]
+    genome = Genome()
+    with torch.no_grad():
+        genome.rates[3] = 0.01
+    return drawn[0], drawn[1], genome
+
+
+def learned(genome: Genome, synapses: list[Synapses], x_TBI: torch.Tensor, y_TBJ: torch.Tensor) -> torch.Tensor:
+    """Outputs for the same inputs after two updates."""
+    for _ in range(2):
+        layers = with_feedback(genome, synapses, forward_pass(genome, synapses, x_TBI), y_TBJ)
+        synapses = changed(genome, synapses, layers, torch.ones(x_TBI.shape[:2]))
+    return forward_pass(genome, synapses, x_TBI)[-1][..., 0]
+
+
+@pytest.mark.parametrize(("of_inputs", "of_answer"), [((-1, 1), 1), ((1, -1), 1), ((1, 1), -1), ((-1, -1), -1)])
+@torch.no_grad()
+def test_with_symmetric_signs_a_changed_sign_of_inputs_or_answers_changes_nothing_else(
+    changed_signs, of_inputs, of_answer
+) -> None:
+    one, other, genome = changed_signs
+    x_TBI = 2 * torch.rand(1, 30, 2) - 1
+    y_TBJ = (x_TBI.sum(dim=2, keepdim=True) > 0.3).float() * 2 - 1
+    plain = learned(genome, one, x_TBI, y_TBJ)
+    signed = learned(genome, other, x_TBI * torch.tensor(of_inputs), y_TBJ * of_answer)
+    assert plain.abs().mean() > 1e-3
+    assert torch.allclose(signed, of_answer * plain, atol=1e-5)
+
+
+def test_groups_of_symmetric_signs_have_synapses_of_their_own(changed_signs) -> None:
+    lower, upper = changed_signs[0]
+    assert len(lower.up[0, 0, :, 0].abs().unique()) == 3
+    assert upper.up[0, :, 0, 0].abs().unique().numel() == 4  # Three groups, and no bias.
+    assert not upper.up[0, -1].any()
+
+
+@pytest.mark.parametrize("sizes", [(2, 20, 1), (2, 8, 8, 1), (2, 1)])
+def test_symmetric_signs_need_one_hidden_layer_of_whole_groups(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="one layer was expected, and a multiple of 8"):
+        sign_symmetric_synapses(sizes, 2, 1.0, torch.Generator())

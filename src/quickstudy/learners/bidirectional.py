@@ -5,7 +5,8 @@ Sandler et al., "Meta-Learning Bidirectional Update Rules" (ICML 2021), and the 
 
 What differs from the code: an update reads the whole support, so the order of the examples does not matter, and the
 sum over examples is scaled to one number of examples, so that the genome fits any support. The first synapses are
-drawn from a seed and never change, as in the authors' Boolean experiment.
+drawn from a seed and never change, as in the authors' Boolean experiment. As an option, no sign of an input or of the
+answer is special among them.
 
 Letters: T tasks, S support examples, Q queries, E both, N classes, J outputs, K states.
 """
@@ -36,6 +37,7 @@ from quickstudy.networks.two_way_units import (
     changed,
     first_synapses,
     forward_pass,
+    sign_symmetric_synapses,
     tied,
     with_feedback,
 )
@@ -69,6 +71,7 @@ class BLUR(Learner):
         batch: The sum over the support counts as if the support had so many examples.
         synapse_scale: Largest first synapse.
         seed: Decides the first synapses.
+        symmetric_signs: Draw first synapses with which changed signs of inputs or answers change nothing else.
         rule: The learned rule, or that of back-propagation, which ties synapses and multiplies by slopes.
         encoder: Maps inputs (T, S, *input) to (T, S, num_inputs); None reads their numbers.
 
@@ -91,6 +94,7 @@ class BLUR(Learner):
         batch: int = 128,
         synapse_scale: float = 1.0,
         seed: int = 0,
+        symmetric_signs: bool = False,
         rule: Rule = "learned",
         encoder: nn.Module | None = None,
     ) -> None:
@@ -108,7 +112,8 @@ class BLUR(Learner):
         if not hidden:  # No layer hears of the answers, so no gradient reaches this part.
             self.genome.down.requires_grad_(False)
         self.sizes = (num_inputs, *hidden, 1 if num_ways == 2 else num_ways)
-        drawn = first_synapses(self.sizes, num_states, synapse_scale, torch.Generator().manual_seed(seed))
+        draw = sign_symmetric_synapses if symmetric_signs else first_synapses
+        drawn = draw(self.sizes, num_states, synapse_scale, torch.Generator().manual_seed(seed))
         for depth, each in enumerate(tied(pair) if rule == "backpropagation" else pair for pair in drawn):
             for name, values in each._asdict().items():
                 # The seed gives them again, so weights need not store them.

@@ -86,6 +86,51 @@ def first_synapses(sizes: tuple[int, ...], num_states: int, scale: float, genera
     return [Synapses(drawn(below + 1, above), drawn(above, below + 1)) for below, above in pairwise(sizes)]
 
 
+def sign_symmetric_synapses(
+    sizes: tuple[int, ...], num_states: int, scale: float, generator: torch.Generator
+) -> list[Synapses]:
+    """First synapses of a network with one hidden layer, for which no sign of an input or of the answer is special.
+
+    Hidden neurons come in groups, one neuron for each choice of signs: its synapses are those of the group, times the
+    signs. Changing the sign of an input, or of the answers, only permutes the neurons of each group. So what the rule
+    can learn, it learns as well with any of these signs changed. The highest layer has no first bias, and the first
+    output is zero, as with the antisymmetric initialisation of Zhang et al., "A type of generalization error induced by
+    initialization in deep neural networks" (2020).
+
+    Args:
+        sizes: inputs, hidden neurons and outputs.
+        num_states: K.
+        scale: the largest synapse.
+        generator: the source of random numbers.
+
+    Raises:
+        ValueError: if there is not one hidden layer of whole groups.
+    """
+    group = 2 ** (sizes[0] + 1)
+    if len(sizes) != 3 or sizes[1] % group:
+        raise ValueError(
+            f"Layers of {sizes[1:-1]} hidden neurons were given, but one layer was expected, and a multiple of {group} "
+            f"neurons: one for each choice of signs of {sizes[0]} inputs and of the answer."
+        )
+    num_inputs, hidden, _ = sizes
+    lower, upper = first_synapses((num_inputs, hidden // group, sizes[2]), num_states, scale, generator)
+    signs_GI = torch.cartesian_prod(*[torch.tensor([1.0, -1.0])] * (num_inputs + 1))
+    of_inputs_HI1 = torch.cat([signs_GI[:, :-1], torch.ones(group, 1)], dim=1).repeat(hidden // group, 1)[..., None]
+    of_answer_H1 = torch.cat([signs_GI[:, -1].repeat(hidden // group), torch.zeros(1)])[:, None]  # The bias is zero.
+
+    def repeated(part: Tensor, dim: int) -> Tensor:
+        return part.repeat_interleave(group, dim=dim)
+
+    def with_bias(part: Tensor, dim: int) -> Tensor:
+        size = part.shape[dim] - 1
+        return torch.cat([repeated(part.narrow(dim, 0, size), dim), part.narrow(dim, size, 1)], dim=dim)
+
+    return [
+        Synapses(repeated(lower.up, 2) * of_inputs_HI1.transpose(0, 1), repeated(lower.down, 1) * of_inputs_HI1),
+        Synapses(with_bias(upper.up, 1) * of_answer_H1[:, None], with_bias(upper.down, 2) * of_answer_H1),
+    ]
+
+
 def tied(synapses: Synapses) -> Synapses:
     """Synapses whose two directions and whose states are equal, as back-propagation has them.
 
