@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -40,6 +40,8 @@ class Options:
 
     genomes: int = 4
     """Genomes that are trained, each with first synapses of its own."""
+    start: Literal["random", "gradient"] = "random"
+    """Start from random genomes, or near gradient descent."""
     candidates: int = 32
     """Random genomes from which those with the lowest loss on training characters are taken."""
     steps: int = 300
@@ -98,12 +100,13 @@ def standardised(x: Tensor) -> Tensor:
 
 
 def new(number: int, options: Options) -> BLUR:
-    """A random genome and random first synapses, small enough for that many inputs."""
+    """A genome, random or near gradient descent, and random first synapses, small enough for that many inputs."""
     torch.manual_seed(options.seed * 1000 + number)
     return BLUR(
         _SIDE**2,
         _WAYS,
         hidden=(options.hidden,),
+        start=options.start,
         updates=(1, options.most_updates),
         synapse_scale=1 / _SIDE,
         seed=options.seed * 1000 + number,
@@ -193,7 +196,7 @@ def main(options: Options = Options()) -> int:
         "trained on": f"Omniglot characters (lake, train), {_SIDE}×{_SIDE} pixels, {_WAYS}-way {options.shots}-shot",
         "chosen on": "Omniglot characters (lake, validation)",
         "tested on": f"scikit-learn's digits, 10 classes, {options.shots} examples of each, 20 queries of each",
-        "genomes": f"{options.genomes} of {options.candidates} random ones",
+        "genomes": f"{options.genomes} of {options.candidates}, start: {options.start}",
         "steps": options.steps,
         "hidden": options.hidden,
         "runs": options.runs,

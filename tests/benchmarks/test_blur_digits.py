@@ -1,6 +1,7 @@
 """BLUR's genome is chosen on characters, and descent beside it learns."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ def test_figures_of_both_learners_are_written(few: Options, monkeypatch: pytest.
     assert [record["learner"] for record in found["records"]] == ["BLUR", "gradient descent"]
     assert all(len(record["by_updates"]) == 4 for record in found["records"])
     assert found["chosen"]["candidate"] in (0, 1)
+
+
+def test_genomes_start_at_random_or_near_gradient_descent(few: Options) -> None:
+    near, random = (blur_digits.new(0, replace(few, start=start)) for start in ("gradient", "random"))
+    assert torch.equal(near.genome.before, torch.eye(2))
+    assert not torch.equal(random.genome.before, torch.eye(2))
 
 
 def test_descent_learns_classes_that_are_far_apart(few: Options) -> None:
