@@ -12,14 +12,16 @@ from quickstudy.tasks import BooleanPlane
 class Units:
     """Neurons and synapses, and the genome that they share."""
 
-    hidden: int = 20
-    """Neurons of the hidden layer."""
+    hidden: int = 24
+    """Neurons of the hidden layer; a multiple of eight where signs are symmetric."""
     num_states: int = 2
     """States of each neuron and synapse."""
     start: Literal["random", "gradient"] = "random"
     """Start from a random genome, or near gradient descent."""
     synapse_scale: float = 1.0
     """Largest first synapse."""
+    symmetric_signs: bool = True
+    """Draw first synapses with which changed signs of inputs or answers change nothing else; the paper does not."""
     synapse_seed: int = 1
     """Decides the first synapses, which stay the same in training and at test."""
 
@@ -51,6 +53,7 @@ def boolean_blur(
         batch=128,
         synapse_scale=units.synapse_scale,
         seed=units.synapse_seed,
+        symmetric_signs=units.symmetric_signs,
     )
     training = BooleanPlane(support=support)
     unseen = {name: BooleanPlane((name,), support=support) for name in ("and", "quadrant", "nxor")}
