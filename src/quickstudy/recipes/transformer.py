@@ -3,7 +3,7 @@
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import InContextTransformer
 from quickstudy.recipes._any_way import (
-    HEAD_CHARACTERS,
+    FIXED_CHARACTERS,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
@@ -13,19 +13,32 @@ from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 def omniglot_transformer(
     *,
+    equal_lengths: bool = True,
+    shuffled_channels: float = 0.5,
+    queries_start_as_keys: bool = True,
     encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = HEAD_CHARACTERS,
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=4_000, tasks_per_step=64, learning_rate=1e-3),
 ) -> Experiment:
     """In-context transformer on Omniglot: one set of weights for up to 20 ways and any shots.
 
     Args:
+        equal_lengths: Scale embeddings to one length, so that products compare them as cosines do.
+        shuffled_channels: Share of tasks whose embeddings have their channels in random order, against overfitting.
+        queries_start_as_keys: Start the queries of attention with the weights of its keys.
         encoder: Encoder and its first weights.
         episodes: Training episodes.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
     network = encoder.build()
-    learner = InContextTransformer(network, network.num_features, max_ways=episodes.slots)
+    learner = InContextTransformer(
+        network,
+        network.num_features,
+        max_ways=episodes.slots,
+        equal_lengths=equal_lengths,
+        shuffled_channels=shuffled_channels,
+        queries_start_as_keys=queries_start_as_keys,
+    )
     return any_way_experiment(learner, episodes, characters, optimisation, encoder)
