@@ -20,7 +20,9 @@ def check_file(option: str, path: Path) -> None:
     except OSError as error:
         raise _not_writable(option, path, error) from None
     if is_folder:
-        raise UserError(f"{option} {path} was given, but this is a folder. Give the name of a file, such as {path}/NAME.")
+        raise UserError(
+            f"{option} {path} was given, but this is a folder. Give the name of a file, such as {path}/NAME."
+        )
     _try(option, path, path.parent, path.name)
 
 

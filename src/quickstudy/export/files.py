@@ -161,6 +161,8 @@ def _difference_in_onnx(learner: Learner, adapt: Path, predict: Path, example: A
 
 
 def _write_onnx(graphs: Graphs, adapt: Path, predict: Path) -> None:
+    from quickstudy.export.triangular import translations
+
     with _quietly():
         for program, path, inputs, outputs in (
             (graphs.adapt, adapt, _input_names(graphs), graphs.state_names),
@@ -170,6 +172,7 @@ def _write_onnx(graphs: Graphs, adapt: Path, predict: Path) -> None:
                 _without_guards(program),
                 dynamo=True,
                 verbose=False,
+                custom_translation_table=translations(),
                 input_names=list(inputs),
                 output_names=list(outputs),
             )
