@@ -38,9 +38,7 @@ def test_every_contender_is_measured_and_stored(
     assert len(capsys.readouterr().out.splitlines()) == len(rows)
 
 
-def test_classes_that_settings_were_chosen_by_can_be_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_classes_that_settings_were_chosen_by_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "1.txt").write_text("a text")
