@@ -192,7 +192,8 @@ def _traced(learner: Learner, sizes: Sizes) -> Graphs:
         like = map_state(lambda leaf: leaf.contiguous(), learner.adapt(example.support_x, example.support_y))
         outputs = numbers_of(learner.predict(like, example.query_x))
     state = tuple(leaves(like))
-    of_query = dict.fromkeys(range(3 if example.query_x.ndim == 3 else 2), automatic)  # Of rows, their length too.
+    is_of_rows = example.query_x.ndim == 3 and example.query_x.shape[2] > 1
+    of_query = dict.fromkeys(range(2 + is_of_rows), automatic)  # Rows may have any length.
     by_input = (of_query, {0: automatic, 1: automatic}, {0: automatic})
     with torch.no_grad():
         adapt = export(Adapt(learner), example.adapting, dynamic_shapes=by_input[: len(example.adapting)], strict=False)
