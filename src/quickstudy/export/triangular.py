@@ -4,6 +4,9 @@ Each takes matrices of any size, with any number of dimensions before, in double
 needed, so import this module only where ONNX is written.
 """
 
+# mypy: ignore-errors
+# onnxscript reads the text of these functions: it is Python in form, but no Python function runs.
+
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,10 +16,13 @@ from onnxscript import DOUBLE
 from onnxscript import opset18 as op
 
 
-# mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call"
 @onnxscript.script(onnxscript.values.Opset("quickstudy", 1), default_opset=op)
 def cholesky(matrix: DOUBLE) -> DOUBLE:
-    """The lower triangle L with L Lᵀ = matrix (..., S, S)."""
+    """The lower triangle L with L Lᵀ = matrix.
+
+    Args:
+        matrix: (..., S, S), symmetric and positive definite.
+    """
     count = op.Squeeze(op.Shape(matrix, start=-1))
     places = op.Range(0, count, 1)
     rest = op.Identity(matrix)
@@ -34,7 +40,12 @@ def cholesky(matrix: DOUBLE) -> DOUBLE:
 
 @onnxscript.script(onnxscript.values.Opset("quickstudy", 1), default_opset=op)
 def solve_lower_triangle(lower: DOUBLE, right: DOUBLE) -> DOUBLE:
-    """The X (..., S, Q) with lower X = right."""
+    """The X (..., S, Q) with lower X = right.
+
+    Args:
+        lower: (..., S, S), a lower triangle.
+        right: (..., S, Q).
+    """
     count = op.Squeeze(op.Shape(lower, start=-1))
     places = op.Range(0, count, 1)
     rest = op.Identity(right)
