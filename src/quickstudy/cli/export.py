@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> int:
     folder = options.out or Path(Path(name).name)
     check_folder("--out", folder)
     if not options.json:
-        print(f"tracing {name}; this takes up to two minutes", file=sys.stderr)
+        print(f"tracing {name}; this takes seconds to minutes", file=sys.stderr)
     sizes = Sizes(ways=options.ways, shots=options.shots)
     found = export_files(opened.experiment.learner, opened.header, folder, kind=options.format, sizes=sizes)
     if options.json:

@@ -167,8 +167,9 @@ def make_example(learner: Learner, sizes: Sizes, seed: int = 0) -> Example:
         UserError: if the shape of its inputs is not known.
     """
     generator, tasks = torch.Generator().manual_seed(seed), sizes.tasks
-    if hasattr(learner, "sizes"):  # A learner of values.
-        inputs, values = learner.sizes
+    of_values: Any = getattr(learner, "sizes", None)
+    if of_values is not None:
+        inputs, values = of_values
         inputs = inputs or _FEATURES
         points = sizes.ways * sizes.shots
         drawn = torch.rand(tasks, points + sizes.queries, inputs + values, generator=generator)

@@ -7,7 +7,7 @@ needed, so import this module only where ONNX is written.
 # mypy: ignore-errors
 # onnxscript reads the text of these functions: it is Python in form, but no Python function runs.
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import onnxscript
@@ -60,7 +60,7 @@ def solve_lower_triangle(lower: DOUBLE, right: DOUBLE) -> DOUBLE:
     return solved
 
 
-def translations() -> Mapping[Any, Callable[..., Any]]:
+def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """What ONNX is to use for torch's operations, by operation."""
     return {
         torch.ops.aten.linalg_cholesky.default: _cholesky,
