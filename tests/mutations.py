@@ -55,6 +55,20 @@ FAULTS = [
         "tests/datasets/test_shades.py",
     ),
     Fault(
+        "partial_fit passes the names of classes over",
+        "estimators/classifier.py",
+        "            X, y = with_names(X, y, self.class_names, self.name_weight, classes)\n",
+        "",
+        "tests/estimators/test_class_names.py",
+    ),
+    Fault(
+        "the place of a task is tried only once the examples are read",
+        "cli/adapt.py",
+        '    check_file("--out", out)\n    task = adapted(support, options)',
+        '    task = adapted(support, options)\n    check_file("--out", out)',
+        "tests/cli/test_outputs.py",
+    ),
+    Fault(
         "names of classes are not moved to the images",
         "estimators/class_names.py",
         "(named - named[has_examples].mean(axis=0)) + middle",

@@ -1,10 +1,11 @@
 """Classes named by features of a frozen encoder: class means beside the usual classifiers on the same features.
 
-python benchmarks/accuracy/features.py FOLDER [--encoder text] [--ways 5 20] [--shots 1] [--out FILE]
+python benchmarks/accuracy/features.py FOLDER [--encoder text] [--ways 5 20] [--shots 1] [--skip N] [--out FILE]
 
 FOLDER has a sub-folder of images, or of texts that end in .txt, for each class. For emoji a class is an emoji and its
 images are those of the vendors: link each image of emoji-datasource-VENDOR (npm) into a folder with its code. Every
-task has one query of each class.
+task has one query of each class. Settings are chosen on the first classes of the random order, with --classes 300;
+--skip 300 leaves these out of the final figures.
 """
 
 import sys
@@ -46,6 +47,8 @@ class Options:
     """Tasks of each setting."""
     classes: int = 600
     """Most classes to read; they are drawn at random."""
+    skip: int = 0
+    """Classes at the beginning of the random order to leave out, such as those that settings were chosen by."""
     files: int = 200
     """Most files of a class to read; they are drawn at random."""
     seed: int = 0
@@ -98,7 +101,7 @@ def encoded(folder: Path, options: Options) -> Features:
     random = np.random.default_rng(options.seed)
     encode = as_encoder(options.encoder)
     found = {}
-    for name in random.permutation(sorted(classes))[: options.classes]:
+    for name in random.permutation(sorted(classes))[options.skip :][: options.classes]:
         paths = classes[str(name)]
         chosen = [paths[place] for place in random.permutation(len(paths))[: options.files]]
         found[str(name)] = encode([_read(path) for path in chosen])
@@ -145,7 +148,7 @@ def main(folder: Annotated[Path, tyro.conf.Positional], options: Options) -> int
                 rows.append({"ways": ways, "shots": shots, "classifier": name, "accuracy": accuracy.record()})
                 print(f"{ways}-way {shots}-shot, {name}: {accuracy}", flush=True)
             # After each, so that what was measured stays if the rest is stopped.
-            about = {"data": folder.name, "encoder": options.encoder, "tasks": options.tasks}
+            about = {"data": folder.name, "encoder": options.encoder, "tasks": options.tasks, "skipped": options.skip}
             write_json(options.out, {**about, "rows": rows, **provenance()})
     return 0
 

@@ -36,3 +36,14 @@ def test_every_contender_is_measured_and_stored(
     assert [row["classifier"] for row in rows] == list(features.CONTENDERS)
     assert min(row["accuracy"]["mean"] for row in rows) > 0.9
     assert len(capsys.readouterr().out.splitlines()) == len(rows)
+
+
+def test_classes_that_settings_were_chosen_by_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "1.txt").write_text("a text")
+    monkeypatch.setattr(features, "as_encoder", lambda name: lambda texts: np.zeros((len(texts), 2)))
+    chosen = features.encoded(tmp_path, features.Options(encoder="text", classes=3))
+    left = features.encoded(tmp_path, features.Options(encoder="text", skip=3))
+    assert (len(chosen), len(left)) == (3, 4)
+    assert chosen.keys() | left.keys() == set("0123456")

@@ -52,6 +52,7 @@ def test_names_come_in_natural_order(tmp_path: Path) -> None:
 def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:
     save(tmp_path / "cat" / "1.PNG", paper())
     save(tmp_path / ".thumbnails" / "1.png", paper())
+    (tmp_path / "__MACOSX" / "cat").mkdir(parents=True)
     (tmp_path / "notes.txt").write_text("about the cat")
     (tmp_path / "cat" / "._1.png").write_bytes(b"of another system")
     (tmp_path / "cat" / "notes.txt").write_text("about the cat")

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from quickstudy.core import UserError
 from quickstudy.estimators import FewShotClassifier
 from quickstudy.estimators.class_names import with_names
+from quickstudy.learners import Plastic
 
 TOWARDS = {"cat": [1.0, 0.0, 0.0], "dog": [0.0, 1.0, 0.0], "owl": [0.0, 0.0, 1.0]}
 APART = np.array([0.0, 0.0, 0.0, 5.0])
@@ -45,6 +48,37 @@ def test_a_named_class_needs_no_example() -> None:
     classifier.fit(images(["cat", "dog", "cat", "dog"], 0.1), ["cat", "dog", "cat", "dog"])
     assert classifier.classes_.tolist() == ["cat", "dog", "owl"]
     assert classifier.predict(images(["owl", "cat"], 0.05, seed=5)).tolist() == ["owl", "cat"]
+
+
+def online() -> Plastic:
+    torch.manual_seed(0)
+    return Plastic(nn.Linear(4, 6), 6, max_ways=3).eval()
+
+
+def test_the_first_call_of_partial_fit_reads_the_names_of_all_classes() -> None:
+    classes = ["cat", "dog", "owl"]
+    first, later, queries = (images(kinds, 0.3, seed) for seed, kinds in enumerate((["cat", "dog"], ["owl"], classes)))
+    named = FewShotClassifier(online(), class_names=names, name_weight=2)
+    named.partial_fit(first, ["cat", "dog"], classes=classes).partial_fit(later, ["owl"])
+    x, y = with_names(first, np.array(["cat", "dog"]), names, 2, np.array(classes))
+    assert len(x) == 2 + 3 * 2
+    by_hand = FewShotClassifier(online()).partial_fit(x, y, classes=classes).partial_fit(later, ["owl"])
+    np.testing.assert_array_equal(named.predict_proba(queries), by_hand.predict_proba(queries))
+    without = (
+        FewShotClassifier(online()).partial_fit(first, ["cat", "dog"], classes=classes).partial_fit(later, ["owl"])
+    )
+    assert abs(named.predict_proba(queries) - without.predict_proba(queries)).max() > 1e-3
+
+
+def test_a_first_call_that_cannot_read_the_names_leaves_the_classifier_as_it_was() -> None:
+    features = {each: names([each])[0] for each in ("cat", "dog")}
+    classifier = FewShotClassifier(online(), class_names=features)
+    x, y = images(["cat", "dog"], 0.1), ["cat", "dog"]
+    with pytest.raises(UserError, match="no features of the class 'owl'"):
+        classifier.partial_fit(x, y, classes=["cat", "dog", "owl"])
+    with pytest.raises(UserError, match="The class dog is new"):
+        classifier.partial_fit(x, y, classes=["cat"])
+    assert not hasattr(classifier, "classes_")
 
 
 def test_names_of_another_size_or_missing_ones_are_refused() -> None:

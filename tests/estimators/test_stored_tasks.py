@@ -66,5 +66,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     quickstudy.save_state(tmp_path / "state.safetensors", state)
     with pytest.raises(UserError, match="holds no adapted task"):
         quickstudy.load_task(tmp_path / "state.safetensors")
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match=r"There is no file .*Make it with: quickstudy adapt"):
         quickstudy.load_task(tmp_path / "missing.safetensors")

@@ -56,3 +56,25 @@ def test_without_the_packages_the_message_says_what_to_install(
         export_files(learner, Header(recipe="r"), tmp_path)
     with pytest.raises(UserError, match="The format 'png' was given"):
         export_files(learner, Header(recipe="r"), tmp_path, kind="png")
+
+
+def test_what_onnx_cannot_say_is_one_message_with_the_way_out(
+    learner: ProtoNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript")
+
+    def fail(*_: object, **__: object) -> None:
+        raise torch.onnx.OnnxExporterError("step 2") from RuntimeError("no such operation\nand much more")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    with pytest.raises(UserError, match=r"ONNX cannot .*: no such operation\. .*--format torch"):
+        export_files(learner, Header(recipe="r"), tmp_path, kind="onnx")
+
+
+def test_files_that_onnxruntime_cannot_run_are_told(
+    learner: ProtoNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(files, "_write_onnx", lambda _, *paths: [path.write_text("no graph") for path in paths])
+    with pytest.raises(UserError, match=r"adapt\.onnx and .*predict\.onnx cannot be run: .*--format torch"):
+        export_files(learner, Header(recipe="r"), tmp_path, kind="onnx")

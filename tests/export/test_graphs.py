@@ -1,10 +1,11 @@
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from quickstudy.core import Learner, UserError, leaves
-from quickstudy.export.graphs import Adapt, Sizes, make_example, trace
-from quickstudy.learners import MAML, CNPClassifier, ProtoNet, Reptile
+from quickstudy.export.graphs import Adapt, Predict, Sizes, make_example, trace
+from quickstudy.learners import MAML, AmortisedGP, AveragedGP, CNPClassifier, ProtoNet, Reptile, StandardisedMeans
 from quickstudy.networks import Conv4
 from quickstudy.networks.functional import FunctionalConv4, FunctionalPerceptron
 
@@ -89,3 +90,48 @@ def test_a_number_of_classes_is_open_where_the_learner_has_no_slots() -> None:
     example = make_example(learner, Sizes(2, 7, 1, 3))
     (found,) = graphs.predict.module()(graphs.adapt.module()(*example.adapting), example.query_x)
     assert found.shape == (2, 3, 7)
+
+
+def test_nothing_that_amortised_processes_do_depends_on_numbers() -> None:
+    torch.manual_seed(0)  # Tracing the whole graph takes too long for a test. These tensors have shapes alone.
+    learner = AmortisedGP(hidden=16).eval()
+    x, y, query_x = torch.rand(2, 6, 1), torch.rand(2, 6, 1), torch.rand(2, 3, 1)
+    state = learner.adapt(x, y)
+    assert all(torch.equal(one, other) for one, other in zip(Adapt(learner)(x, y), leaves(state), strict=True))
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():
+        tensors = Adapt(learner)(mode.from_tensor(x), mode.from_tensor(y))
+        mean, deviation = Predict(learner, state)(tensors, mode.from_tensor(query_x))
+    assert (mean.shape, deviation.shape) == ((2, 3, 1), (2, 3, 1))
+
+
+def test_averaged_processes_are_graphs_for_any_number_of_tasks_and_points() -> None:
+    learner = AveragedGP()
+    graphs = trace(learner, Sizes(tasks=2, ways=2, shots=2, queries=3))
+    example = make_example(learner, Sizes(tasks=3, ways=3, shots=3, queries=5), seed=1)
+    assert example.classes is None
+    found = graphs.predict.module()(graphs.adapt.module()(*example.adapting), example.query_x)
+    expected = learner.predict(learner.adapt(example.support_x, example.support_y), example.query_x)
+    torch.testing.assert_close(found[0], expected.mean, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[1], expected.stddev, atol=1e-5, rtol=1e-5)
+
+
+def test_a_learner_without_a_part_that_reads_images_reads_rows_of_any_length() -> None:
+    learner = StandardisedMeans()
+    graphs = trace(learner, Sizes(2, 3, 2, 4))
+    support_x, support_y, query_x = torch.randn(1, 4, 9), torch.tensor([[0, 1, 0, 1]]), torch.randn(1, 5, 9)
+    state = graphs.adapt.module()(support_x, support_y, torch.arange(2))
+    (found,) = graphs.predict.module()(state, query_x)
+    expected = learner.predict(learner.adapt(support_x, support_y), query_x).logits
+    torch.testing.assert_close(found, expected)
+
+
+class OfOtherTasks(ProtoNet):
+    """Refuses images."""
+
+    def adapt(self, support_x, support_y, support_mask=None):
+        raise UserError("actions were expected.")
+
+
+def test_a_learner_of_other_tasks_is_refused_with_what_graphs_are_made_for() -> None:
+    with pytest.raises(UserError, match=r"OfOtherTasks reads other tasks .* images, rows or curves.*: actions were"):
+        trace(OfOtherTasks(Conv4(channels=4, image_size=14)))

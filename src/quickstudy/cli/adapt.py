@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from quickstudy.cli.options import check_count, check_seed, parse
+from quickstudy.cli.outputs import check_file
 from quickstudy.core import UserError
 from quickstudy.estimators.stored_tasks import Task, save_task
 from quickstudy.estimators.table_task import Kind
@@ -48,9 +49,10 @@ def run(arguments: list[str]) -> int:
         return support, reading, out
 
     support, options, out = parse(command, "adapt", arguments)
-    task = adapted(support, options)
     if out.suffix != ".safetensors":
         raise UserError(f"--out {out} was given, but a file that ends in .safetensors was expected.")
+    check_file("--out", out)
+    task = adapted(support, options)
     save_task(out, task)
     print(f"task     {out}")
     return 0

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from quickstudy.cli.options import check_count, parse, print_json
+from quickstudy.cli.outputs import check_folder
 from quickstudy.export import Sizes, export_files
 from quickstudy.export.files import Format
 from quickstudy.pretrained import open_weights
@@ -45,8 +46,9 @@ def run(arguments: list[str]) -> int:
     check_count("--shots", options.shots, 1)
     opened = open_weights(name)
     folder = options.out or Path(Path(name).name)
+    check_folder("--out", folder)
     if not options.json:
-        print(f"tracing {name}; this takes up to two minutes", file=sys.stderr)
+        print(f"tracing {name}; this takes seconds to minutes", file=sys.stderr)
     sizes = Sizes(ways=options.ways, shots=options.shots)
     found = export_files(opened.experiment.learner, opened.header, folder, kind=options.format, sizes=sizes)
     if options.json:

@@ -116,7 +116,7 @@ def read_values(
         UserError: if the learner cannot read something, or would misread it.
     """
     if is_traced():
-        return support_x, support_y, support_mask
+        return _in_precision(support_x, precision), _in_precision(support_y, precision), support_mask
     support_x = as_floats(f"{part}_x", support_x, _like(learner, precision))
     support_y = as_floats(f"{part}_y", support_y, support_x)
     is_paired = support_x.ndim == support_y.ndim == 3 and support_x.shape[:2] == support_y.shape[:2]
@@ -156,8 +156,7 @@ def read_query(
         UserError: if the learner cannot read something, or would misread it.
     """
     if is_traced():
-        traced_x: Tensor = query_x
-        return traced_x
+        return _in_precision(query_x, precision)
     held = leaves(state)
     like = _like(learner, precision)
     if like is None:
@@ -200,6 +199,10 @@ def check_tasks(tasks: TrainingTasks, max_ways: int | None = None) -> None:
     _check_labelled(support_x, tasks.support_y)
     if support_x.device.type == "cpu":  # Elsewhere a look would make the host wait for the device in every step.
         _check_label_values(tasks.support_y, max_ways)
+
+
+def _in_precision(values: Tensor, precision: torch.dtype | None) -> Tensor:
+    return values if precision is None else values.to(precision)
 
 
 def _like(learner: Learner, precision: torch.dtype | None) -> Tensor | None:

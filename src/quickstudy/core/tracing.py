@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from torch.distributions import Distribution
+
 _ways: ContextVar[Any] = ContextVar("ways", default=None)
 
 
@@ -20,9 +22,12 @@ def traced(num_ways: Any = 0) -> Iterator[None]:
         num_ways: N, the number of classes, which may be symbolic. Zero where no class is counted.
     """
     token = _ways.set(num_ways)
+    checks_arguments = Distribution._validate_args
+    Distribution.set_default_validate_args(False)  # torch's own checks of a distribution read numbers too.
     try:
         yield
     finally:
+        Distribution.set_default_validate_args(checks_arguments)
         _ways.reset(token)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from quickstudy.datasets.download import DataError
 from quickstudy.datasets.drawings import Ink, find_ink
 from quickstudy.datasets.frames import common_frame
-from quickstudy.datasets.image_folder import find_images
+from quickstudy.datasets.image_folder import find_images, is_hidden
 from quickstudy.datasets.pictures import Split, digest_of, square_picture
 from quickstudy.datasets.shades import GREY, read_file
 
@@ -129,7 +129,7 @@ def _classes(root: Path, grouped: bool) -> dict[tuple[str, str], list[Path]]:
         return {(name, name): paths for name, paths in find_images(root).items()}
     if not root.is_dir():
         raise DataError(f"There is no folder {root}. Expected one that holds a folder for each group of classes.")
-    groups = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    groups = sorted(path for path in root.iterdir() if path.is_dir() and not is_hidden(path))
     if not groups:
         raise DataError(
             f"{root} has no sub-folders. Expected one for each group, with a folder for each of its classes."

@@ -55,6 +55,15 @@ def load(folder: Path | str, size: int = 28, invert: Invert = "auto", reframe: I
     return ImageFolder(images, num_drawings, tuple(classes))
 
 
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is none of a person's own, such as __MACOSX, which comes along with archives.
+
+    Args:
+        path: The file or folder.
+    """
+    return path.name.startswith(".") or path.name == "__MACOSX"
+
+
 def find_images(folder: Path) -> dict[str, list[Path]]:
     """The image files of each class, in natural order; hidden files are passed over.
 
@@ -117,7 +126,7 @@ def _pictures_in(folder: Path) -> list[Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural_order)
+    return sorted((path for path in folder.iterdir() if not is_hidden(path)), key=_natural_order)
 
 
 def _natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:

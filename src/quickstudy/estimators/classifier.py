@@ -38,7 +38,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             reads. None reads inputs as they are.
         class_names: For an encoder that reads images and text into one space, such as CLIP: features of the names of
             the classes, as a mapping from class to features or a function of a list of classes. They are a prior for
-            what the examples say. A class of the mapping needs no example. None takes no names.
+            what the examples say. A class of the mapping needs no example. The first call of `partial_fit` reads the
+            names of `classes`, placed around its examples. None takes no names.
         name_weight: As how many examples a name counts.
         image_shape: Rows and columns (and channels) of an image, if each row of the input is a flat image. None treats
             rows as numbers, unless the learner reads drawings.
@@ -104,7 +105,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if is_first:
             if classes is None:
                 raise UserError("The first call of partial_fit needs classes=, all classes that will ever come.")
-            self._begin(X, y, np.unique(classes))
+            classes = np.unique(classes)
+            X, y = with_names(X, y, self.class_names, self.name_weight, classes)
+            self._begin(X, y, classes)
         self._adapted_.extend(self._read(X), self._labels(y))
         return self
 

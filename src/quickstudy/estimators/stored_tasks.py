@@ -68,6 +68,8 @@ def load_task(path: Path | str, learner: str | Path | None = None) -> Task:
     Raises:
         UserError: if the file is no adapted task, or the learner's weights are missing or have changed.
     """
+    if not Path(path).exists():
+        raise UserError(f"There is no file {path}. Make it with: quickstudy adapt … --out {path}")
     about = about_state(path)
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise UserError(f"{path} holds no adapted task of this version. Make it with: quickstudy adapt … --out {path}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from quickstudy.core import UserError
+from quickstudy.datasets.image_folder import is_hidden
 from quickstudy.estimators.adapted import AdaptedClassifier
 from quickstudy.estimators.answers import NOTHING_MORE, Answer, Wanted, class_answers
 from quickstudy.estimators.chosen import FEATURES, choose
@@ -122,11 +123,11 @@ class TextTask:
 
 
 def _folders(support: Path) -> list[Path]:
-    return [each for each in sorted(support.iterdir()) if each.is_dir() and each.name[:1] != "."]
+    return [each for each in sorted(support.iterdir()) if each.is_dir() and not is_hidden(each)]
 
 
 def _text_files(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.iterdir()) if file.suffix.lower() == _SUFFIX and file.name[:1] != "."]
+    return [file for file in sorted(folder.iterdir()) if file.suffix.lower() == _SUFFIX and not is_hidden(file)]
 
 
 def _texts_of(path: Path) -> tuple[str, str | None]:

@@ -146,6 +146,15 @@ def _difference_in_torch(learner: Learner, graphs: Graphs, example: Any) -> floa
 
 
 def _difference_in_onnx(learner: Learner, adapt: Path, predict: Path, example: Any) -> float:
+    try:
+        found = _run_onnx(adapt, predict, example)
+    except Exception as error:  # onnxruntime has a class of its own for each kind of trouble.
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"The files {adapt} and {predict} cannot be run: {reason}. Use --format torch.") from error
+    return _largest_difference(found, _expected(learner, example))
+
+
+def _run_onnx(adapt: Path, predict: Path, example: Any) -> list[Any]:
     import onnxruntime
 
     adapting, predicting = (
@@ -156,25 +165,38 @@ def _difference_in_onnx(learner: Learner, adapt: Path, predict: Path, example: A
     given = {each.name: named[each.name].numpy() for each in adapting.get_inputs()}
     state = dict(zip((each.name for each in adapting.get_outputs()), adapting.run(None, given), strict=True))
     state["query_x"] = example.query_x.numpy()
-    found = predicting.run(None, {each.name: state[each.name] for each in predicting.get_inputs()})
-    return _largest_difference(found, _expected(learner, example))
+    return list(predicting.run(None, {each.name: state[each.name] for each in predicting.get_inputs()}))
 
 
 def _write_onnx(graphs: Graphs, adapt: Path, predict: Path) -> None:
+    from quickstudy.export.triangular import translations
+
     with _quietly():
         for program, path, inputs, outputs in (
             (graphs.adapt, adapt, _input_names(graphs), graphs.state_names),
             (graphs.predict, predict, (*graphs.state_names, "query_x"), graphs.outputs),
         ):
-            made = torch.onnx.export(
-                _without_guards(program),
-                dynamo=True,
-                verbose=False,
-                input_names=list(inputs),
-                output_names=list(outputs),
-            )
+            try:
+                made = torch.onnx.export(
+                    _without_guards(program),
+                    dynamo=True,
+                    verbose=False,
+                    custom_translation_table=translations(),
+                    input_names=list(inputs),
+                    output_names=list(outputs),
+                )
+            except torch.onnx.OnnxExporterError as error:
+                raise _not_translated(error) from error
             assert made is not None
             made.save(path)
+
+
+def _not_translated(error: Exception) -> UserError:
+    first: BaseException = error
+    while first.__cause__ is not None:
+        first = first.__cause__
+    reason = str(first).partition("\n")[0]
+    return UserError(f"ONNX cannot say what this learner computes: {reason}. torch's own format can: --format torch.")
 
 
 def _without_guards(program: ExportedProgram) -> ExportedProgram:

@@ -31,6 +31,9 @@ class Sizes(NamedTuple):
 
 SIZES = Sizes()
 
+_FEATURES = 6
+"""D, numbers of a row to trace with. No other size is six, which a graph could confuse with it."""
+
 
 class Example(NamedTuple):
     """Inputs of both graphs."""
@@ -139,8 +142,11 @@ def trace(learner: Learner, sizes: Sizes = SIZES) -> Graphs:
         graphs = _traced(learner, sizes)
         if not _is_open(graphs.adapt) and sizes.tasks != 1:
             graphs = _traced(learner, sizes._replace(tasks=1))
-    except UserError:
-        raise
+    except UserError as error:
+        raise UserError(
+            f"{type(learner).__name__} reads other tasks than graphs are made for: images, rows or curves, each query "
+            f"by itself. An example of these was refused: {error}"
+        ) from error
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
@@ -161,15 +167,24 @@ def make_example(learner: Learner, sizes: Sizes, seed: int = 0) -> Example:
         UserError: if the shape of its inputs is not known.
     """
     generator, tasks = torch.Generator().manual_seed(seed), sizes.tasks
-    if getattr(learner, "sizes", None) == (1, 1):  # A learner of curves.
-        drawn = torch.rand(tasks, sizes.ways * sizes.shots + sizes.queries, 2, generator=generator) * 2 - 1
-        support, query = drawn[:, sizes.queries :], drawn[:, : sizes.queries]
-        return Example(support[..., :1].contiguous(), support[..., 1:].contiguous(), None, query[..., :1].contiguous())
-    shape = learner.example_shape or (1, 28, 28)
+    of_values: Any = getattr(learner, "sizes", None)
+    if of_values is not None:
+        inputs, values = of_values
+        inputs = inputs or _FEATURES
+        points = sizes.ways * sizes.shots
+        drawn = torch.rand(tasks, points + sizes.queries, inputs + values, generator=generator)
+        x, y = drawn[..., :inputs], drawn[:, :points, inputs:]
+        return Example(x[:, :points].contiguous(), y.contiguous(), None, x[:, points:].contiguous())
+    shape = learner.example_shape or ((_FEATURES,) if _reads_rows(learner) else (1, 28, 28))
     classes = torch.arange(sizes.ways)
     support_y = classes.repeat(sizes.shots).expand(tasks, -1).contiguous()
     support_x = torch.rand(*support_y.shape, *shape, generator=generator)
     return Example(support_x, support_y, classes, torch.rand(tasks, sizes.queries, *shape, generator=generator))
+
+
+def _reads_rows(learner: Learner) -> bool:
+    """Whether a learner reads rows of any length: it has no part that reads images first."""
+    return learner.input_range is None and not hasattr(learner, "encoder") and not hasattr(learner, "network")
 
 
 def _traced(learner: Learner, sizes: Sizes) -> Graphs:
@@ -178,14 +193,16 @@ def _traced(learner: Learner, sizes: Sizes) -> Graphs:
         like = map_state(lambda leaf: leaf.contiguous(), learner.adapt(example.support_x, example.support_y))
         outputs = numbers_of(learner.predict(like, example.query_x))
     state = tuple(leaves(like))
-    by_input = ({0: automatic, 1: automatic}, {0: automatic, 1: automatic}, {0: automatic})
+    is_of_rows = example.query_x.ndim == 3 and example.query_x.shape[2] > 1
+    of_query = dict.fromkeys(range(2 + is_of_rows), automatic)  # Rows may have any length.
+    by_input = (of_query, {0: automatic, 1: automatic}, {0: automatic})
     with torch.no_grad():
         adapt = export(Adapt(learner), example.adapting, dynamic_shapes=by_input[: len(example.adapting)], strict=False)
         shapes = tuple(dict.fromkeys(range(leaf.ndim), automatic) for leaf in state)
         predict = export(
             Predict(learner, like),
             (state, example.query_x),
-            dynamic_shapes=(shapes, {0: automatic, 1: automatic}),
+            dynamic_shapes=(shapes, of_query),
             strict=False,
         )
     names = ("log_probabilities",) if len(outputs) == 1 else ("mean", "deviation")

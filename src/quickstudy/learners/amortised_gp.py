@@ -16,7 +16,6 @@ H features, N numbers of a proposal.
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import MixtureSameFamily, Normal
 
@@ -148,7 +147,7 @@ class AmortisedGP(Learner):
         """
         evidence_TF = self.periodogram(x_TS, y_TS, is_real_TS)
         frequency_TP, height_TP = self.periodogram.refined_peaks(evidence_TF, NUM_PEAKS, x_TS, y_TS, is_real_TS)
-        bands_TB = F.adaptive_max_pool1d(evidence_TF, _BANDS)
+        bands_TB = _highest_by_band(evidence_TF)
         log_number_T1 = is_real_TS.sum(dim=1, keepdim=True).clamp(min=1).log()
         read = [self.variogram(x_TS, y_TS, is_real_TS), _compressed(bands_TB), log_number_T1 / 3]
         features_TH = self.features(torch.cat(read, dim=1))
@@ -177,6 +176,13 @@ def _refuse_what_cannot_be_said(values: Units, dtype: torch.dtype) -> None:
             f"{float(origin_T[task]):.10g}, which numbers of {str(dtype).removeprefix('torch.')} cannot hold or tell "
             "apart. Subtract a number from all values, or divide them by one; or call learner.double()."
         )
+
+
+def _highest_by_band(evidence_TF: Tensor) -> Tensor:
+    """The highest evidence in each of the bands, (T, bands). Neighbours may share a frequency."""
+    count = evidence_TF.shape[1]  # One maximum after another: ONNX has no pooling to a number of bands.
+    bands = (evidence_TF[:, place * count // _BANDS : -(-(place + 1) * count // _BANDS)] for place in range(_BANDS))
+    return torch.stack([band_TF.amax(dim=1) for band_TF in bands], dim=1)
 
 
 def _compressed(evidence: Tensor) -> Tensor:

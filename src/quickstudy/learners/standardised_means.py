@@ -74,7 +74,7 @@ class StandardisedMeans(Learner):
         num_ways = count_ways(support_y)
         means_TND, is_present_TN = class_means(z_TSD, support_y, num_ways, mask)
         is_of_class_TSN = members(support_y, num_ways, mask)
-        unit = _UNIT_OF_DIRECTIONS if self.by_direction else float(z_TSD.shape[-1])
+        unit = _UNIT_OF_DIRECTIONS if self.by_direction else z_TSD.shape[-1]
         temperature_T = _best_temperature(z_TSD, means_TND, is_of_class_TSN, is_present_TN, unit)
         return StandardisedMeansState(middle_TD, spread_TD, means_TND, is_present_TN, temperature_T)
 
@@ -86,12 +86,13 @@ class StandardisedMeans(Learner):
             query_x: inputs (T, Q, *input).
         """
         query_x = read_query(self, state, query_x)
-        if query_x.shape[2:].numel() != state.middle.shape[1]:
+        x_TQD = query_x.flatten(2)
+        if x_TQD.shape[2] != state.middle.shape[1]:
             raise UserError(
                 f"An example of query_x has shape {tuple(query_x.shape[2:])}, but the examples had "
                 f"{state.middle.shape[1]} numbers each. Give queries the same features."
             )
-        z_TQD = self._standard(query_x.flatten(2), state.middle, state.spread)
+        z_TQD = self._standard(x_TQD, state.middle, state.spread)
         logits_TQN = -_half_distances(z_TQD, state.means) / state.temperature[:, None, None]
         return categorical(mask_absent(logits_TQN, state.is_present))
 

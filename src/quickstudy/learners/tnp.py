@@ -69,7 +69,7 @@ class TNP(Learner):
     def adapt(self, support_x: Tensor, support_y: Tensor, support_mask: Tensor | None = None) -> TNPState:
         """Keys and values, in each layer, of the points (T, S, D) with values (T, S, Y)."""
         support_x, support_y, mask = read_values(self, support_x, support_y, support_mask, sizes=self.sizes)
-        nothing_T1C = self.nothing.expand(len(support_x), 1, -1)
+        nothing_T1C = self.nothing.expand(support_x.shape[0], 1, -1)
         x_TPC = torch.cat([nothing_T1C, self._seen(support_x, support_y)], dim=1)
         is_real_TP = None if mask is None else F.pad(mask, (1, 0), value=True)
         layers = [self._blocks[0].remember(x_TPC, is_real_TP)]

@@ -150,7 +150,8 @@ def _separation(standard_TSD: Tensor, is_of_TSN: Tensor) -> Tensor:
     number_T1, ways_T1 = count_TN.sum(dim=1, keepdim=True), (count_TN > 0).sum(dim=1, keepdim=True)
     total_TD = standard_TSD.square().sum(dim=1) / (number_T1 - 1).clamp(min=1)
     shrunk_TD = (within_TD + _DOUBT * total_TD) / (number_T1 - ways_T1 + _DOUBT)
-    separation_TD = (total_TD / shrunk_TD.clamp(min=_TINY) - 1).clamp(0, _MOST_SEPARATION)
+    # Bounds of one type: ONNX has no clamp between a whole number and another.
+    separation_TD = (total_TD / shrunk_TD.clamp(min=_TINY) - 1).clamp(0.0, _MOST_SEPARATION)
     separation_TD = separation_TD + _LEAST_SHARE * separation_TD.mean(dim=1, keepdim=True) + _NO_SPREAD
     return separation_TD / separation_TD.mean(dim=1, keepdim=True)
 

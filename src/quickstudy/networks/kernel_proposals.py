@@ -86,7 +86,7 @@ def as_proposals(numbers_TMN: Tensor, log_period_TP: Tensor) -> Proposals:
     log_period_TM = F.pad(log_period_TP.repeat(1, each), (NUM_PROPOSALS - NUM_WAVES, 0))
     return Proposals(
         variances=variances,
-        lengths=n[..., 2:4].clamp(-4.5, 4).exp(),
+        lengths=n[..., 2:4].clamp(-4.5, 4.0).exp(),
         periods=(log_period_TM + 0.003 * n[..., 4].tanh()).exp(),
         reaches=n[..., 5].clamp(-3, 5).exp(),
         noises=n[..., 6].exp() + _LEAST_NOISE**2 * (variances.sum(dim=2) + constants).clamp(min=1),

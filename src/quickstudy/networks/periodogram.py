@@ -45,7 +45,7 @@ class Periodogram(nn.Module):
             y_TS: Their values, of mean zero and variance one in each task.
             is_real_TS: Zero where a point is padding, else one.
         """
-        frequency_TF = self.frequencies.expand(len(x_TS), -1)
+        frequency_TF = self.frequencies.expand(x_TS.shape[0], -1)
         return evidence_for_waves(frequency_TF, _SEARCHED, x_TS, y_TS, is_real_TS)
 
     @torch.no_grad()
