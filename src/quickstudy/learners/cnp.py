@@ -16,7 +16,7 @@ Classes, by the argument `decoder`:
   exactly.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -216,7 +216,8 @@ class CNPClassifier(Learner):
         else:
             present_TN1 = state.is_present[..., None].to(z_TQD.dtype)
             mean_TD = state.representations.sum(dim=1) / present_TN1.sum(dim=1)
-            first, *others = self.decoder
+            layers: list[Any] = list(self.decoder)
+            first, *others = layers
             # The first layer of each part by itself: their sum is that of all parts side by side, at a fraction of it.
             class_HD, mean_HD, query_HD = first.weight.chunk(3, dim=1)
             read_TNH = F.linear(state.representations, class_HD, first.bias) + F.linear(mean_TD, mean_HD)[:, None]
