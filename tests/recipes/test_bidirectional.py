@@ -16,7 +16,14 @@ def test_functions_of_the_tests_are_not_those_of_the_training() -> None:
 
 
 def test_the_options_reach_the_learner() -> None:
-    options = {"hidden": 7, "num_states": 3, "updates": (2, 4), "test_updates": 9, "synapse_scale": 0.5, "symmetric_signs": False}
+    options = {
+        "hidden": 7,
+        "num_states": 3,
+        "updates": (2, 4),
+        "test_updates": 9,
+        "synapse_scale": 0.5,
+        "symmetric_signs": False,
+    }
     learner = build("boolean-blur", {**options, "synapse_seed": 3, "support": 12}).learner
     assert learner.sizes == (2, 7, 1)
     assert (learner.genome.num_states, learner.updates, learner.test_updates) == (3, (2, 4), 9)
