@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from quickstudy.protocols.records import ratio_text, spread
-from table_layout import Record
+from table_layout import Record, table
 
 HEADINGS = ("what", "ours", "beside", "theirs", "speed ratio")
 
@@ -55,6 +55,26 @@ def step_rows(record: Record | None, learner: str) -> list[list[str]]:
             figures = [f"{ours:,.1f} tasks/s", way, f"{rates[way]:,.1f} tasks/s"]
             rows.append([f"training {learner}, {_step(setting)}", *figures, ratio_text(ratio)])
     return rows
+
+
+def latency_section(record: Record | None) -> str:
+    """What `benchmarks/speed/latency.py` measured, if it did: milliseconds to adapt and to answer one query."""
+    if record is None:
+        return ""
+    protocol = record["protocol"]
+    adapt, query = protocol["targets_ms"]
+    words = (
+        f"Milliseconds to adapt to {protocol['ways']} classes of {protocol['shots']} drawings, and to answer one "
+        f"query, on one core: the shortest and the median of {protocol['rounds']} rounds. Targets: {adapt:.0f} and "
+        f"{query:.0f}."
+    )
+    rows = [
+        [f"`{row['learner']}`" if "-" in row["learner"] else row["learner"]]
+        + [f"{row[what][kind]:.1f}" for what in ("adapt_ms", "query_ms") for kind in ("minimum", "median")]
+        for row in record["rows"]
+    ]
+    headings = ("learner", "adapt, shortest", "median", "query, shortest", "median")
+    return "\n\n".join([words, table(headings, rows, 1)])
 
 
 def _step(setting: Record) -> str:

@@ -300,6 +300,16 @@ def test_snails_cache_is_in_the_results_and_on_snails_page(project: Path) -> Non
     assert "Linux x86_64, 1 thread," not in page.read_text()
 
 
+def test_latency_is_in_the_results_and_not_on_a_learners_page(project: Path) -> None:
+    times = {what: {"minimum": 41.25, "median": 60.0} for what in ("adapt_ms", "query_ms")}
+    protocol = {"ways": 5, "shots": 5, "rounds": 20, "targets_ms": [50.0, 10.0]}
+    record = {"protocol": protocol, "rows": [{"learner": "omniglot-snail", **times}]}
+    (project / "benchmarks" / "results" / "latency.json").write_text(json.dumps(record))
+    results = tables.Results.read(project)
+    assert "| `omniglot-snail` | 41.2 | 60.0 | 41.2 | 60.0 |" in tables.render(results)
+    assert "Milliseconds" not in tables.render(results.of_learner("snail"))
+
+
 def test_check_notices_what_is_not_up_to_date(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     check = tables.Options(root=project, check=True)
     before = (project / "docs" / "results.md").read_text()
