@@ -69,10 +69,10 @@ def _snail(max_ways: int = 3, max_examples: int = 6) -> SNAIL:
     return SNAIL(encoder, encoder.num_features, filters=16, attention=sizes, **reach, **alike)
 
 
-def _transformer(max_ways: int = 3) -> InContextTransformer:
+def _transformer(max_ways: int = 3, **options: Any) -> InContextTransformer:
     encoder = _encoder()
     sizes = {"channels": 32, "num_blocks": 2, "num_heads": 2, "hidden": 64}
-    return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes)
+    return InContextTransformer(encoder, encoder.num_features, max_ways=max_ways, **sizes, **options)
 
 
 def _plastic(max_ways: int = 3, **options) -> Plastic:
@@ -173,6 +173,7 @@ LEARNERS = {
     "self-referential weights": _srwm,
     "in-context transformer": _transformer,
     "in-context transformer, with slots to spare": lambda: _transformer(5),
+    "in-context transformer, equal classes": lambda: _transformer(equal_classes=True),
     "blur": lambda: _blur(hidden=()),
     "blur, with outputs to spare": lambda: _blur(5, hidden=()),
     "blur, of back-propagation": lambda: _blur(rate=0.003, rule="backpropagation"),

@@ -101,6 +101,27 @@ def test_doubling_the_whole_support_changes_nothing_and_doubling_one_example_doe
     assert not torch.allclose(predicted(learner, longer).probs, predicted(learner, vectors).probs, atol=1e-6)
 
 
+def test_with_equal_classes_a_class_that_is_given_twice_counts_once(vectors):
+    learner = build(equal_classes=True)
+    first_class = vectors.support_y[0] == 0
+    one = vectors._replace(**{name: value[:1] for name, value in vectors._asdict().items()})
+    twice = one._replace(
+        support_x=torch.cat([one.support_x, one.support_x[:, first_class]], dim=1),
+        support_y=torch.cat([one.support_y, one.support_y[:, first_class]], dim=1),
+    )
+    assert torch.allclose(predicted(learner, twice).probs, predicted(learner, one).probs, atol=1e-12)
+    assert not torch.allclose(predicted(build(), twice).probs, predicted(build(), one).probs, atol=1e-6)
+
+
+def test_with_equal_classes_padding_changes_nothing_and_classes_of_one_size_are_read_as_without(vectors):
+    learner = build(equal_classes=True)
+    assert torch.allclose(predicted(learner, vectors).probs, predicted(build(), vectors).probs, atol=1e-12)
+    padded_x, padded_y = (torch.cat([each, each[:, :2]], dim=1) for each in (vectors.support_x, vectors.support_y))
+    mask = torch.arange(8).expand(2, 8) < 6
+    found = learner.predict(learner.adapt(padded_x, padded_y, mask), vectors.query_x)
+    assert torch.allclose(found.probs, predicted(learner, vectors).probs, atol=1e-12)
+
+
 def test_support_examples_see_each_other(vectors):
     learner, other = build(), vectors.support_x.clone()
     other[:, 0] += 1

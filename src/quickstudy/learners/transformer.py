@@ -28,7 +28,7 @@ from quickstudy.core import (
     read_support,
 )
 from quickstudy.networks.attention import KeysValues, TransformerBlock
-from quickstudy.networks.class_means import mask_absent, members
+from quickstudy.networks.class_means import crowding, mask_absent, members
 from quickstudy.networks.embeddings import in_random_channels, of_equal_lengths, refuse_share
 
 
@@ -39,6 +39,8 @@ class InContextTransformerState(NamedTuple):
     """Of each layer: keys and values (T, heads, S, C / heads)."""
     is_present: Tensor
     """(T, N) booleans: the task has examples of the label."""
+    rarity: tuple[Tensor, ...] = ()
+    """(T, 1, 1, S): added to the exponents of attention, so that classes count alike. None if examples count alike."""
 
 
 class InContextTransformer(Learner):
@@ -60,6 +62,7 @@ class InContextTransformer(Learner):
         shuffled_channels: Share of training tasks whose embeddings have their channels in random order. Then the head
             can only compare embeddings, and cannot memorise the training classes.
         queries_start_as_keys: Start the queries of attention with the weights of its keys.
+        equal_classes: Read a class of many examples no more than one of few. Without it, each example counts.
     """
 
     labels_are_slots = True
@@ -78,10 +81,12 @@ class InContextTransformer(Learner):
         equal_lengths: bool = False,
         shuffled_channels: float = 0.0,
         queries_start_as_keys: bool = False,
+        equal_classes: bool = False,
     ) -> None:
         super().__init__()
         refuse_share("shuffled_channels", shuffled_channels)
         self.equal_lengths, self.shuffled_channels = equal_lengths, shuffled_channels
+        self.equal_classes = equal_classes
         self.max_ways, self.relabels = max_ways, relabels
         self.encoder = encoder
         self.token = nn.Linear(num_features, channels)
@@ -125,16 +130,18 @@ class InContextTransformer(Learner):
 
     def _read(self, z_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> InContextTransformerState:
         x_TSC = self.token(z_TSD) + self.label(support_y.long())
+        counts_TN = members(support_y, self.max_ways, mask_TS).sum(dim=1)
+        rarity_T11S = -crowding(support_y, counts_TN).log()[:, None, None].to(x_TSC.dtype)
+        rarity = (rarity_T11S,) if self.equal_classes else ()
         blocks: list[TransformerBlock] = list(self.blocks)  # type: ignore[arg-type]
         layers = [blocks[0].remember(x_TSC, mask_TS)]
         for block, following in pairwise(blocks):  # The support stops before the last block: nobody reads it after.
-            x_TSC = block(x_TSC, layers[-1])
+            x_TSC = block(x_TSC, layers[-1], *rarity)
             layers.append(following.remember(x_TSC, mask_TS))
-        is_present = members(support_y, self.max_ways, mask_TS).any(dim=1)
-        return InContextTransformerState(tuple(layers), is_present)
+        return InContextTransformerState(tuple(layers), counts_TN > 0, rarity)
 
     def _answer(self, state: InContextTransformerState, z_TQD: Tensor) -> Categorical:
         x_TQC = self.token(z_TQD)
         for block, seen in zip(self.blocks, state.layers, strict=True):
-            x_TQC = block(x_TQC, seen)
+            x_TQC = block(x_TQC, seen, *state.rarity)
         return categorical(mask_absent(self.classify(x_TQC), state.is_present))

@@ -168,7 +168,7 @@ class TransformerBlock(nn.Module):
         Args:
             x_TLC: Items that read.
             seen: Keys and values of the items that are read.
-            may_read: Which item (row) may read which (column), (L, P) booleans; None lets each read all.
+            may_read: Which item (row) may read which (column), as in `read`; None lets each read all.
         """
         queries_THLK = self._by_head(self.queries(self.norm(x_TLC)))
         read_THLV = read(queries_THLK, seen.keys, seen.values, readable(seen, may_read))
@@ -200,27 +200,31 @@ def read(queries: Tensor, keys: Tensor, values: Tensor, may_read: Tensor | None 
         queries: Queries (…, Q, K).
         keys: Keys (…, L, K).
         values: Values (…, L, V).
-        may_read: Which query may read which item, booleans that broadcast to (…, Q, L); None lets each read all.
+        may_read: Which query may read which item, booleans that broadcast to (…, Q, L), or numbers that are added to
+            the exponents; None lets each read all.
     """
     if not is_traced():
         return F.scaled_dot_product_attention(queries, keys, values, may_read)
     # The fused operation has no counterpart in ONNX at sizes that are not known.
     logits = queries @ keys.transpose(-1, -2) / math.sqrt(keys.shape[-1])
     if may_read is not None:
-        logits = logits.masked_fill(~may_read, -torch.inf)
+        is_mask = may_read.dtype == torch.bool
+        logits = logits.masked_fill(~may_read, -torch.inf) if is_mask else logits + may_read
     return logits.softmax(dim=-1) @ values
 
 
 def readable(seen: KeysValues, may_read_QL: Tensor | None = None) -> Tensor | None:
-    """Which items each query may read, (T, 1, 1 or Q, L) or (Q, L) booleans; None if each may read all.
+    """Which items each query may read, (T, 1, 1 or Q, L) or (Q, L); None if each may read all.
 
     Args:
         seen: Keys and values, some of which may be padding.
-        may_read_QL: What the queries may read of the real items; None lets them read all of those.
+        may_read_QL: What the queries may read of the real items, as in `read`; None lets them read all of those.
     """
     if not seen.is_real:
         return may_read_QL
     is_real_T11L = seen.is_real[0][:, None, None]
+    if may_read_QL is not None and may_read_QL.dtype != torch.bool:
+        return may_read_QL.masked_fill(~is_real_T11L, -torch.inf)
     return is_real_T11L if may_read_QL is None else is_real_T11L & may_read_QL
 
 

@@ -16,6 +16,7 @@ def omniglot_transformer(
     equal_lengths: bool = True,
     shuffled_channels: float = 0.5,
     queries_start_as_keys: bool = True,
+    equal_classes: bool = True,
     encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
@@ -27,6 +28,7 @@ def omniglot_transformer(
         equal_lengths: Scale embeddings to one length, so that products compare them as cosines do.
         shuffled_channels: Share of tasks whose embeddings have their channels in random order, against overfitting.
         queries_start_as_keys: Start the queries of attention with the weights of its keys.
+        equal_classes: Read a class of many examples no more than one of few.
         encoder: Encoder and its first weights.
         episodes: Training episodes.
         characters: Characters for training.
@@ -40,5 +42,6 @@ def omniglot_transformer(
         equal_lengths=equal_lengths,
         shuffled_channels=shuffled_channels,
         queries_start_as_keys=queries_start_as_keys,
+        equal_classes=equal_classes,
     )
     return any_way_experiment(learner, episodes, characters, optimisation, encoder)
