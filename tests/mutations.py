@@ -39,6 +39,63 @@ class Fault(NamedTuple):
 
 
 FAULTS = [
+    # What a frozen encoder reads once, and who searches mazes.
+    Fault(
+        "an encoder that is trained later reads each input once",
+        "training/schedule.py",
+        'is_frozen_to_the_end = "encoder" in experiment.frozen and experiment.frozen_share == 1',
+        'is_frozen_to_the_end = "encoder" in experiment.frozen',
+        "tests/training/test_schedule.py",
+    ),
+    Fault(
+        "eval mode gets the features of training",
+        "evaluation/encoding_once.py",
+        "by_mode[encoder.training](x_TS)",
+        "by_mode[True](x_TS)",
+        "tests/evaluation/test_encoding_once.py",
+    ),
+    Fault(
+        "images that are changed once are changed again in each step",
+        "sources/characters.py",
+        "            return pooled(Episodes, changed, layout, self.pool)",
+        "            return pooled(Episodes, changed, layout._replace(jitter=self.change()), self.pool)",
+        "tests/sources/test_characters.py",
+    ),
+    Fault(
+        "the search of mazes goes to unseen squares rather than to the goal",
+        "baselines/maze_search.py",
+        ".masked_fill(~state.is_seen, _FAR)",
+        ".masked_fill(~state.is_seen, 0.0)",
+        "tests/baselines/test_maze_search.py",
+    ),
+    Fault(
+        "the search of mazes stays at the goal when an episode ends",
+        "baselines/maze_search.py",
+        "place_T2.masked_fill(experience.ended[:, step, None], self.middle)",
+        "place_T2",
+        "tests/baselines/test_maze_search.py",
+    ),
+    Fault(
+        "the highest layer of symmetric signs has a bias",
+        "networks/two_way_units.py",
+        "torch.zeros(1)])[:, None]",
+        "torch.ones(1)])[:, None]",
+        "tests/networks/test_two_way_units.py",
+    ),
+    Fault(
+        "the transformer reads a large class more",
+        "learners/transformer.py",
+        "x_TQC = block(x_TQC, seen, *state.rarity)",
+        "x_TQC = block(x_TQC, seen)",
+        "tests/learners/test_transformer.py",
+    ),
+    Fault(
+        "CNP's decoder swaps the class and the mean",
+        "learners/cnp.py",
+        "class_HD, mean_HD, query_HD = first",
+        "mean_HD, class_HD, query_HD = first",
+        "tests/learners/test_cnp.py",
+    ),
     # Which images reach which tasks.
     Fault(
         "the left-out answer of a kernel still reads the example",
