@@ -428,6 +428,7 @@ MORE_STEPS = {
     "self-referential weights": 225,
     "in-context transformer": 200,
     "in-context transformer, with slots to spare": 200,
+    "in-context transformer, equal classes": 200,
 }
 
 

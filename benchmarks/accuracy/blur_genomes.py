@@ -54,7 +54,7 @@ class Options:
     hidden: int = 24
     """Hidden neurons."""
     symmetric_signs: bool = True
-    """Whether first synapses treat all signs of inputs and of the answer alike; the paper's are all drawn apart."""
+    """Whether first synapses treat all signs of inputs and of the answer equally; the paper's are all drawn apart."""
     updates: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 10, 20)
     """Numbers of updates that are measured. The chosen number is one of them up to 10."""
     tasks: int = 200

@@ -40,7 +40,7 @@ class InContextTransformerState(NamedTuple):
     is_present: Tensor
     """(T, N) booleans: the task has examples of the label."""
     rarity: tuple[Tensor, ...] = ()
-    """(T, 1, 1, S): added to the exponents of attention, so that classes count alike. None if examples count alike."""
+    """(T, 1, 1, S): added to the exponents of attention, so that classes count equally. None if examples do."""
 
 
 class InContextTransformer(Learner):
