@@ -131,8 +131,9 @@ class InContextTransformer(Learner):
     def _read(self, z_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> InContextTransformerState:
         x_TSC = self.token(z_TSD) + self.label(support_y.long())
         counts_TN = members(support_y, self.max_ways, mask_TS).sum(dim=1)
-        rarity_T11S = -crowding(support_y, counts_TN).log()[:, None, None].to(x_TSC.dtype)
-        rarity = (rarity_T11S,) if self.equal_classes else ()
+        rarity: tuple[Tensor, ...] = ()
+        if self.equal_classes:
+            rarity = (-crowding(support_y, counts_TN).log()[:, None, None].to(x_TSC.dtype),)
         blocks: list[TransformerBlock] = list(self.blocks)  # type: ignore[arg-type]
         layers = [blocks[0].remember(x_TSC, mask_TS)]
         for block, following in pairwise(blocks):  # The support stops before the last block: nobody reads it after.
