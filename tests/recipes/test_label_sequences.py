@@ -47,7 +47,7 @@ def test_fewer_letters_are_for_training_and_looking_and_not_for_the_test(made_up
 
 
 def test_letters_can_be_drawn_for_each_step_and_validation_has_the_most(made_up_omniglot: None) -> None:
-    experiment = plain("omniglot-mann-strings", letters=(2, 4))
+    experiment = plain("omniglot-mann-strings", letters=(2, 4), few_letters=0.0)
     assert [source(None).layout.letters for source in (experiment.train, experiment.validation)] == [(2, 4), 4]
 
 

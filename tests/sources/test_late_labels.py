@@ -10,6 +10,8 @@ CHARACTERS = SequenceCharacters(size=10)
 def test_letters_of_labels_that_have_none_are_refused() -> None:
     with pytest.raises(UserError, match="Add --labels strings"):
         LabelSequences(letters=2)
+    with pytest.raises(UserError, match="few_letters = 0.5 was given"):
+        LabelSequences(few_letters=0.5)
 
 
 def test_the_test_has_all_letters_and_ten_drawings_of_each_class() -> None:
@@ -23,3 +25,12 @@ def test_short_sequences_come_first(few_characters) -> None:
     first, last = (tasks.at(fraction).layout for fraction in (0.0, 0.25))
     assert ((first.classes, first.instances), (last.classes, last.instances)) == (((2, 5), (2, 4)), (5, (3, 8)))
     assert isinstance(LabelSequences().training(CHARACTERS)(None), InstanceSequences)
+
+
+def test_strings_of_one_letter_come_first_and_then_those_of_two(few_characters) -> None:
+    sequences = LabelSequences(labels="strings", few_letters=0.6, short=0.4, instances=(2, 8))
+    tasks = sequences.training(CHARACTERS)(None)
+    assert isinstance(tasks, Stages)
+    layouts = [tasks.at(fraction).layout for fraction in (0.0, 0.19, 0.21, 0.39, 0.41, 0.59, 0.61)]
+    assert [layout.letters for layout in layouts] == [1, 1, 2, 2, 2, 2, 5]
+    assert [layout.instances for layout in layouts] == [(2, 4)] * 4 + [(2, 8)] * 3

@@ -26,27 +26,38 @@ class LabelSequences:
     """Letters of a string that are drawn: one number, or a range. The others repeat them, which is learned sooner."""
     short: float = 0.0
     """Share of the training, its start, whose sequences are short: two or more classes, two to four drawings each."""
+    few_letters: float = 0.0
+    """Share of the training, its start, whose strings have one random letter, and after a third of it two."""
 
     def __post_init__(self) -> None:
         """Refuse letters where labels are no strings."""
-        if self.labels != "strings" and self.letters != STRING_LENGTH:
-            raise UserError(
-                f"letters = {self.letters} was given, but labels = {self.labels!r} are no strings. "
-                "Add --labels strings."
-            )
+        for name, given in (("letters", self.letters != STRING_LENGTH), ("few_letters", self.few_letters != 0)):
+            if self.labels != "strings" and given:
+                raise UserError(
+                    f"{name} = {getattr(self, name)} was given, but labels = {self.labels!r} are no strings. "
+                    "Add --labels strings."
+                )
 
     def training(self, characters: SequenceCharacters) -> TrainingSource:
-        """Sequences for training: short ones first, if there are to be any.
+        """Sequences for training: easier ones first, if there are to be any.
 
         Args:
             characters: The characters that they are made of.
         """
+        ends = sorted({self.short, self.few_letters / 3, self.few_letters} - {0.0})
+        parts = [characters.training(self._layout_at(start)) for start in (0.0, *ends)]
+        if not ends:
+            return parts[0]
+        return lambda data_root: Stages([part(data_root) for part in parts], ends)
+
+    def _layout_at(self, fraction: float) -> SequenceLayout:
+        """The layout of sequences after a share of the training."""
         layout = self.layout._replace(letters=self.letters, instances=self.instances)
-        drawn = characters.training(layout)
-        if not self.short:
-            return drawn
-        short = characters.training(layout._replace(classes=(min(2, self.classes), self.classes), instances=_SHORT))
-        return lambda data_root: Stages([short(data_root), drawn(data_root)], [self.short])
+        if fraction < self.short:
+            layout = layout._replace(classes=(min(2, self.classes), self.classes), instances=_SHORT)
+        if fraction < self.few_letters:
+            layout = layout._replace(letters=1 if fraction < self.few_letters / 3 else 2)
+        return layout
 
     @property
     def layout(self) -> SequenceLayout:
