@@ -10,7 +10,7 @@ CHARACTERS = SequenceCharacters(size=10)
 def test_letters_of_labels_that_have_none_are_refused() -> None:
     with pytest.raises(UserError, match="Add --labels strings"):
         LabelSequences(letters=2)
-    with pytest.raises(UserError, match="few_letters = 0.5 was given"):
+    with pytest.raises(UserError, match=r"few_letters = 0\.5 was given"):
         LabelSequences(few_letters=0.5)
 
 
