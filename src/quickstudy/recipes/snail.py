@@ -8,7 +8,7 @@ from quickstudy.learners import SNAIL
 from quickstudy.learners.snail import First
 from quickstudy.recipes._any_way import (
     AS_IN_PAPERS,
-    HEAD_CHARACTERS,
+    FIXED_CHARACTERS,
     SharedEncoder,
     any_way_experiment,
     any_way_optimisation,
@@ -26,10 +26,10 @@ def omniglot_snail(
     queries_start_as_keys: bool = True,
     label_scale: float = 8.0,
     equal_lengths: bool = True,
-    shuffled_channels: float = 0.5,
-    encoder: SharedEncoder = SharedEncoder(frozen_views=5, frozen_encoder=0.2),
+    shuffled_channels: float = 1.0,
+    encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = HEAD_CHARACTERS,
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=16, learning_rate=1e-3),
 ) -> Experiment:
     """SNAIL on Omniglot: one set of weights for up to 20 ways and 5 shots, a fifth of the paper's size.
