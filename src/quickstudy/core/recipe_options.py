@@ -23,7 +23,7 @@ _LEAST = {
 """Of counts; of all others there is one at least."""
 _ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "temperature"}
 """Numbers that are divided by, or that nothing is left of at zero."""
-_BELOW_ONE = {"average_decay", "erased", "generated", "short", "shuffled_channels"}
+_BELOW_ONE = {"average_decay", "erased", "few_letters", "generated", "short"}
 """Shares, and decays, that leave something."""
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "none"}
 

@@ -1,7 +1,7 @@
 """The training that learners with label slots share: one set of weights for any number of ways and shots."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -40,12 +40,11 @@ def encoder_without_normalisation(bound: float) -> Conv4:
     return encoder
 
 
-HEAD_CHARACTERS = EpisodeCharacters(distortion=0.4, mirrored=True, generated=0.3, pool=(60, 6))
-"""Characters for a head. An encoder knows those that it was trained on too well, and generated ones correct this."""
+FIXED_CHARACTERS = EpisodeCharacters(distortion=0.4, mirrored=True, generated=0.3, pool=(60, 6), change_once=True)
+"""Characters for a head. An encoder knows those that it was trained on too well, and generated ones correct this.
 
-FIXED_CHARACTERS = replace(HEAD_CHARACTERS, change_once=True)
-"""The same where the encoder is frozen to the end, which then reads each image once."""
-
+Where the encoder is frozen to the end, it reads each image once.
+"""
 
 any_way_optimisation = partial(
     Optimisation, warmup_steps=200, gradient_clip=1.0, average_decay=0.999, precision="bf16-mixed"
