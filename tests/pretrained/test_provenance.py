@@ -10,7 +10,6 @@ FROM_BEFORE = {
     "glyphs-protonet",
     "omniglot-contrastive",
     "omniglot-maml-dense",
-    "omniglot-mann",
     "omniglot-mann-sequences",
     "omniglot-mann-strings",
     "omniglot-metanet",
