@@ -21,7 +21,7 @@ _LEAST = {
     "split_seed": 0,
 }
 """Of counts; of all others there is one at least."""
-_ABOVE_ZERO = {"label_scale", "points_per_unit", "sharpness", "temperature"}
+_ABOVE_ZERO = {"key_gain", "label_scale", "points_per_unit", "sharpness", "temperature"}
 """Numbers that are divided by, or that nothing is left of at zero."""
 _BELOW_ONE = {"average_decay", "erased", "few_letters", "generated", "short"}
 """Shares, and decays, that leave something."""

@@ -83,6 +83,8 @@ class SNAIL(OnlineLearner):
             can only compare embeddings, and cannot memorise the training classes.
         literal_dilations: Start dilations at two, as the paper's pseudo-code does, instead of one.
         queries_start_as_keys: Start the queries of attention with the weights of its keys.
+        key_gain: Start the weights of attention's keys orthogonal, times this number, so that the first attention finds
+            the nearest examples from the first step on. None starts them at random, as the paper does.
         first: First block: attention, as in the paper's section 5.1, or convolutions, as in its figure 1. The blocks
             alternate, and the last one is an attention.
     """
@@ -104,6 +106,7 @@ class SNAIL(OnlineLearner):
         shuffled_channels: float = 0.0,
         literal_dilations: bool = False,
         queries_start_as_keys: bool = True,
+        key_gain: float | None = None,
         first: First = "attention",
     ) -> None:
         super().__init__()
@@ -119,7 +122,11 @@ class SNAIL(OnlineLearner):
             if index or first == "convolutions":
                 blocks.append(TCBlock(channels, max_examples + 1, filters, literal_dilations=literal_dilations))
                 channels = blocks[-1].out_channels
-            blocks.append(CausalAttention(channels, key_size, value_size, queries_start_as_keys=queries_start_as_keys))
+            blocks.append(
+                CausalAttention(
+                    channels, key_size, value_size, queries_start_as_keys=queries_start_as_keys, key_gain=key_gain
+                )
+            )
             channels = blocks[-1].out_channels
         self.blocks = CausalChain(blocks, in_channels)
         self.classify = nn.Linear(channels, max_ways)  # The paper's 1×1 convolution.

@@ -41,13 +41,25 @@ class CausalAttention(CausalBlock):
         value_size: The paper's V.
         queries_start_as_keys: Start queries with the weights of the keys, so that similar items are read from the
             first step on.
+        key_gain: Start the weights of the keys orthogonal, times this number. Then keys have the same angles between
+            them as their items, if they are not shorter. None starts them at random.
     """
 
-    def __init__(self, in_channels: int, key_size: int, value_size: int, *, queries_start_as_keys: bool = True) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        key_size: int,
+        value_size: int,
+        *,
+        queries_start_as_keys: bool = True,
+        key_gain: float | None = None,
+    ) -> None:
         super().__init__()
         self.queries = nn.Linear(in_channels, key_size)
         self.keys = nn.Linear(in_channels, key_size)
         self.values = nn.Linear(in_channels, value_size)
+        if key_gain is not None:
+            nn.init.orthogonal_(self.keys.weight, key_gain)
         if queries_start_as_keys:
             self.queries.load_state_dict(self.keys.state_dict())
         self.out_channels = in_channels + value_size

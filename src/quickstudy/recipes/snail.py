@@ -20,17 +20,18 @@ def omniglot_snail(
     *,
     max_shots: int = 5,
     filters: int = 48,
-    keys: tuple[int, ...] = (64, 128, 256),
+    keys: tuple[int, ...] = (128, 128, 256),
     first: First = "attention",
     linear: bool = False,
     queries_start_as_keys: bool = True,
+    key_gain: float | None = 1.6,
     label_scale: float = 8.0,
     equal_lengths: bool = True,
     shuffled_channels: float = 1.0,
     encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
-    optimisation: Optimisation = any_way_optimisation(steps=5_000, tasks_per_step=16, learning_rate=1e-3),
+    optimisation: Optimisation = any_way_optimisation(steps=4_000, tasks_per_step=16, learning_rate=2e-3),
 ) -> Experiment:
     """SNAIL on Omniglot: one set of weights for up to 20 ways and 5 shots, a fifth of the paper's size.
 
@@ -41,6 +42,7 @@ def omniglot_snail(
         first: First block: attention, as in the paper's text, or convolutions, as in its figure.
         linear: Put a linear layer of 64 units behind the encoder, as the paper does.
         queries_start_as_keys: Start the queries of attention with the weights of its keys.
+        key_gain: Start the weights of its keys orthogonal, times this number: similar items then have similar keys.
         label_scale: Factor of a label's input. A larger one is not lost beside the 64 features of an image.
         equal_lengths: Scale embeddings to one length, so that products compare them as cosines do.
         shuffled_channels: Share of tasks whose embeddings have their channels in random order, against overfitting.
@@ -64,6 +66,7 @@ def omniglot_snail(
         shuffled_channels=shuffled_channels,
         first=first,
         queries_start_as_keys=queries_start_as_keys,
+        key_gain=key_gain,
     )
     return any_way_experiment(learner, episodes, characters, optimisation, encoder)
 
@@ -81,6 +84,7 @@ omniglot_snail_paper = variant(
     keys=(64, 256, 512),
     linear=True,
     queries_start_as_keys=False,
+    key_gain=None,
     label_scale=1.0,
     equal_lengths=False,
     shuffled_channels=0.0,
