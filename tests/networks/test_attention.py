@@ -78,6 +78,14 @@ def test_at_first_an_item_is_read_most_by_its_like(generator):
     assert (found.argmax(dim=-1) == torch.arange(20)).all()
 
 
+def test_keys_that_start_orthogonal_have_the_angles_of_their_items(generator):
+    attention = CausalAttention(6, 8, 4, key_gain=1.5).double()
+    x_LC = torch.randn(20, 6, generator=generator, dtype=torch.float64)
+    keys_LK = x_LC @ attention.keys.weight.T
+    assert torch.allclose(keys_LK @ keys_LK.T, 1.5**2 * x_LC @ x_LC.T, atol=1e-5)
+    assert torch.equal(attention.queries.weight, attention.keys.weight)
+
+
 def test_the_last_positions_read_all_that_is_in_the_cache(block, x):
     assert torch.allclose(block.weights(block.keys(x), x[:, 4:]), weights(block, x)[:, 4:], atol=1e-12)
 
