@@ -396,3 +396,16 @@ def test_queries_of_attention_start_as_keys_unless_switched_off():
     for starts in (True, False):
         first = build(queries_start_as_keys=starts).blocks.blocks[0]
         assert torch.equal(first.queries.weight, first.keys.weight) == starts
+
+
+def test_without_comparing_labels_cached_queries_equal_whole_sequences(vectors):
+    learner = build(compares_labels=False)
+    naive = learner.predict_naively(vectors.support_x, vectors.support_y, vectors.query_x)
+    assert torch.allclose(predicted(learner, vectors).logits, naive.logits, atol=1e-10)
+
+
+def test_without_comparing_labels_the_first_attention_does_not_see_them(generator):
+    learner = build(compares_labels=False, key_gain=2.0)
+    x = torch.randn(1, 3, 5, generator=generator, dtype=torch.float64)
+    keys = [learner.adapt(x, y[None]).caches[0].keys for y in (torch.arange(3), torch.tensor([1, 2, 0]))]
+    assert torch.equal(keys[0], keys[1])

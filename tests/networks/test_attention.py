@@ -86,6 +86,27 @@ def test_keys_that_start_orthogonal_have_the_angles_of_their_items(generator):
     assert torch.equal(attention.queries.weight, attention.keys.weight)
 
 
+def test_a_position_can_read_earlier_ones_alone_and_itself_only_where_there_are_none(generator):
+    attention = CausalAttention(6, 8, 4, reads_itself=False).double()
+    x_TLC = torch.randn(2, 5, 6, generator=generator, dtype=torch.float64)
+    weights_TLP = attention.weights(attention.remember(attention.empty(2), x_TLC).keys, x_TLC)
+    own_TL = weights_TLP.diagonal(dim1=1, dim2=2)
+    assert torch.equal(own_TL[:, 0], torch.ones(2, dtype=torch.float64))
+    assert not own_TL[:, 1:].any()
+    whole, _ = attention.extend(attention.empty(2), x_TLC)
+    asked = attention.query(attention.remember(attention.empty(2), x_TLC[:, :-1]), x_TLC[:, -1:])
+    assert torch.allclose(asked, whole[:, -1:], atol=1e-12)
+    assert torch.allclose(attention.query(attention.empty(2), x_TLC[:, :1]), whole[:, :1], atol=1e-12)
+
+
+def test_what_is_compared_can_be_the_first_channels_alone(generator):
+    attention = CausalAttention(6, 8, 4, compared=4).double()
+    x_TLC = torch.randn(2, 5, 6, generator=generator, dtype=torch.float64)
+    keys = attention.remember(attention.empty(2), x_TLC).keys
+    other = torch.cat([x_TLC[..., :4], torch.randn(2, 5, 2, generator=generator, dtype=torch.float64)], dim=-1)
+    assert torch.equal(attention.weights(keys, other), attention.weights(keys, x_TLC))
+
+
 def test_the_last_positions_read_all_that_is_in_the_cache(block, x):
     assert torch.allclose(block.weights(block.keys(x), x[:, 4:]), weights(block, x)[:, 4:], atol=1e-12)
 

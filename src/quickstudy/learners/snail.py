@@ -85,6 +85,9 @@ class SNAIL(OnlineLearner):
         queries_start_as_keys: Start the queries of attention with the weights of its keys.
         key_gain: Start the weights of attention's keys orthogonal, times this number, so that the first attention finds
             the nearest examples from the first step on. None starts them at random, as the paper does.
+        compares_labels: Let the first block compare items with their labels, and each item with itself too, as in the
+            paper. Else it compares embeddings with earlier ones alone. Labels are random, so they make comparisons
+            noisy; and a query is most similar to itself.
         first: First block: attention, as in the paper's section 5.1, or convolutions, as in its figure 1. The blocks
             alternate, and the last one is an attention.
     """
@@ -107,6 +110,7 @@ class SNAIL(OnlineLearner):
         literal_dilations: bool = False,
         queries_start_as_keys: bool = True,
         key_gain: float | None = None,
+        compares_labels: bool = True,
         first: First = "attention",
     ) -> None:
         super().__init__()
@@ -124,7 +128,13 @@ class SNAIL(OnlineLearner):
                 channels = blocks[-1].out_channels
             blocks.append(
                 CausalAttention(
-                    channels, key_size, value_size, queries_start_as_keys=queries_start_as_keys, key_gain=key_gain
+                    channels,
+                    key_size,
+                    value_size,
+                    queries_start_as_keys=queries_start_as_keys,
+                    key_gain=key_gain,
+                    compared=None if blocks or compares_labels else num_features,
+                    reads_itself=bool(blocks) or compares_labels,
                 )
             )
             channels = blocks[-1].out_channels

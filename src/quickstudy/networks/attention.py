@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from quickstudy.core.tracing import is_traced
 from quickstudy.networks.temporal import CausalBlock
 
+_NEVER = 1e4
+"""Subtracted from a logit, this leaves no weight to an item, unless no other item may be read."""
+
 
 class KeysValues(NamedTuple):
     """What attention needs of the items that were read."""
@@ -43,6 +46,9 @@ class CausalAttention(CausalBlock):
             first step on.
         key_gain: Start the weights of the keys orthogonal, times this number. Then keys have the same angles between
             them as their items, if they are not shorter. None starts them at random.
+        compared: Number of channels, the first ones, that queries and keys are made of. None takes all.
+        reads_itself: Let a position read itself as well as earlier ones, as in the paper. Else it reads itself only if
+            there are no earlier ones.
     """
 
     def __init__(
@@ -53,10 +59,14 @@ class CausalAttention(CausalBlock):
         *,
         queries_start_as_keys: bool = True,
         key_gain: float | None = None,
+        compared: int | None = None,
+        reads_itself: bool = True,
     ) -> None:
         super().__init__()
-        self.queries = nn.Linear(in_channels, key_size)
-        self.keys = nn.Linear(in_channels, key_size)
+        self.own_penalty = 0.0 if reads_itself else _NEVER
+        self.compared = in_channels if compared is None else compared
+        self.queries = nn.Linear(self.compared, key_size)
+        self.keys = nn.Linear(self.compared, key_size)
         self.values = nn.Linear(in_channels, value_size)
         if key_gain is not None:
             nn.init.orthogonal_(self.keys.weight, key_gain)
@@ -81,13 +91,13 @@ class CausalAttention(CausalBlock):
 
     def remember(self, cache: KeysValues, x_TLC: Tensor) -> KeysValues:
         """All keys and values: the next L positions read nothing."""
-        return joined(cache, KeysValues(self.keys(x_TLC), self.values(x_TLC)))
+        return joined(cache, KeysValues(self._keys(x_TLC), self.values(x_TLC)))
 
     def query(self, cache: KeysValues, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
         """The block for each of Q items that take the next position in turn: each reads the cache and itself."""
-        q_TQK, own_keys_TQK, own_values_TQV = self._scaled_queries(x_TQC), self.keys(x_TQC), self.values(x_TQC)
+        q_TQK, own_keys_TQK, own_values_TQV = self._scaled_queries(x_TQC), self._keys(x_TQC), self.values(x_TQC)
         with full_precision(x_TQC):
-            own_TQ1 = (q_TQK * own_keys_TQK).sum(dim=-1, keepdim=True)
+            own_TQ1 = (q_TQK * own_keys_TQK).sum(dim=-1, keepdim=True) - self.own_penalty
             seen_TQL = mask_padding(q_TQK @ cache.keys.to(q_TQK.dtype).transpose(1, 2), cache.is_real)
             if crowding is not None:
                 seen_TQL = seen_TQL - crowding.log()[:, None]
@@ -107,17 +117,25 @@ class CausalAttention(CausalBlock):
             crowding: How common the kind of each position is, (T, P); see `CausalBlock.query`.
         """
         num_new, num_all = x_TLC.shape[1], keys.shape[1]
-        is_later_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=keys.device).triu(num_all - num_new + 1)
+        all_LP = torch.ones(num_new, num_all, dtype=torch.bool, device=keys.device)
+        is_later_LP = all_LP.triu(num_all - num_new + 1)
         q_TLK = self._scaled_queries(x_TLC)
         with full_precision(x_TLC):
             logits_TLP = mask_padding(q_TLK @ keys.to(q_TLK.dtype).transpose(1, 2), is_real)
+            if self.own_penalty:
+                is_own_LP = all_LP.triu(num_all - num_new) & ~is_later_LP
+                logits_TLP = torch.where(is_own_LP, logits_TLP - self.own_penalty, logits_TLP)
             if crowding is not None:
                 last_T1P = logits_TLP[:, -1:] - crowding.log()[:, None]
                 logits_TLP = torch.cat([logits_TLP[:, :-1], last_T1P], dim=1)
             return logits_TLP.masked_fill(is_later_LP, -torch.inf).softmax(dim=-1)
 
+    def _keys(self, x_TLC: Tensor) -> Tensor:
+        k_TLK: Tensor = self.keys(x_TLC[..., : self.compared])
+        return k_TLK
+
     def _scaled_queries(self, x_TLC: Tensor) -> Tensor:
-        q_TLK = self.queries(x_TLC)
+        q_TLK = self.queries(x_TLC[..., : self.compared])
         return q_TLK.to(torch.promote_types(q_TLK.dtype, torch.float32)) / math.sqrt(self.keys.out_features)
 
 

@@ -20,11 +20,12 @@ def omniglot_snail(
     *,
     max_shots: int = 5,
     filters: int = 48,
-    keys: tuple[int, ...] = (128, 128, 256),
+    keys: tuple[int, ...] = (64, 128, 256),
     first: First = "attention",
     linear: bool = False,
     queries_start_as_keys: bool = True,
-    key_gain: float | None = 1.6,
+    key_gain: float | None = 2.0,
+    compares_labels: bool = False,
     label_scale: float = 8.0,
     equal_lengths: bool = True,
     shuffled_channels: float = 1.0,
@@ -43,6 +44,7 @@ def omniglot_snail(
         linear: Put a linear layer of 64 units behind the encoder, as the paper does.
         queries_start_as_keys: Start the queries of attention with the weights of its keys.
         key_gain: Start the weights of its keys orthogonal, times this number: similar items then have similar keys.
+        compares_labels: Let the first block compare items with their labels and with themselves, as in the paper.
         label_scale: Factor of a label's input. A larger one is not lost beside the 64 features of an image.
         equal_lengths: Scale embeddings to one length, so that products compare them as cosines do.
         shuffled_channels: Share of tasks whose embeddings have their channels in random order, against overfitting.
@@ -67,6 +69,7 @@ def omniglot_snail(
         first=first,
         queries_start_as_keys=queries_start_as_keys,
         key_gain=key_gain,
+        compares_labels=compares_labels,
     )
     return any_way_experiment(learner, episodes, characters, optimisation, encoder)
 
@@ -85,6 +88,7 @@ omniglot_snail_paper = variant(
     linear=True,
     queries_start_as_keys=False,
     key_gain=None,
+    compares_labels=True,
     label_scale=1.0,
     equal_lengths=False,
     shuffled_channels=0.0,
