@@ -15,7 +15,8 @@ import quickstudy
 from gallery_style import GREEN, ORANGE, characters, drawing, heat, in_random_order, save
 from quickstudy.evaluation.plots import colours, empty_figure
 from quickstudy.learners import MANN, SNAIL, InContextTransformer
-from quickstudy.networks.attention import CausalAttention, KeysValues, split_heads
+from quickstudy.networks.attention import KeysValues, split_heads
+from quickstudy.networks.causal_attention import CausalAttention
 from quickstudy.networks.hopfield import energy, update
 
 _WAYS, _SHOTS = 5, 2

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from quickstudy.networks.attention import CausalAttention
+from quickstudy.networks.causal_attention import CausalAttention
 from quickstudy.networks.temporal import CausalChain, CausalConvolution, DenseBlock, TCBlock
 
 BLOCKS = {

@@ -33,7 +33,8 @@ from quickstudy.core import (
     read_support,
     select_tasks,
 )
-from quickstudy.networks.attention import CausalAttention, KeysValues, full_precision, which_are_real
+from quickstudy.networks.attention import KeysValues, full_precision, which_are_real
+from quickstudy.networks.causal_attention import CausalAttention
 from quickstudy.networks.class_means import crowding, mask_absent
 from quickstudy.networks.embeddings import in_random_channels, of_equal_lengths, refuse_share
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from quickstudy.core import Experience
 from quickstudy.learners._sequence_policies import SequencePolicy
-from quickstudy.networks.attention import CausalAttention
+from quickstudy.networks.causal_attention import CausalAttention
 from quickstudy.networks.temporal import CausalBlock, CausalChain, TCBlock
 
 

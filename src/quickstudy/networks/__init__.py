@@ -1,6 +1,7 @@
 """Blocks that know nothing of tasks."""
 
-from quickstudy.networks.attention import CausalAttention, KeysValues, TransformerBlock
+from quickstudy.networks.attention import KeysValues, TransformerBlock
+from quickstudy.networks.causal_attention import CausalAttention
 from quickstudy.networks.class_means import class_means, mask_absent
 from quickstudy.networks.conv4 import Conv4, Downsampling
 from quickstudy.networks.label_kinds import LabelKind, OneHotLabels, StringLabels
