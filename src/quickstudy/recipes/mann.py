@@ -82,10 +82,10 @@ def omniglot_mann_sequences(
     *,
     blur: float = 0.8,
     memory: Memory = Memory(),
-    sequences: LabelSequences = LabelSequences(instances=(2, 10), short=0.25),
+    sequences: LabelSequences = LabelSequences(instances=(2, 10)),
     characters: SequenceCharacters = SequenceCharacters(copies=3, mirrored=True),
     optimisation: Optimisation = sequence_optimisation(
-        steps=8_000, tasks_per_step=64, learning_rate=4e-3, weight_decay=0.05
+        steps=9_000, tasks_per_step=32, learning_rate=6e-3, weight_decay=0.05
     ),
 ) -> Experiment:
     """MANN in its paper's own task: 20×20 pixels, no convolution, ten drawings of each class, labels one step late.
@@ -116,12 +116,8 @@ omniglot_mann_strings = variant(
 
     Strings of few letters are learned far sooner, and teach the memory what strings of five need.
     """,
-    starts_from=None,
     labels="strings",
-    short=0.0,
     few_letters=0.45,
     steps=18_000,
-    tasks_per_step=32,
-    learning_rate=6e-3,
     weight_decay=0.0,
 )
