@@ -898,6 +898,34 @@ FAULTS = [
         "place_P = losses_P.argsort(stable=True, descending=True)",
         "tests/training/evolution/test_strategies.py",
     ),
+    Fault(
+        "strings of few letters have two from the start",
+        "sources/late_labels.py",
+        "letters=1 if fraction < self.few_letters / 3 else 2",
+        "letters=2",
+        "tests/sources/test_late_labels.py",
+    ),
+    Fault(
+        "an item that should read earlier ones alone reads itself along a sequence",
+        "networks/causal_attention.py",
+        "            if self.own_penalty:",
+        "            if False:",
+        "tests/networks/test_causal_attention.py",
+    ),
+    Fault(
+        "a query that should read earlier items alone reads itself",
+        "networks/causal_attention.py",
+        "dim=-1, keepdim=True) - self.own_penalty",
+        "dim=-1, keepdim=True)",
+        "tests/learners/test_snail.py tests/networks/test_causal_attention.py",
+    ),
+    Fault(
+        "SNAIL compares labels though it should not",
+        "learners/snail.py",
+        "compared=None if blocks or compares_labels else num_features",
+        "compared=None",
+        "tests/learners/test_snail.py",
+    ),
 ]
 
 
