@@ -28,7 +28,8 @@ def attention_of_snail(learner: SNAIL, state: Any, query_x: Tensor) -> list[Tens
 
     def watched(block: CausalAttention, query: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def called(cache: KeysValues, x_TQC: Tensor, crowding: Tensor | None = None) -> Tensor:
-            keys_Q = torch.cat([cache.keys.expand(x_TQC.shape[1], -1, -1), block.keys(x_TQC[0])[:, None]], dim=1)
+            own_Q = block.remember(block.empty(1), x_TQC).keys[0][:, None]
+            keys_Q = torch.cat([cache.keys.expand(x_TQC.shape[1], -1, -1), own_Q], dim=1)
             more = None if crowding is None else F.pad(crowding, (0, 1), value=1).expand(x_TQC.shape[1], -1)
             found.append(block.weights(keys_Q, x_TQC[0][:, None], crowding=more)[:, 0, :-1])
             return query(cache, x_TQC, crowding)
