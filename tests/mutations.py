@@ -901,8 +901,8 @@ FAULTS = [
     Fault(
         "strings of few letters have two from the start",
         "sources/late_labels.py",
-        "letters=1 if fraction < self.few_letters / 3 else 2",
-        "letters=2",
+        "few = 1 if fraction < self.few_letters / 3 else 2",
+        "few = 2",
         "tests/sources/test_late_labels.py",
     ),
     Fault(

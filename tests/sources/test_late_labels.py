@@ -34,3 +34,9 @@ def test_strings_of_one_letter_come_first_and_then_those_of_two(few_characters) 
     layouts = [tasks.at(fraction).layout for fraction in (0.0, 0.19, 0.21, 0.39, 0.41, 0.59, 0.61)]
     assert [layout.letters for layout in layouts] == [1, 1, 2, 2, 2, 2, 5]
     assert [layout.instances for layout in layouts] == [(2, 4)] * 4 + [(2, 8)] * 3
+
+
+def test_the_first_strings_never_have_more_letters_than_the_later_ones(few_characters) -> None:
+    tasks = LabelSequences(labels="strings", few_letters=0.6, letters=1).training(CHARACTERS)(None)
+    assert isinstance(tasks, Stages)
+    assert [tasks.at(fraction).layout.letters for fraction in (0.0, 0.3, 0.7)] == [1, 1, 1]

@@ -88,7 +88,7 @@ class SNAIL(OnlineLearner):
             the nearest examples from the first step on. None starts them at random, as the paper does.
         compares_labels: Let the first block compare items with their labels, and each item with itself too, as in the
             paper. Else it compares embeddings with earlier ones alone. Labels are random, so they make comparisons
-            noisy; and a query is most similar to itself.
+            noisy; and a query is most similar to itself. It changes nothing where convolutions come first.
         first: First block: attention, as in the paper's section 5.1, or convolutions, as in its figure 1. The blocks
             alternate, and the last one is an attention.
     """

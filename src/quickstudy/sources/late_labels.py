@@ -6,6 +6,7 @@ from quickstudy.core import TrainingSource, UserError
 from quickstudy.sources.characters import SequenceCharacters
 from quickstudy.sources.omniglot_tasks import Labels, sequence_labels
 from quickstudy.tasks import Count, SequenceLayout, Stages
+from quickstudy.tasks.sampling import highest
 from quickstudy.tasks.sequences import STRING_LENGTH
 
 _SHORT = (2, 4)
@@ -56,7 +57,8 @@ class LabelSequences:
         if fraction < self.short:
             layout = layout._replace(classes=(min(2, self.classes), self.classes), instances=_SHORT)
         if fraction < self.few_letters:
-            layout = layout._replace(letters=1 if fraction < self.few_letters / 3 else 2)
+            few = 1 if fraction < self.few_letters / 3 else 2
+            layout = layout._replace(letters=min(few, highest(self.letters)))
         return layout
 
     @property
