@@ -90,6 +90,13 @@ FAULTS = [
         "tests/learners/test_transformer.py",
     ),
     Fault(
+        "the transformer compares labels after all",
+        "learners/transformer.py",
+        "x_TSC = block(x_TSC, layers[-1], may_read, compared)",
+        "x_TSC = block(x_TSC, layers[-1], may_read)",
+        "tests/learners/test_transformer.py",
+    ),
+    Fault(
         "CNP's decoder swaps the class and the mean",
         "learners/cnp.py",
         "class_HD, mean_HD, query_HD = first",

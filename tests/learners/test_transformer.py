@@ -201,6 +201,42 @@ def test_a_query_that_starts_as_a_key_reads_the_item_that_it_is(vectors):
         assert torch.allclose(block._by_head(block.queries(block.norm(x_TLC))), keys_THLK)
 
 
+def test_without_comparing_labels_the_first_block_does_not_compare_them_and_still_reads_them(vectors):
+    learner = build(compares_labels=False)
+    first, other = (learner.adapt(vectors.support_x, y).layers for y in (vectors.support_y, 2 - vectors.support_y))
+    assert torch.equal(first[0].keys, other[0].keys)
+    assert not torch.allclose(first[0].values, other[0].values)
+    assert not torch.allclose(first[1].keys, other[1].keys)
+
+
+def test_without_comparing_labels_a_support_example_reads_as_the_query_that_it_would_be(vectors):
+    learner = build(compares_labels=False, num_blocks=2)
+    found, taken = [], learner.blocks[0].out.register_forward_hook(lambda module, given, read: found.append(read))
+    learner.predict(learner.adapt(vectors.support_x, vectors.support_y), vectors.support_x)
+    taken.remove()
+    assert torch.allclose(found[0], found[1], atol=1e-12)
+
+
+def test_one_head_of_orthogonal_keys_orders_the_support_by_cosine_before_any_training(generator):
+    torch.manual_seed(0)
+    options = {"channels": 32, "first_heads": 1, "queries_start_as_keys": True, "key_gain": 1.7}
+    learner = InContextTransformer(nn.Identity(), 31, compares_labels=False, **options).double()
+    for layer in (learner.token, learner.blocks[0].queries, learner.blocks[0].keys_values):
+        nn.init.zeros_(layer.bias)
+    # A token whose channels sum to zero keeps its angles in the layer norm.
+    weight = learner.token.weight.data
+    weight.copy_(torch.linalg.qr(torch.cat([torch.ones(32, 1, dtype=weight.dtype), weight], dim=1)).Q[:, 1:])
+    support, query = (
+        torch.randn(1, 9, 31, generator=generator).double(),
+        torch.randn(1, 4, 31, generator=generator).double(),
+    )
+    seen = learner.adapt(support, torch.arange(9)[None] % 5).layers[0]
+    may_read = torch.ones(4, 9, dtype=torch.bool)
+    weights = learner.blocks[0].weights(learner.token(query), seen, may_read)[0, 0]
+    cosines = nn.functional.cosine_similarity(query[0, :, None], support[0], dim=-1)
+    assert torch.equal(weights.argsort(dim=-1), cosines.argsort(dim=-1))
+
+
 def test_slots_without_examples_are_impossible(vectors):
     fewer = vectors._replace(support_y=torch.stack([vectors.support_y[0], 2 * (vectors.support_y[1] // 2)]))
     found = predicted(build(max_ways=5), fewer).probs

@@ -70,6 +70,24 @@ def test_a_transformer_block_is_that_of_a_loop_over_heads_and_tokens(transformer
             assert torch.allclose(found[task, index], x + transformer.perceptron(x), atol=1e-12)
 
 
+def test_keys_and_queries_may_be_made_of_other_items_than_the_values(transformer, tokens):
+    other = tokens.flip(1) - 1
+    seen = transformer.remember(tokens, compared_TLC=other)
+    assert torch.allclose(seen.keys, transformer.remember(other).keys, atol=1e-12)
+    assert torch.allclose(seen.values, transformer.remember(tokens).values, atol=1e-12)
+    found = []
+    transformer.out.register_forward_hook(lambda module, given, read: found.append(read))
+    transformer(tokens, seen, compared_TLC=other)
+    transformer(other, seen)
+    assert torch.allclose(found[0], found[1], atol=1e-12)
+
+
+def test_keys_that_start_orthogonal_keep_angles_with_one_head():
+    block = TransformerBlock(8, 1, 16, key_gain=1.7)
+    weight = block.keys_values.weight[:8]
+    assert torch.allclose(weight @ weight.T, 1.7**2 * torch.eye(8), atol=1e-5)
+
+
 def test_what_is_read_may_come_in_any_order(transformer, tokens):
     expected = transformer(tokens, transformer.remember(tokens))
     shuffled = transformer(tokens, transformer.remember(tokens[:, [3, 5, 0, 4, 1, 2]]))

@@ -27,7 +27,7 @@ from quickstudy.core import (
     read_query,
     read_support,
 )
-from quickstudy.networks.attention import KeysValues, TransformerBlock
+from quickstudy.networks.attention import KeysValues, TransformerBlock, optional
 from quickstudy.networks.class_means import crowding, mask_absent, members
 from quickstudy.networks.embeddings import in_random_channels, of_equal_lengths, refuse_share
 
@@ -56,12 +56,18 @@ class InContextTransformer(Learner):
         channels: Channels of a token.
         num_blocks: Layers.
         num_heads: Heads of each attention.
+        first_heads: Heads of the first block's attention, if it has another number. A single head compares whole
+            embeddings; each of several compares a random part of them.
         hidden: Width between the two layers of a block's perceptron.
         relabels: In training, throw the classes of every task at random into the label slots.
         equal_lengths: Scale embeddings to a mean square of one.
         shuffled_channels: Share of training tasks whose embeddings have their channels in random order. Then the head
             can only compare embeddings, and cannot memorise the training classes.
         queries_start_as_keys: Start the queries of attention with the weights of its keys.
+        key_gain: Start the weights of the tokens orthogonal, and those of the keys too, times this number. Then the
+            first block finds the nearest examples from the first step on. None starts them at random.
+        compares_labels: Let the first block compare support tokens with their labels. Labels are random, so they make
+            comparisons noisy. Else it compares embeddings alone, and reads the labels of what is similar.
         equal_classes: Read a class of many examples no more than one of few. Without it, each example counts.
     """
 
@@ -76,24 +82,30 @@ class InContextTransformer(Learner):
         channels: int = 128,
         num_blocks: int = 4,
         num_heads: int = 4,
+        first_heads: int | None = None,
         hidden: int = 512,
         relabels: bool = True,
         equal_lengths: bool = False,
         shuffled_channels: float = 0.0,
         queries_start_as_keys: bool = False,
+        key_gain: float | None = None,
+        compares_labels: bool = True,
         equal_classes: bool = False,
     ) -> None:
         super().__init__()
         refuse_share("shuffled_channels", shuffled_channels)
         self.equal_lengths, self.shuffled_channels = equal_lengths, shuffled_channels
-        self.equal_classes = equal_classes
+        self.equal_classes, self.compares_labels = equal_classes, compares_labels
         self.max_ways, self.relabels = max_ways, relabels
         self.encoder = encoder
         self.token = nn.Linear(num_features, channels)
         self.label = nn.Embedding(max_ways, channels)
+        if key_gain is not None:
+            nn.init.orthogonal_(self.token.weight)
+        heads = [num_heads if first_heads is None else first_heads, *[num_heads] * (num_blocks - 1)]
         self.blocks = nn.ModuleList(
-            TransformerBlock(channels, num_heads, hidden, queries_start_as_keys=queries_start_as_keys)
-            for _ in range(num_blocks)
+            TransformerBlock(channels, each, hidden, queries_start_as_keys=queries_start_as_keys, key_gain=key_gain)
+            for each in heads
         )
         self.classify = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, max_ways))
 
@@ -129,17 +141,20 @@ class InContextTransformer(Learner):
         return of_equal_lengths(z_TED) if self.equal_lengths else z_TED
 
     def _read(self, z_TSD: Tensor, support_y: Tensor, mask_TS: Tensor | None = None) -> InContextTransformerState:
-        x_TSC = self.token(z_TSD) + self.label(support_y.long())
+        embedded_TSC = self.token(z_TSD)
+        x_TSC = embedded_TSC + self.label(support_y.long())
+        compared = None if self.compares_labels else embedded_TSC
         counts_TN = members(support_y, self.max_ways, mask_TS).sum(dim=1)
-        rarity: tuple[Tensor, ...] = ()
+        may_read = None
         if self.equal_classes:
-            rarity = (-crowding(support_y, counts_TN).log()[:, None, None].to(x_TSC.dtype),)
+            may_read = -crowding(support_y, counts_TN).log()[:, None, None].to(x_TSC.dtype)
         blocks: list[TransformerBlock] = list(self.blocks)  # type: ignore[arg-type]
-        layers = [blocks[0].remember(x_TSC, mask_TS)]
+        layers = [blocks[0].remember(x_TSC, mask_TS, compared)]
         for block, following in pairwise(blocks):  # The support stops before the last block: nobody reads it after.
-            x_TSC = block(x_TSC, layers[-1], *rarity)
+            x_TSC = block(x_TSC, layers[-1], may_read, compared)
+            compared = None  # Later blocks compare what was read.
             layers.append(following.remember(x_TSC, mask_TS))
-        return InContextTransformerState(tuple(layers), counts_TN > 0, rarity)
+        return InContextTransformerState(tuple(layers), counts_TN > 0, optional(may_read))
 
     def _answer(self, state: InContextTransformerState, z_TQD: Tensor) -> Categorical:
         x_TQC = self.token(z_TQD)

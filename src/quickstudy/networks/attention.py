@@ -50,12 +50,22 @@ class TransformerBlock(nn.Module):
         num_heads: Heads of the attention.
         hidden: Width between the two layers of the perceptron.
         queries_start_as_keys: Start queries with the weights of the keys, as in `CausalAttention`.
+        key_gain: Start the weights of the keys orthogonal, times this number. With one head, keys then have the same
+            angles between them as their items. None starts them at random.
 
     Raises:
         ValueError: if the heads do not divide the channels.
     """
 
-    def __init__(self, channels: int, num_heads: int, hidden: int, *, queries_start_as_keys: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_heads: int,
+        hidden: int,
+        *,
+        queries_start_as_keys: bool = False,
+        key_gain: float | None = None,
+    ) -> None:
         super().__init__()
         if channels % num_heads:
             raise ValueError(f"{num_heads} heads do not divide {channels} channels. Choose a multiple.")
@@ -63,6 +73,8 @@ class TransformerBlock(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.queries = nn.Linear(channels, channels)
         self.keys_values = nn.Linear(channels, 2 * channels)
+        if key_gain is not None:
+            nn.init.orthogonal_(self.keys_values.weight[:channels], key_gain)
         if queries_start_as_keys:
             of_keys = {name: value.chunk(2)[0] for name, value in self.keys_values.state_dict().items()}
             self.queries.load_state_dict(of_keys)
@@ -71,25 +83,39 @@ class TransformerBlock(nn.Module):
             nn.LayerNorm(channels), nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels)
         )
 
-    def remember(self, x_TLC: Tensor, is_real_TL: Tensor | None = None) -> KeysValues:
+    def remember(
+        self, x_TLC: Tensor, is_real_TL: Tensor | None = None, compared_TLC: Tensor | None = None
+    ) -> KeysValues:
         """Keys and values of the items that others will read.
 
         Args:
             x_TLC: The items.
             is_real_TL: False where an item is padding, which nobody reads; None if all are real.
+            compared_TLC: What the keys are made of, if it is not the items themselves.
         """
         keys_TLC, values_TLC = self.keys_values(self.norm(x_TLC)).chunk(2, dim=-1)
+        if compared_TLC is not None:
+            weight, bias = (value.chunk(2)[0] for value in (self.keys_values.weight, self.keys_values.bias))
+            keys_TLC = F.linear(self.norm(compared_TLC), weight, bias)
         return KeysValues(self._by_head(keys_TLC), self._by_head(values_TLC), optional(is_real_TL))
 
-    def forward(self, x_TLC: Tensor, seen: KeysValues, may_read: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x_TLC: Tensor,
+        seen: KeysValues,
+        may_read: Tensor | None = None,
+        compared_TLC: Tensor | None = None,
+    ) -> Tensor:
         """The items after each has read what was seen.
 
         Args:
             x_TLC: Items that read.
             seen: Keys and values of the items that are read.
             may_read: Which item (row) may read which (column), as in `read`; None lets each read all.
+            compared_TLC: What the queries are made of, if it is not the items themselves.
         """
-        queries_THLK = self._by_head(self.queries(self.norm(x_TLC)))
+        compared_TLC = x_TLC if compared_TLC is None else compared_TLC
+        queries_THLK = self._by_head(self.queries(self.norm(compared_TLC)))
         read_THLV = read(queries_THLK, seen.keys, seen.values, readable(seen, may_read))
         x_TLC = x_TLC + self.out(merged_heads(read_THLV))
         return x_TLC + self.perceptron(x_TLC)
@@ -147,13 +173,13 @@ def readable(seen: KeysValues, may_read_QL: Tensor | None = None) -> Tensor | No
     return is_real_T11L if may_read_QL is None else is_real_T11L & may_read_QL
 
 
-def optional(is_real_TL: Tensor | None) -> tuple[Tensor, ...]:
-    """A mask in the form in which a state holds it: an empty tuple if there is no padding.
+def optional(value: Tensor | None) -> tuple[Tensor, ...]:
+    """A tensor in the form in which a state holds it: an empty tuple if there is none.
 
     Args:
-        is_real_TL: The mask, or None.
+        value: The tensor, or None.
     """
-    return () if is_real_TL is None else (is_real_TL,)
+    return () if value is None else (value,)
 
 
 def split_heads(x_TLC: Tensor, num_heads: int) -> Tensor:

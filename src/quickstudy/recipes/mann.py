@@ -90,7 +90,8 @@ def omniglot_mann_sequences(
 ) -> Experiment:
     """MANN in its paper's own task: 20×20 pixels, no convolution, ten drawings of each class, labels one step late.
 
-    It starts from the weights for strings, which teach it more of the drawings than one-hot labels do. The ports of the paper use RMSProp at a rate of 1e-4: `--optimiser rmsprop --learning-rate 1e-4`.
+    It starts from the weights for strings, which teach it more of the drawings than one-hot labels do. The ports of the
+    paper use RMSProp at a rate of 1e-4: `--optimiser rmsprop --learning-rate 1e-4`.
 
     Args:
         blur: Standard deviation, in pixels, of a blur of the images, which makes the learned filters smooth.
