@@ -656,13 +656,6 @@ FAULTS = [
         "tests/cli/test_train.py -k declares",
     ),
     Fault(
-        "arguments of older weights keep their former names",
-        "core/first_format.py",
-        "_RENAMED.get(key, key)",
-        "key",
-        "tests/core/test_header.py -k older",
-    ),
-    Fault(
         "--within-alphabet does nothing",
         "protocols/few_shot.py",
         "within_alphabet=options.within_alphabet,",
@@ -776,13 +769,6 @@ FAULTS = [
         "memories[options.addresses]",
         'memories["after"]',
         "tests/networks/test_memory.py -k hand",
-    ),
-    Fault(
-        "weights from before the order was an option address the memory before the writing",
-        "core/first_format.py",
-        '{"addresses": "after", "reads"',
-        '{"addresses": "before", "reads"',
-        "tests/pretrained/test_pretrained.py -k before_an_option",
     ),
     Fault(
         "strings that cannot occur are open labels",

@@ -16,7 +16,7 @@ import tyro
 
 import quickstudy.pretrained
 from quickstudy.core import Header, Parent, UserError, load_trained, save_trained
-from quickstudy.core.first_format import UNKNOWN
+from quickstudy.core.header import UNKNOWN
 from quickstudy.training.run import METRICS
 
 

@@ -72,7 +72,7 @@ def by_hand(task: Tasks, kind: Stationary) -> tuple[Tensor, Tensor]:
 def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     run, out = tmp_path_factory.mktemp("runs") / "mine", tmp_path_factory.mktemp("results") / "bayes_mixture.json"
     arguments = {"hidden": 16}
-    header = {"recipe": "gp-general", "arguments": arguments, "step": 0}
+    header = {"format": 2, "recipe": "gp-general", "arguments": arguments, "step": 0}
     save_checkpoint(run / "best.safetensors", build("gp-general", arguments).learner.state_dict(), header)
     options = bayes_mixture.Options(sizes=(5, 12), tasks=4, draws=200, out=out)
     with pytest.MonkeyPatch.context() as patch:

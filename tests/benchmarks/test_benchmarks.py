@@ -109,7 +109,7 @@ def test_steps_with_any_feeding_and_task_by_task_change_the_weights() -> None:
 
 
 def opened(recipe: str, arguments: dict, folder: Path) -> Weights:
-    header = {"recipe": recipe, "arguments": arguments, "step": 1}
+    header = {"format": 2, "recipe": recipe, "arguments": arguments, "step": 1}
     save_checkpoint(folder / recipe / "best.safetensors", build(recipe, arguments).learner.state_dict(), header)
     return open_weights(folder / recipe)
 
@@ -161,7 +161,7 @@ def test_the_command_of_a_setting_and_its_options_say_the_same() -> None:
 
 
 def test_weights_of_functions_are_left_to_another_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    header = {"recipe": "gp-cnp", "arguments": {}, "step": 0}
+    header = {"format": 2, "recipe": "gp-cnp", "arguments": {}, "step": 0}
     save_checkpoint(tmp_path / "best.safetensors", build("gp-cnp", {}).learner.state_dict(), header)
     assert measure.predicts_values(open_weights(tmp_path))
     assert not measure.predicts_values(open_weights("omniglot-nearest"))
@@ -186,7 +186,9 @@ def test_a_record_is_what_the_command_prints_and_a_refusal_is_recorded(
 ) -> None:
     weights = tmp_path / "run" / "best.safetensors"
     learner = build("omniglot-cnp-paper", {}).learner
-    save_checkpoint(weights, learner.state_dict(), {"recipe": "omniglot-cnp-paper", "arguments": {}, "step": 0})
+    save_checkpoint(
+        weights, learner.state_dict(), {"format": 2, "recipe": "omniglot-cnp-paper", "arguments": {}, "step": 0}
+    )
     five = measure.measure(open_weights(weights.parent), measure.Setting(str(folder_of_images), None, 5, 1), 3, None)
     assert five["refusal"] is None
     assert quickstudy_main(shlex.split(five["command"])[1:]) == 0
@@ -256,7 +258,7 @@ def test_a_transductive_learner_leaves_records_of_both_ways(
 ) -> None:
     arguments = {"channels": 4, "test_steps": 1}
     learner, run = build("omniglot-maml", arguments).learner, tmp_path / "run"
-    header = {"recipe": "omniglot-maml", "arguments": arguments, "step": 0}
+    header = {"format": 2, "recipe": "omniglot-maml", "arguments": arguments, "step": 0}
     save_checkpoint(run / "best.safetensors", learner.state_dict(), header)
     setting = measure.Setting(str(folder_of_images), None, 5, 1)
     monkeypatch.setattr(measure, "_plain_grid", lambda weights: [setting])

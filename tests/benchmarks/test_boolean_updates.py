@@ -26,7 +26,7 @@ def test_back_propagation_has_the_same_layers_and_learns() -> None:
 def test_figures_of_both_learners_are_written(tmp_path: Path) -> None:
     run = tmp_path / "boolean-blur"
     run.mkdir()
-    header = {"recipe": "boolean-blur", "arguments": {}, "step": 1}
+    header = {"format": 2, "recipe": "boolean-blur", "arguments": {}, "step": 1}
     save_checkpoint(run / "best.safetensors", build("boolean-blur", {}).learner.state_dict(), header)
     options = boolean_updates.Options(updates=(0, 2), tasks=3, out=tmp_path / "found.json")
     assert boolean_updates.main(str(run), options) == 0

@@ -20,7 +20,7 @@ from quickstudy.tasks import PointLayout
 
 
 def run_of(recipe: str, folder: Path) -> Path:
-    header = {"recipe": recipe, "arguments": {}, "step": 0}
+    header = {"format": 2, "recipe": recipe, "arguments": {}, "step": 0}
     save_checkpoint(folder / "best.safetensors", build(recipe, {}).learner.state_dict(), header)
     return folder
 

@@ -32,7 +32,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_checkpoint(
         folder / "best.safetensors",
         build("gp-cnp", {}).learner.state_dict(),
-        {"recipe": "gp-cnp", "arguments": {}, "step": 0},
+        {"format": 2, "recipe": "gp-cnp", "arguments": {}, "step": 0},
     )
     return folder
 

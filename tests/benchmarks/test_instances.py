@@ -16,7 +16,7 @@ from quickstudy.recipes import build
 def trained(folder: Path, recipe: str = "omniglot-mann-sequences", **given: Any) -> Path:
     """A run of three steps, as far as its header knows."""
     arguments = {"split": "vinyals", "classes": 3, "size": 20, "tasks_per_step": 4, "steps": 3, **given}
-    header = {"recipe": recipe, "arguments": arguments, "minutes": None, "step": 2}
+    header = {"format": 2, "recipe": recipe, "arguments": arguments, "minutes": None, "step": 2}
     save_checkpoint(folder / "best.safetensors", build(recipe, arguments).learner.state_dict(), header)
     return folder
 

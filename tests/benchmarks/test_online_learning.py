@@ -37,7 +37,9 @@ def test_figures_of_all_learners_are_written(tmp_path: Path, monkeypatch: pytest
     learner, run = build("prototypes-vsml", {}).learner, tmp_path / "prototypes-vsml"
     run.mkdir()
     save_checkpoint(
-        run / "best.safetensors", learner.state_dict(), {"recipe": "prototypes-vsml", "arguments": {}, "step": 1}
+        run / "best.safetensors",
+        learner.state_dict(),
+        {"format": 2, "recipe": "prototypes-vsml", "arguments": {}, "step": 1},
     )
     monkeypatch.setattr(online_learning, "_SIZES", ((3, 2, 12),))
     out = tmp_path / "found.json"

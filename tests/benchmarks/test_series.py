@@ -97,7 +97,7 @@ def test_without_statsmodels_it_says_what_to_install(
 
 def _untrained(folder: Path) -> Path:
     run, arguments = folder / "mine", {"hidden": 16}
-    header = {"recipe": "gp-general", "arguments": arguments, "step": 0}
+    header = {"format": 2, "recipe": "gp-general", "arguments": arguments, "step": 0}
     save_checkpoint(run / "best.safetensors", build("gp-general", arguments).learner.state_dict(), header)
     return run
 

@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_figures(quickstudy) -> None:
 def test_queries_can_be_answered_one_by_one(quickstudy, tmp_path: Path) -> None:
     arguments = {"channels": 4, "test_steps": 1}
     learner = build("omniglot-maml", arguments).learner
-    header = {"recipe": "omniglot-maml", "arguments": arguments, "step": 0}
+    header = {"format": 2, "recipe": "omniglot-maml", "arguments": arguments, "step": 0}
     save_checkpoint(tmp_path / "best.safetensors", learner.state_dict(), header)
     command = ("evaluate", tmp_path, "--data", "glyphs", "--tasks", 10, "--json")
     together, alone = (json.loads(quickstudy(*command, *more)[1]) for more in ([], ["--inductive"]))
@@ -101,7 +101,7 @@ def test_rotated_test_classes_are_said_in_the_title_and_in_the_json(quickstudy, 
 @pytest.mark.parametrize("name", ["glyphs-protonet", "gp-cnp"])
 def test_an_experiment_is_built_once(quickstudy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     learner = build(name, {}).learner
-    header = {"recipe": name, "arguments": {}, "step": 0}
+    header = {"format": 2, "recipe": name, "arguments": {}, "step": 0}
     save_checkpoint(tmp_path / "best.safetensors", learner.state_dict(), header)
     built = []
     monkeypatch.setattr("quickstudy.pretrained.build", lambda *given: (built.append(given), build(*given))[1])
@@ -186,7 +186,7 @@ def weights(tmp_path: Path):
 
     def run(arguments: dict, **header: object) -> Path:
         learner = build("omniglot-protonet", arguments).learner
-        header = {"recipe": "omniglot-protonet", "arguments": arguments, "step": 0, **header}
+        header = {"format": 2, "recipe": "omniglot-protonet", "arguments": arguments, "step": 0, **header}
         save_checkpoint(tmp_path / "best.safetensors", learner.state_dict(), header)
         return tmp_path
 
@@ -196,14 +196,20 @@ def weights(tmp_path: Path):
 LAKE, VINYALS = {"split": "lake", "final": True}, {"split": "vinyals", "final": True}
 
 
+def started_from(arguments: dict, *before: dict) -> dict:
+    """The part of a header that says from which trainings, one after another, these weights come."""
+    parent = {"recipe": "omniglot-protonet", "arguments": arguments, **(started_from(*before) if before else {})}
+    return {"parents": [{"name": "first", "header": parent}]}
+
+
 @pytest.mark.parametrize(
     ("header", "is_refused"),
     [
         ({"arguments": LAKE}, False),
         ({"arguments": VINYALS}, True),
-        ({"arguments": LAKE, "before": [VINYALS]}, True),
-        ({"arguments": LAKE, "before": [LAKE, VINYALS]}, True),
-        ({"arguments": LAKE, "before": [LAKE, LAKE]}, False),
+        ({"arguments": LAKE, **started_from(VINYALS)}, True),
+        ({"arguments": LAKE, **started_from(LAKE, VINYALS)}, True),
+        ({"arguments": LAKE, **started_from(LAKE, LAKE)}, False),
     ],
 )
 def test_weights_that_saw_the_classes_are_refused_whichever_training_it_was(

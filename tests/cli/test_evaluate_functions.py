@@ -28,7 +28,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory):
 
     def run(recipe: str) -> Path:
         folder = tmp_path_factory.mktemp(recipe)
-        header = {"recipe": recipe, "arguments": {}, "step": 0}
+        header = {"format": 2, "recipe": recipe, "arguments": {}, "step": 0}
         save_checkpoint(folder / "best.safetensors", build(recipe, {}).learner.state_dict(), header)
         return folder
 

@@ -13,7 +13,7 @@ SMALL = {"units": 4, "arms": 3, "pulls": 4}
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with the weights that the recipe starts with."""
     folder = tmp_path_factory.mktemp("acting")
-    header = {"recipe": "bandit-rl2", "arguments": SMALL, "step": 0}
+    header = {"format": 2, "recipe": "bandit-rl2", "arguments": SMALL, "step": 0}
     save_checkpoint(folder / "best.safetensors", build("bandit-rl2", SMALL).learner.state_dict(), header)
     return folder
 

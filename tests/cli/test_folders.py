@@ -243,7 +243,7 @@ def test_weights_alone_in_place_of_the_last_checkpoint_are_refused(quickstudy, t
     [
         (lambda header: [header], "not a JSON object"),
         (lambda header: None, "not a JSON object"),
-        (lambda header: {}, "lacks the name of a recipe"),
+        (lambda header: {}, "lacks the number of its format"),
         (lambda header: {**header, "position": None}, "no position"),
         (lambda header: {**header, "position": {}}, "a position that is no position"),
         (lambda header: {**header, "position": {**header["position"], "step": "7"}}, "a position that is no position"),

@@ -118,7 +118,7 @@ def test_a_training_that_sees_no_numbers_at_validation_ends_with_one_message(
 def test_weights_that_are_no_numbers_are_not_evaluated(quickstudy, tmp_path: Path) -> None:
     weights = build("glyphs-protonet", {}).learner.state_dict()
     weights["encoder.blocks.0.weight"][:] = math.inf
-    save_checkpoint(tmp_path / "best.safetensors", weights, {"recipe": "glyphs-protonet", "arguments": {}})
+    save_checkpoint(tmp_path / "best.safetensors", weights, {"format": 2, "recipe": "glyphs-protonet", "arguments": {}})
     code, out, err = quickstudy("evaluate", tmp_path, "--tasks", 2)
     assert (code, out) == (2, "")
     assert "numbers of 'encoder.blocks.0.weight' are not finite" in err
@@ -194,7 +194,7 @@ def test_it_starts_from_other_weights_and_remembers_which(quickstudy, tiny: str,
     first, second = tmp_path / "first", tmp_path / "second"
     torch.manual_seed(7)
     began_with = build(tiny, {}).learner
-    save_checkpoint(first / "best.safetensors", began_with.state_dict(), {"recipe": tiny, "arguments": {}})
+    save_checkpoint(first / "best.safetensors", began_with.state_dict(), {"format": 2, "recipe": tiny, "arguments": {}})
     still = ("train", tiny, *STILL)
     code, _, err = quickstudy(*still, "--start-from", first, "--out", second)
     assert code == 0
@@ -215,7 +215,7 @@ def test_of_several_weights_to_start_from_the_later_go_over_the_earlier(quickstu
     folders = [tmp_path / name for name in ("first", "second")]
     for number, folder in enumerate(folders):
         weights = {name: torch.full_like(w, number) for name, w in build(tiny, {}).learner.state_dict().items()}
-        header = {"recipe": tiny, "arguments": {"ways": 2 + number}}
+        header = {"format": 2, "recipe": tiny, "arguments": {"ways": 2 + number}}
         save_checkpoint(folder / "best.safetensors", weights, header)
     still = ("train", tiny, *STILL)
     code, _, err = quickstudy(*still, "--start-from", ",".join(map(str, folders)), "--out", tmp_path / "run")
@@ -304,7 +304,7 @@ def test_a_training_starts_from_what_its_recipe_declares_unless_other_weights_ar
     monkeypatch.setattr("quickstudy.pretrained._FOLDER", shipped)
     for seed, path in enumerate((shipped / "first.safetensors", other / "best.safetensors")):
         torch.manual_seed(seed)
-        save_checkpoint(path, build(tiny, {}).learner.state_dict(), {"recipe": tiny, "arguments": {}})
+        save_checkpoint(path, build(tiny, {}).learner.state_dict(), {"format": 2, "recipe": tiny, "arguments": {}})
     declared("first")
     for options, start in (((), "first"), (("--start-from", other), str(other)), (("--start-from", "none"), None)):
         folder = tmp_path / str(start).replace("/", "-")

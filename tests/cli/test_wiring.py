@@ -106,7 +106,7 @@ def test_glyphs_are_those_of_the_part_asked_for(quickstudy, few_characters, aske
 def _weights(folder: Path, arguments: dict[str, Any], before: list[dict[str, Any]] | None = None) -> Path:
     """A run folder of ProtoNet weights that say so of their training."""
     learner = build("omniglot-protonet", {}).learner
-    header = {"recipe": "omniglot-protonet", "arguments": arguments, "step": 1}
+    header = {"format": 2, "recipe": "omniglot-protonet", "arguments": arguments, "step": 1}
     save_checkpoint(folder / "best.safetensors", learner.state_dict(), header | ({"before": before} if before else {}))
     return folder
 

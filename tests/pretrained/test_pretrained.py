@@ -9,9 +9,8 @@ from quickstudy.datasets import glyphs
 from quickstudy.evaluation import evaluate, evaluate_instances
 from quickstudy.learners import LSTM, InContextTransformer, ProtoNet
 from quickstudy.networks import Conv4
-from quickstudy.networks.memory import AccessOptions
 from quickstudy.pretrained import adopt, describe, open_weights
-from quickstudy.recipes import build, default_arguments
+from quickstudy.recipes import build
 from quickstudy.tasks import Episodes, InstanceSequences, Layout, SequenceLayout
 
 SHIPPED = (
@@ -26,8 +25,6 @@ SHIPPED = (
     "omniglot-snail",
     "omniglot-transformer",
 )
-
-RECIPE = "omniglot-mann-sequences"
 
 
 def test_shipped_weights_are_available() -> None:
@@ -62,23 +59,6 @@ def test_shipped_weights_of_sequences_bind_labels_to_what_they_have_not_seen() -
     table = evaluate_instances(learner, sequences, 100)
     assert table.accuracy[0].mean < 0.457
     assert table.accuracy[1].mean > 0.6
-
-
-def test_weights_from_before_an_option_answer_as_they_did(tmp_path: Path) -> None:
-    """A header that does not say which memory is addressed is of a time when it was the one just written."""
-    arguments = {**default_arguments(RECIPE), "addresses": "after", "least_used": None}
-    weights = build(RECIPE, arguments).learner.state_dict()
-    former = {key: value for key, value in arguments.items() if key not in ("addresses", "least_used", "erase")}
-    for folder, stored in (("old", former), ("new", {**arguments, "addresses": "before"})):
-        save_checkpoint(tmp_path / folder / "best.safetensors", weights, {"recipe": RECIPE, "arguments": stored})
-    x, y = torch.rand(2, 9, 1, 20, 20), torch.arange(18).view(2, 9) % 5
-    old, new = (quickstudy.load(tmp_path / folder) for folder in ("old", "new"))
-    assert old.network.cell.access == AccessOptions("after", "after", "first", None)
-    assert new.network.cell.access == AccessOptions("before", "after", "first", None)
-    expected = build(RECIPE, arguments).learner.eval()
-    expected.load_state_dict(weights)
-    assert torch.equal(old.predict_sequence(x, y).logits, expected.predict_sequence(x, y).logits)
-    assert not torch.allclose(new.predict_sequence(x, y).logits, expected.predict_sequence(x, y).logits, atol=1e-6)
 
 
 def test_weights_load_whatever_the_random_state_and_leave_it_alone() -> None:
@@ -147,14 +127,24 @@ def test_a_name_of_nothing_is_refused_with_what_there_is() -> None:
 def test_a_run_without_weights_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"begin one with --out {tmp_path}"):
         quickstudy.load(tmp_path)
-    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "failed_validations": 0}}
+    header = {
+        "format": 2,
+        "recipe": "glyphs-protonet",
+        "arguments": {},
+        "position": {"step": 3, "failed_validations": 0},
+    }
     save_checkpoint(tmp_path / "last.safetensors", {}, header)
     with pytest.raises(UserError, match=f"quickstudy train glyphs-protonet --resume {tmp_path}"):
         quickstudy.load(tmp_path)
 
 
 def test_a_run_whose_looks_gave_no_numbers_is_not_told_to_go_on(tmp_path: Path) -> None:
-    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3, "failed_validations": 3}}
+    header = {
+        "format": 2,
+        "recipe": "glyphs-protonet",
+        "arguments": {},
+        "position": {"step": 3, "failed_validations": 3},
+    }
     save_checkpoint(tmp_path / "last.safetensors", {}, header)
     with pytest.raises(UserError, match=r"no validation gave finite numbers.*last\.safetensors") as refused:
         quickstudy.load(tmp_path)
@@ -163,7 +153,7 @@ def test_a_run_whose_looks_gave_no_numbers_is_not_told_to_go_on(tmp_path: Path) 
 
 def test_the_last_checkpoint_of_a_training_is_read_like_its_best(tmp_path: Path) -> None:
     weights = build("glyphs-protonet", {}).learner.state_dict()
-    header = {"recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3}}
+    header = {"format": 2, "recipe": "glyphs-protonet", "arguments": {}, "position": {"step": 3}}
     tensors = {f"learner.{name}": value for name, value in weights.items()}
     save_checkpoint(tmp_path / "last.safetensors", {**tensors, "random.cpu": torch.get_rng_state()}, header)
     loaded = quickstudy.load(tmp_path / "last.safetensors").state_dict()
@@ -174,7 +164,7 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "best.safetensors"
     weights = build("glyphs-protonet", {"downsampling": "pool"}).learner.state_dict()
     del weights["encoder.blocks.0.weight"]
-    save_checkpoint(path, weights, {"recipe": "glyphs-protonet", "arguments": {}})
+    save_checkpoint(path, weights, {"format": 2, "recipe": "glyphs-protonet", "arguments": {}})
     with pytest.raises(UserError, match="do not fit"):
         quickstudy.load(path)
 
@@ -182,7 +172,7 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     weights = build("glyphs-protonet", {}).learner.state_dict()
     weights["encoder.blocks.0.weight"][0] = torch.nan
-    save_checkpoint(tmp_path / "best.safetensors", weights, {"recipe": "glyphs-protonet", "arguments": {}})
+    save_checkpoint(tmp_path / "best.safetensors", weights, {"format": 2, "recipe": "glyphs-protonet", "arguments": {}})
     with pytest.raises(UserError, match=r"numbers of 'encoder\.blocks\.0\.weight' are not finite"):
         quickstudy.load(tmp_path)
 
@@ -190,18 +180,25 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "complaint"),
     [
-        ({}, "its header lacks the name of a recipe"),
-        ({"recipe": "glyphs-protonet"}, "its header lacks the recipe's arguments"),
-        ({"arguments": {}}, "its header lacks the name of a recipe"),
-        ({"recipe": 7, "arguments": {}}, "its header lacks the name of a recipe"),
-        ({"recipe": "glyphs-protonet", "arguments": []}, "its header lacks the recipe's arguments"),
-        ({"recipe": "glyphs-protonet", "arguments": None}, "its header lacks the recipe's arguments"),
-        ({"recipe": "glyphs-protonet", "arguments": {}, "before": [7]}, "its header lacks a list of what it began"),
-        ({"recipe": "glyphs-protonet", "arguments": {}, "before": None}, "its header lacks a list of what it began"),
-        ({"recipe": "protonet-of-tomorrow", "arguments": {}}, "which this version of quickstudy does not have"),
-        ({"recipe": "glyphs-protonet", "arguments": {"colour": 1}}, "has no argument colour"),
-        ({"recipe": "glyphs-protonet", "arguments": {"ways": "5"}}, "ways = '5' was given, but a whole number was"),
-        ({"recipe": "glyphs-protonet", "arguments": {"pool": {"a": 1}}}, "but two whole numbers or none was expected"),
+        ({}, "its header lacks the number of its format"),
+        ({"format": 2, "recipe": "glyphs-protonet"}, "its header lacks the recipe's arguments"),
+        ({"format": 2, "arguments": {}}, "its header lacks the name of a recipe"),
+        ({"format": 2, "recipe": 7, "arguments": {}}, "its header lacks the name of a recipe"),
+        ({"format": 2, "recipe": "glyphs-protonet", "arguments": []}, "its header lacks the recipe's arguments"),
+        ({"format": 2, "recipe": "glyphs-protonet", "arguments": None}, "its header lacks the recipe's arguments"),
+        (
+            {"format": 2, "recipe": "protonet-of-tomorrow", "arguments": {}},
+            "which this version of quickstudy does not have",
+        ),
+        ({"format": 2, "recipe": "glyphs-protonet", "arguments": {"colour": 1}}, "has no argument colour"),
+        (
+            {"format": 2, "recipe": "glyphs-protonet", "arguments": {"ways": "5"}},
+            "ways = '5' was given, but a whole number was",
+        ),
+        (
+            {"format": 2, "recipe": "glyphs-protonet", "arguments": {"pool": {"a": 1}}},
+            "but two whole numbers or none was expected",
+        ),
     ],
     ids=str,
 )

@@ -14,7 +14,7 @@ def trained(tmp_path: Path):
 
     def run(recipe: str, arguments: dict[str, Any], **header: Any) -> Weights:
         learner = build(recipe, arguments).learner
-        about = {"recipe": recipe, "arguments": arguments, "step": 0, **header}
+        about = {"format": 2, "recipe": recipe, "arguments": arguments, "step": 0, **header}
         save_checkpoint(tmp_path / "run" / "best.safetensors", learner.state_dict(), about)
         return open_weights(tmp_path / "run")
 

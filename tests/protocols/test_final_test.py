@@ -18,7 +18,7 @@ ARGUMENTS = {"test_steps": 1, "split": "vinyals"}
 @pytest.fixture
 def trained(tmp_path: Path) -> FinalTest:
     experiment = build("omniglot-maml-dense", ARGUMENTS)
-    header = {"recipe": "omniglot-maml-dense", "arguments": ARGUMENTS, "step": 0}
+    header = {"format": 2, "recipe": "omniglot-maml-dense", "arguments": ARGUMENTS, "step": 0}
     save_checkpoint(tmp_path / "best.safetensors", experiment.learner.state_dict(), header)
     return FinalTest("omniglot-maml-dense", tmp_path, experiment, 4, 0, None, tmp_path / "metrics.csv")
 

@@ -89,19 +89,6 @@ def test_a_mean_of_a_mean_tells_of_all_trainings_once() -> None:
     assert header.averaged == (one, two, three)
 
 
-def test_a_mean_of_an_older_mean_forgets_nothing_that_it_came_from() -> None:
-    older = {
-        "recipe": "r",
-        "arguments": {"steps": 1},
-        "before": [{"steps": 2}, {"split": "vinyals"}],
-        "averaged": [{"arguments": {"steps": 1}}, {"arguments": {"steps": 2}}],
-        "trained_on": ["a"],
-    }
-    header = header_of_mean([Header.from_json(older, Path("a")), Header(recipe="r", contents=("b",))])
-    assert {"split": "vinyals"} in [each.arguments for each in header.ancestors()]
-    assert {digest for each in header.ancestors() for digest in each.contents} == {"a", "b"}
-
-
 def test_the_mean_of_one_network_with_itself_is_that_network(runs) -> None:
     weights = quickstudy.load(runs[0]).state_dict()
     for name, value in average.mean([weights, weights]).items():

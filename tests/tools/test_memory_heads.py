@@ -66,7 +66,7 @@ def test_a_fresh_head_is_another_head_that_nothing_listens_to_and_all_else_is_ke
 def test_a_head_of_a_controller_that_is_fed_nothing_can_be_new(tmp_path: Path) -> None:
     arguments = {"controller": "feed-forward"}
     weights = build(WEIGHTS, arguments).learner.state_dict()
-    save_checkpoint(tmp_path / "best.safetensors", weights, {"recipe": WEIGHTS, "arguments": arguments})
+    save_checkpoint(tmp_path / "best.safetensors", weights, {"format": 2, "recipe": WEIGHTS, "arguments": arguments})
     new, _ = renewed(str(tmp_path), (0,), None)
     assert not new["network.output.weight"][:, 200:240].any()
     assert torch.equal(new["network.output.weight"][:, 240:], weights["network.output.weight"][:, 240:])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quickstudy.core import Header, UserError
-from quickstudy.core.first_format import UNKNOWN
+from quickstudy.core.header import UNKNOWN
 from quickstudy.pretrained import file_of
 from quickstudy.protocols import Weights, open_weights
 from quickstudy.protocols.lineage import training_classes

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from quickstudy.core.checkpoint import load_checkpoint, read_header, save_checkpoint
 from quickstudy.core.errors import UserError
-from quickstudy.core.first_format import UNKNOWN, from_first_format, is_list_of, is_of, refuse
 
+UNKNOWN = "unknown"
+"""In place of a name that an older version did not store."""
 _FORMAT = 2
-"""Of the JSON that this version writes. Files of the first format do not say their format."""
+"""Of the JSON that this version writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,23 +95,23 @@ class Header:
 
     @classmethod
     def from_json(cls, written: object, path: Path) -> "Header":
-        """Read what `to_json` wrote, or what an older version wrote.
+        """Read what `to_json` wrote.
 
         Args:
             written: What the JSON text holds.
             path: The file that it came from, for messages.
 
         Raises:
-            UserError: if it does not say what the weights are, or a later version wrote it.
+            UserError: if it does not say what the weights are, or a version with another format wrote it.
         """
         if not isinstance(written, dict):
             raise UserError(f"{path} is damaged: its header is {written!r:.40}, not a JSON object. Train again.")
         if "format" not in written:
-            written = from_first_format(written, path)
-        elif written["format"] != _FORMAT:
+            _refuse(path, "the number of its format")
+        if written["format"] != _FORMAT:
             raise UserError(
-                f"{path} has a header of format {written['format']!r:.40}, but this version of quickstudy reads "
-                f"formats up to {_FORMAT}. Use the version that wrote it."
+                f"{path} has a header of format {written['format']!r:.40}, but this version of quickstudy reads format "
+                f"{_FORMAT}. Use the version that wrote it, or train again."
             )
         return cls._read(written, path)
 
@@ -118,7 +119,7 @@ class Header:
     def _read(cls, written: dict[str, Any], path: Path) -> "Header":
         for name, (is_fine, expected) in _EXPECTED.items():
             if not is_fine(written.get(name, _ABSENT.get(name))):
-                refuse(path, expected)
+                _refuse(path, expected)
         read = {each.name: written[each.name] for each in fields(cls) if each.name in written}
         for name in ("reinitialised", "contents", "calibration"):
             read[name] = tuple(read.get(name, ()))
@@ -176,25 +177,38 @@ def _with_tuples(value: Any) -> Any:
     return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value
 
 
+def _refuse(path: Path, expected: str) -> None:
+    raise UserError(f"{path} is no checkpoint of a recipe: its header lacks {expected}. Train again.")
+
+
+def _is_of(*kinds: type | None) -> Callable[[Any], bool]:
+    """Whether a value is of one of these types. Booleans do not count as numbers."""
+    return lambda value: (None if value is None else type(value)) in kinds
+
+
+def _is_list_of(is_fine: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list | tuple) and all(map(is_fine, value))
+
+
 def _is_parent(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("name"), str) and isinstance(value.get("header"), dict)
 
 
 _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "recipe": (is_of(str), "the name of a recipe"),
-    "arguments": (is_of(dict), "the recipe's arguments"),
-    "seed": (is_of(int, None), "a whole number as its seed"),
-    "minutes": (is_of(int, float, None), "a number of minutes"),
-    "step": (is_of(int, None), "a number of steps"),
-    "parents": (is_list_of(_is_parent), "a list of what it began with"),
-    "reinitialised": (is_list_of(is_of(str)), "a list of the parts drawn anew"),
-    "contents": (is_list_of(is_of(str)), "a list of the pictures it was trained on"),
-    "provenance": (is_of(dict), "the sources and the machine of the training"),
-    "validation": (is_of(dict), "figures of a validation"),
-    "stored": (is_of(str, None), "how its numbers are stored"),
-    "averaged": (is_list_of(is_of(dict)), "a list of what it is the mean of"),
-    "calibration": (is_list_of(is_of(dict)), "a list of the settings of a calibration"),
-    "position": (is_of(dict, None), "the position of a training"),
+    "recipe": (_is_of(str), "the name of a recipe"),
+    "arguments": (_is_of(dict), "the recipe's arguments"),
+    "seed": (_is_of(int, None), "a whole number as its seed"),
+    "minutes": (_is_of(int, float, None), "a number of minutes"),
+    "step": (_is_of(int, None), "a number of steps"),
+    "parents": (_is_list_of(_is_parent), "a list of what it began with"),
+    "reinitialised": (_is_list_of(_is_of(str)), "a list of the parts drawn anew"),
+    "contents": (_is_list_of(_is_of(str)), "a list of the pictures it was trained on"),
+    "provenance": (_is_of(dict), "the sources and the machine of the training"),
+    "validation": (_is_of(dict), "figures of a validation"),
+    "stored": (_is_of(str, None), "how its numbers are stored"),
+    "averaged": (_is_list_of(_is_of(dict)), "a list of what it is the mean of"),
+    "calibration": (_is_list_of(_is_of(dict)), "a list of the settings of a calibration"),
+    "position": (_is_of(dict, None), "the position of a training"),
 }
 """What each field must be, and the words for it."""
 _ABSENT: dict[str, Any] = {
