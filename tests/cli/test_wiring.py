@@ -1,6 +1,7 @@
 """What the commands do with their options: which tasks an evaluation asks, and what a training must not have seen."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from quickstudy.core import Experiment, header_of, load_checkpoint, save_checkpoint
+from quickstudy.core import Experiment, Header, Parent, header_of, load_checkpoint, save_trained
 from quickstudy.datasets import omniglot
 from quickstudy.learners import Nearest
 from quickstudy.recipes import build
@@ -103,12 +104,16 @@ def test_glyphs_are_those_of_the_part_asked_for(quickstudy, few_characters, aske
         assert {seen.kind for seen in shown} == {part}
 
 
-def _weights(folder: Path, arguments: dict[str, Any], before: list[dict[str, Any]] | None = None) -> Path:
+def _weights(folder: Path, arguments: dict[str, Any], before: Sequence[dict[str, Any]] = ()) -> Path:
     """A run folder of ProtoNet weights that say so of their training."""
     learner = build("omniglot-protonet", {}).learner
-    header = {"format": 2, "recipe": "omniglot-protonet", "arguments": arguments, "step": 1}
-    save_checkpoint(folder / "best.safetensors", learner.state_dict(), header | ({"before": before} if before else {}))
+    save_trained(folder / "best.safetensors", learner.state_dict(), _header(arguments, *before))
     return folder
+
+
+def _header(arguments: dict[str, Any], *before: dict[str, Any]) -> Header:
+    parents = (Parent("first", _header(*before)),) if before else ()
+    return Header(recipe="omniglot-protonet", arguments=arguments, step=1, parents=parents)
 
 
 VINYALS = {"split": "vinyals", "final": True}
