@@ -77,7 +77,7 @@ def draw_attention(path: Path) -> None:
     of_layers = attention_of_transformer(transformer, transformer.adapt(support_x, support_y), query_x)
     shown = [
         [(f"SNAIL, attention {index}", each) for index, each in enumerate(read, start=1)],
-        [(f"transformer, layer {index}", of_layers[index - 1]) for index in (1, 2, len(of_layers))],
+        [(f"transformer, layer {index}", each) for index, each in enumerate(of_layers, start=1)],
     ]
     figure = empty_figure(9, 4.4)
     grid = figure.subplots(3, 4, width_ratios=(0.22, 1, 1, 1), height_ratios=(0.45, 2, 2))
@@ -91,6 +91,8 @@ def draw_attention(path: Path) -> None:
         for column, (title, weights_QS) in enumerate(blocks, start=1):
             last = heat(grid[row, column], weights_QS, largest=0.6, around_zero=False)
             grid[row, column].set_title(title, loc="left", fontsize=9)
+        for unused in grid[row, 1 + len(blocks) :]:
+            unused.set_axis_off()
     grid[0, 1].set_ylabel("support", fontsize=8)
     grid[2, 0].set_xlabel("queries", fontsize=8)
     figure.colorbar(last, ax=grid[1:, 1:], shrink=0.6, label="share of what is read")
