@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from quickstudy.core.compiling import not_compiled
 from quickstudy.core.conversion import (
     as_floats,
     as_labels,
@@ -25,7 +26,7 @@ from quickstudy.core.tasks import SharedTasks, TrainingTasks
 from quickstudy.core.tracing import is_traced, traced_ways
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_compiled
 def count_ways(support_y: Tensor) -> int:
     """The number of classes that labels name: the highest label plus one.
 
@@ -35,7 +36,7 @@ def count_ways(support_y: Tensor) -> int:
     return traced_ways() if is_traced() else int(support_y.max()) + 1
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_compiled
 def read_support(
     learner: Learner,
     support_x: Any,
@@ -85,7 +86,7 @@ def read_support(
     return _packed(support_x, support_y, mask)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_compiled
 def read_values(
     learner: Learner,
     support_x: Any,
@@ -135,7 +136,7 @@ def read_values(
     return _packed(support_x, support_y, mask)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_compiled
 def read_query(
     learner: Learner,
     state: Any,
@@ -237,7 +238,7 @@ def _check_labelled(support_x: Tensor, support_y: Tensor) -> None:
         )
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_compiled
 def _check_label_values(support_y: Tensor, max_ways: int | None) -> None:
     lowest, highest = torch.stack(support_y.aminmax()).tolist()
     if lowest < 0 or (max_ways is not None and highest >= max_ways):

@@ -23,6 +23,7 @@ from quickstudy.core import (
     read_support,
     read_values,
 )
+from quickstudy.core.compiling import not_compiled
 from quickstudy.networks.batch_statistics import Beside, Recording
 from quickstudy.networks.class_means import balanced_index, mask_absent
 from quickstudy.networks.explicit_gradients import with_gradients
@@ -101,7 +102,7 @@ class InnerLoopLearner(Learner):
 
         return adapted_by_size(adapted, mask)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @not_compiled
     def _refuse_divergence(self, weights: Weights) -> None:
         trained = (weights[name] for name in self.adapted_names)
         tensors = [each.steps.change if isinstance(each, UpdatedLinear) else each for each in trained]
@@ -114,7 +115,7 @@ class InnerLoopLearner(Learner):
                 "rate."
             )
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @not_compiled
     def _balanced(self, x: Tensor, y: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """The support with as many examples of every class: losses and batch statistics are no large class's."""
         if (

@@ -21,6 +21,7 @@ from quickstudy.core import (
     read_query,
     read_support,
 )
+from quickstudy.core.compiling import not_compiled
 from quickstudy.networks import class_means, mask_absent
 
 
@@ -112,7 +113,7 @@ def _nt_xent(z_TVD: Tensor, label_TV: Tensor, temperature: float) -> Tensor:
     return ((others_TV1 - similarity_TVV) * belong_TVV).sum() / belong_TVV.sum()  # eq. 1
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_compiled
 def _refuse_strangers(label_TV: Tensor) -> None:
     """Raise UserError where no view belongs to another, so that there is nothing to learn from."""
     if label_TV.device.type != "cpu":

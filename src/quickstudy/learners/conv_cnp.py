@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from quickstudy.core import Learner, UserError, read_query, read_values
+from quickstudy.core.compiling import not_compiled
 from quickstudy.networks.conv_trunk import ConvTrunk, folded, unfolded
 from quickstudy.networks.set_convolutions import (
     GridReading,
@@ -169,7 +170,7 @@ class GridConvCNP(Learner):
         return self.head(numbers_TGP.gather(1, cell_TQ1.expand(-1, -1, numbers_TGP.shape[2])))
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_compiled
 def _refuse_beyond(x: Tensor, low: float, high: float) -> None:
     """Places off the grid cannot be put onto it.
 

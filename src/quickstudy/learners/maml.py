@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.core import TrainingTasks, check_tasks, in_random_slots
+from quickstudy.core.compiling import not_compiled
 from quickstudy.core.tracing import is_traced
 from quickstudy.learners._inner_loops import AdaptedState, Answers, InnerLoopLearner
 from quickstudy.networks.attention import full_precision
@@ -84,7 +85,7 @@ class MAML(InnerLoopLearner):
             return HEAD
         return tuple(name for name in self.network.first if name not in self.network.norm_names)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # It cannot compile what is differentiated twice.
+    @not_compiled  # It cannot compile what is differentiated twice.
     def adapted(self, support_x: Tensor, support_y: Tensor, is_present: Tensor, most_examples: int) -> Weights:
         """All of the network's weights, after the inner loop."""
         weights = self.network.weights(support_x.shape[0])
