@@ -27,8 +27,8 @@ def test_it_has_the_figures_that_reproduce_compares() -> None:
 
 
 def test_several_trainings_are_not_called_one_command() -> None:
-    assert not card_of("omniglot-mann-sequences").is_one_command
-    assert card_of("omniglot-mann-strings").is_one_command
+    assert not card_of("glyphs-protonet").is_one_command
+    assert card_of("omniglot-mann-sequences").is_one_command
 
 
 def test_the_command_has_the_options_that_differ_from_the_recipe() -> None:

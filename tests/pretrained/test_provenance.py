@@ -10,7 +10,6 @@ FROM_BEFORE = {
     "glyphs-protonet",
     "omniglot-contrastive",
     "omniglot-maml-dense",
-    "omniglot-mann-sequences",
 }
 """Weights that were made in several trainings, or whose recipe has other defaults now. They leave this list when one
 command has trained them again; no others may come."""
