@@ -27,7 +27,7 @@ def test_it_has_the_figures_that_reproduce_compares() -> None:
 
 
 def test_several_trainings_are_not_called_one_command() -> None:
-    assert not card_of("glyphs-protonet").is_one_command
+    assert not card_of("omniglot-maml-dense").is_one_command
     assert card_of("omniglot-mann-sequences").is_one_command
 
 
