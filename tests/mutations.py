@@ -642,13 +642,6 @@ FAULTS = [
         f"{WIRING} -k start",
     ),
     Fault(
-        "what a mean is of does not count as seen",
-        "core/header.py",
-        "*header.averaged, *waiting]",
-        "*waiting]",
-        "tests/protocols/test_lineage.py -k mean",
-    ),
-    Fault(
         "what a recipe declares that it starts from is not taken",
         "cli/train.py",
         "return [experiment.starts_from]",

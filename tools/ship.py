@@ -41,8 +41,7 @@ def ship(run: Path, options: Options) -> Path:
         UserError: if nobody could find out which sources they were trained with.
     """
     tensors, header = load_trained(run / "best.safetensors")
-    # Of what older weights started from, not even the recipe is known.
-    for commit in (part.commit for part in header.ancestors() if part.recipe != UNKNOWN):
+    for commit in (part.commit for part in header.ancestors()):
         if commit == UNKNOWN or commit.endswith("-dirty"):
             raise UserError(
                 f"{run} was trained on sources of commit '{commit}', which nobody can go back to. "
@@ -63,12 +62,8 @@ def ship(run: Path, options: Options) -> Path:
 
 def _without_folders(header: Header) -> Header:
     """The same header; of the folders of runs that weights started from, only the last part of the name is left."""
-    parents = (
-        # An older version joined several names into one.
-        Parent(",".join(Path(name).name for name in parent.name.split(",")), _without_folders(parent.header))
-        for parent in header.parents
-    )
-    return replace(header, parents=tuple(parents), averaged=tuple(map(_without_folders, header.averaged)))
+    parents = (Parent(Path(name).name, _without_folders(parent)) for name, parent in header.parents)
+    return replace(header, parents=tuple(parents))
 
 
 def main(run: Annotated[Path, tyro.conf.Positional], options: Options) -> int:

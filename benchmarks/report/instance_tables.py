@@ -135,11 +135,9 @@ def _length(record: Record) -> list[str]:
         return [f"{record['minutes']:g} minutes"]
     if not {"steps", "tasks_per_step"} <= set(record["arguments"]):
         return []
-    averaged = record.get("trainings_averaged", 0)
-    others = record.get("trainings_before", 0) - max(0, averaged - 1)  # All but the first count among those before.
+    others = record.get("trainings_before", 0)
     after = f" after {others} other training{'s' * (others > 1)}" if others else ""
-    mean = f"mean of {averaged} trainings, the first of " if averaged else ""
-    return [f"{mean}{record['arguments']['steps']:,} steps of {record['arguments']['tasks_per_step']}{after}"]
+    return [f"{record['arguments']['steps']:,} steps of {record['arguments']['tasks_per_step']}{after}"]
 
 
 def _place(record: Record) -> tuple[int, str, bool]:

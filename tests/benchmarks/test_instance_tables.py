@@ -123,11 +123,6 @@ def test_without_ours_there_is_no_table(project: Path) -> None:
             "MANN",
             "ours, `w`, sharpened, 18,000 steps of 16 after 2 other trainings",
         ),
-        (
-            {**mann("w", 1.0), "trainings_before": 3, "trainings_averaged": 3},
-            "MANN",
-            "ours, `w`, sharpened, mean of 3 trainings, the first of 18,000 steps of 16 after 1 other training",
-        ),
     ],
 )
 def test_a_row_says_what_it_is(measured: dict[str, Any], label: str, setting: str) -> None:

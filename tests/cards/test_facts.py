@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import quickstudy
 from quickstudy.cards import card_of
 from quickstudy.cards.facts import command_of
-from quickstudy.core import Header, UserError
+from quickstudy.core import Header, Parent, UserError, save_trained
 from quickstudy.pretrained import available, describe
 from quickstudy.reproduction import figures_of
 
@@ -26,9 +28,22 @@ def test_it_has_the_figures_that_reproduce_compares() -> None:
     assert found == {each.setting: each.scale * each.mean for each in figures_of("omniglot-protonet")}
 
 
-def test_several_trainings_are_not_called_one_command() -> None:
-    assert not card_of("omniglot-maml-dense").is_one_command
+def test_several_trainings_are_not_called_one_command(tmp_path: Path) -> None:
     assert card_of("omniglot-mann-sequences").is_one_command
+    save_trained(tmp_path / "best.safetensors", quickstudy.load("omniglot-lstm").state_dict(), begun_from("first"))
+    assert not card_of(tmp_path).is_one_command
+
+
+def begun_from(name: str) -> Header:
+    return Header(recipe="omniglot-lstm", step=1, parents=(Parent(name, Header(recipe="omniglot-lstm", step=1)),))
+
+
+def test_the_command_says_what_the_recipe_does_not_declare_that_it_starts_from() -> None:
+    assert command_of(begun_from("first")) == "quickstudy train omniglot-lstm --start-from first"
+    from_nothing = Header(recipe="omniglot-mann-sequences", step=1)
+    assert command_of(from_nothing) == "quickstudy train omniglot-mann-sequences --start-from none"
+    declared = replace(from_nothing, parents=(Parent("omniglot-mann-strings", from_nothing),))
+    assert command_of(declared) == "quickstudy train omniglot-mann-sequences"
 
 
 def test_the_command_has_the_options_that_differ_from_the_recipe() -> None:

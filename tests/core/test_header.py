@@ -32,7 +32,6 @@ WHOLE = Header(
     provenance={"commit": "0123abc", "threads": 1},
     validation={"accuracy": 0.1 + 0.2, "oracle": None},
     stored="half precision",
-    averaged=(Header(recipe="omniglot-protonet", seed=1, step=5),),
     calibration=({"ways": 5, "temperature": 1.5, "lowest_log_probabilities": {"0.9": -0.1}},),
     position={"step": 3, "best_score": None, "losses": [0.5]},
 )
@@ -72,9 +71,8 @@ def test_ancestors_are_the_whole_tree_with_itself_first_and_each_once() -> None:
     root = Header(recipe="root")
     left = Header(recipe="left", parents=(Parent("root", root),))
     right = Header(recipe="right", parents=(Parent("root again", root),))
-    mean = Header(recipe="mean", averaged=(Header(recipe="part", parents=(Parent("left", left),)),))
-    child = Header(recipe="child", parents=(Parent("left", left), Parent("right", right), Parent("mean", mean)))
-    assert [each.recipe for each in child.ancestors()] == ["child", "left", "root", "right", "mean", "part"]
+    child = Header(recipe="child", parents=(Parent("left", left), Parent("right", right)))
+    assert [each.recipe for each in child.ancestors()] == ["child", "left", "root", "right"]
     assert root.ancestors() == [root]
 
 
@@ -83,9 +81,8 @@ def test_what_a_training_started_from_is_said_as_the_command_line_takes_it() -> 
     assert Header(recipe="r").start_from is None
 
 
-def test_weights_are_trained_if_there_were_steps_or_they_are_a_mean() -> None:
+def test_weights_are_trained_if_there_were_steps() -> None:
     assert Header(recipe="r", step=0).is_trained
-    assert Header(recipe="r", averaged=(Header(recipe="r"),)).is_trained
     assert not Header(recipe="r", arguments={"steps": 5}).is_trained
 
 
@@ -120,8 +117,6 @@ def test_a_value_of_the_wrong_kind_is_refused(change: dict[str, Any], complaint:
         ({"parents": [{"name": "a"}]}, "a list of what it began with"),
         ({"parents": [{"name": "a", "header": {}}]}, "the name of a recipe"),
         ({"parents": [{"name": "a", "header": {"recipe": "b", "arguments": 5}}]}, "the recipe's arguments"),
-        ({"averaged": [7]}, "a list of what it is the mean of"),
-        ({"averaged": [{}]}, "the name of a recipe"),
         ({"reinitialised": [7]}, "a list of the parts drawn anew"),
         ({"contents": "a"}, "a list of the pictures it was trained on"),
         ({"provenance": []}, "the sources and the machine"),

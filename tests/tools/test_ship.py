@@ -68,24 +68,16 @@ def test_where_runs_lay_that_were_started_from_is_not_told(tmp_path: Path) -> No
     first = Parent(str(tmp_path / "first"), Header(recipe="r", provenance={"commit": "0123abc"}))
     second = Header(recipe="r", provenance={"commit": "0123abc"}, parents=(first,))
     parents = (Parent(str(tmp_path / "second"), second), Parent("omniglot-protonet", first.header))
-    run = rewritten(trained(tmp_path / "run"), parents=parents, averaged=(second,))
+    run = rewritten(trained(tmp_path / "run"), parents=parents)
     header = header_of(ship.ship(run, ship.Options(folder=tmp_path)))
     assert header.start_from == "second,omniglot-protonet"
-    assert header.parents[0].header.start_from == header.averaged[0].start_from == "first"
+    assert header.parents[0].header.start_from == "first"
     assert len(header.ancestors()) == 3
 
 
-def test_names_that_an_older_version_joined_lose_their_folders_too(tmp_path: Path) -> None:
-    earlier = Parent(f"{tmp_path}/a,{tmp_path}/b", Header(recipe="unknown"))
-    run = rewritten(trained(tmp_path / "run"), parents=(earlier,))
-    assert header_of(ship.ship(run, ship.Options(folder=tmp_path))).start_from == "a,b"
-
-
-@pytest.mark.parametrize("place", ["averaged", "parents"])
-def test_all_that_weights_come_from_can_be_gone_back_to(place: str, tmp_path: Path, capsys) -> None:
+def test_all_that_weights_come_from_can_be_gone_back_to(tmp_path: Path, capsys) -> None:
     lost = Header(recipe="r", provenance={"commit": "4567def-dirty"})
-    of = (lost,) if place == "averaged" else (Parent("earlier", lost),)
-    run = rewritten(trained(tmp_path / "run"), **{place: of})
+    run = rewritten(trained(tmp_path / "run"), parents=(Parent("earlier", lost),))
     assert ship.main(run, ship.Options(folder=tmp_path)) == 2
     assert "4567def-dirty" in capsys.readouterr().err
 

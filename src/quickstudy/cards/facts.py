@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from quickstudy.core import Header, UserError
-from quickstudy.core.header import UNKNOWN
 from quickstudy.pretrained import file_of
 from quickstudy.protocols import Weights, open_weights
 from quickstudy.protocols.lineage import training_classes
-from quickstudy.recipes import default_arguments, find_recipe
+from quickstudy.recipes import RECIPES, build, default_arguments, find_recipe
 from quickstudy.reproduction import figures_of
 
 _SLOTS = "max_ways", "num_ways", "network.num_outputs"
@@ -96,7 +95,7 @@ def card_of(name: str | Path) -> Card:
         commit=header.commit,
         seed=header.seed,
         steps=header.step,
-        starts_from=tuple(parent.name for parent in header.parents if parent.name != UNKNOWN),
+        starts_from=tuple(parent.name for parent in header.parents),
         figures=tuple(_figure(each) for each in figures_of(weights.name)),
         calibration=header.calibration,
         calibration_figures=tuple(_calibrations().get(weights.name, ())),
@@ -115,8 +114,9 @@ def command_of(header: Header) -> str:
     for option, value in header.arguments.items():
         if option in defaults and value != defaults[option]:
             parts += _option(option, value)
-    declared = (None, 0)
-    parts += [] if header.seed in declared else ["--seed", str(header.seed)]
+    parts += [] if header.seed in (None, 0) else ["--seed", str(header.seed)]
+    if header.start_from != build(header.recipe, header.arguments).starts_from:
+        parts += ["--start-from", header.start_from or "none"]
     if header.minutes is not None:
         parts += ["--minutes", f"{header.minutes:g}"]
     return shlex.join(parts)
@@ -130,9 +130,8 @@ def _option(name: str, value: Any) -> list[str]:
 
 
 def _is_one_command(header: Header) -> bool:
-    """Whether what it starts from is what its recipe declares, and that has no history of its own."""
-    commits = [each.commit for each in header.ancestors()]
-    return not header.averaged and all(each not in (UNKNOWN, "") for each in commits)
+    """Whether all that it comes from are weights of recipes, not of a run folder."""
+    return all(parent.name in RECIPES for each in header.ancestors() for parent in each.parents)
 
 
 def _figure(figure: Any) -> dict[str, Any]:

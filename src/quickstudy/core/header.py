@@ -25,14 +25,13 @@ class Header:
         arguments: The recipe's arguments by name; sequences are tuples.
         seed: Seed of the training.
         minutes: For how long the training was to go on, if a clock ended it and not a number of steps.
-        step: Optimiser steps done. None for weights that no single training gave.
+        step: Optimiser steps done. None for a learner that needs no training.
         parents: What the training started from, in the order in which the weights were taken over.
         reinitialised: Parts of the learner, by name, that were drawn anew although the training started from parents.
         contents: Digests of the user's own pictures that this training saw. Those of the parents are in their headers.
         provenance: Commit, versions, machine, accelerator and threads of the training.
         validation: Figures of the validation that chose these weights, by name.
         stored: How the numbers were changed when they were stored, such as "half precision".
-        averaged: Headers of the weights of which these are the mean.
         calibration: What `core.calibrated.Calibration.to_json` gives, for a classifier.
         position: How far a training has come that can be resumed; `training.run` reads and writes it.
     """
@@ -48,7 +47,6 @@ class Header:
     provenance: Mapping[str, str | int] = field(default_factory=dict)
     validation: Mapping[str, float | None] = field(default_factory=dict)
     stored: str | None = None
-    averaged: "tuple[Header, ...]" = ()
     calibration: tuple[Mapping[str, Any], ...] = ()
     position: Mapping[str, Any] | None = None
 
@@ -59,7 +57,7 @@ class Header:
     @property
     def is_trained(self) -> bool:
         """Whether there were steps of training. A learner that needs none has a header too."""
-        return self.step is not None or bool(self.averaged)
+        return self.step is not None
 
     @property
     def commit(self) -> str:
@@ -72,14 +70,14 @@ class Header:
         return ",".join(parent.name for parent in self.parents) or None
 
     def ancestors(self) -> "list[Header]":
-        """All trainings that these weights come from, each once: itself, and what it started from or is the mean of."""
+        """All trainings that these weights come from, each once: itself, and what it started from."""
         found: list[Header] = []
         waiting = [self]
         while waiting:
             header = waiting.pop(0)
             if header not in found:
                 found.append(header)
-                waiting = [*(parent.header for parent in header.parents), *header.averaged, *waiting]
+                waiting = [*(parent.header for parent in header.parents), *waiting]
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -89,7 +87,6 @@ class Header:
     def _written(self) -> dict[str, Any]:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         values["parents"] = [{"name": name, "header": header._written()} for name, header in self.parents]
-        values["averaged"] = [header._written() for header in self.averaged]
         is_needed = ("recipe", "arguments")
         return {key: value for key, value in values.items() if key in is_needed or value not in (None, (), [], {})}
 
@@ -126,7 +123,6 @@ class Header:
         read["parents"] = tuple(
             Parent(parent["name"], cls._read(parent["header"], path)) for parent in read.get("parents", ())
         )
-        read["averaged"] = tuple(cls._read(each, path) for each in read.get("averaged", ()))
         return cls(**read)
 
 
@@ -206,13 +202,12 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "provenance": (_is_of(dict), "the sources and the machine of the training"),
     "validation": (_is_of(dict), "figures of a validation"),
     "stored": (_is_of(str, None), "how its numbers are stored"),
-    "averaged": (_is_list_of(_is_of(dict)), "a list of what it is the mean of"),
     "calibration": (_is_list_of(_is_of(dict)), "a list of the settings of a calibration"),
     "position": (_is_of(dict, None), "the position of a training"),
 }
 """What each field must be, and the words for it."""
 _ABSENT: dict[str, Any] = {
-    **dict.fromkeys(("parents", "reinitialised", "contents", "averaged", "calibration"), ()),
+    **dict.fromkeys(("parents", "reinitialised", "contents", "calibration"), ()),
     "provenance": {},
     "validation": {},
 }

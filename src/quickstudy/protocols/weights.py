@@ -64,8 +64,7 @@ class Weights:
     def training(self) -> dict[str, Any]:
         """How long the training was, and how many others it builds on."""
         return {
-            "trainings_averaged": len(self.header.averaged),
-            "trainings_before": len(self.header.ancestors()) - 1 - bool(self.header.averaged),
+            "trainings_before": len(self.header.ancestors()) - 1,
             "minutes": self.header.minutes,
             "best_step": self.header.step,
         }
