@@ -7,7 +7,6 @@ from quickstudy.pretrained import describe
 from quickstudy.recipes import RECIPES, build, default_arguments
 
 FROM_BEFORE = {
-    "glyphs-protonet",
     "omniglot-contrastive",
     "omniglot-maml-dense",
 }
