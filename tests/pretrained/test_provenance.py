@@ -31,6 +31,6 @@ def test_weights_are_what_their_recipe_gives_with_its_defaults(name: str | None)
     assert {**defaults, **header.arguments} == defaults
     declared = build(name, {}).starts_from
     assert [parent.name for parent in header.parents] == ([] if declared is None else [declared])
-    assert (header.minutes, header.seed, header.averaged) == (None, 0, ())
+    assert (header.minutes, header.seed) == (None, 0)
     assert not header.commit.endswith("-dirty")
     assert header.step is not None
