@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from quickstudy.networks import Conv4
+from quickstudy.networks.conv4 import Residual
 
 
 def small(**options) -> Conv4:
@@ -183,3 +184,32 @@ def test_without_gradients_to_ask_for_it_answers_as_with_them():
     assert torch.allclose(encoder(images), expected, atol=1e-5)
     assert encoder(images.requires_grad_()).requires_grad
     assert encoder(images[:0]).shape == (0, encoder.num_features)
+
+
+def test_blocks_can_have_channels_of_their_own_and_residual_convolutions():
+    plain = Conv4(downsampling="pool", channels=(4, 6, 8, 10))
+    deep = Conv4(downsampling="pool", channels=(4, 6, 8, 10), residual=(0, 1, 2, 0))
+    assert plain.num_features == deep.num_features == 10
+    assert plain.map_shape == (10, 1, 1)
+    assert count(deep) - count(plain) == (36 * 9 + 2 * 6) + 2 * (64 * 9 + 2 * 8)
+
+
+def test_residual_convolutions_that_give_nothing_leave_the_encoder_as_it_is(generator):
+    torch.manual_seed(0)
+    deep = settled(Conv4(downsampling="pool", channels=8, residual=(1, 1, 2, 1)))
+    plain = Conv4(downsampling="pool", channels=8).eval()
+    parts = iter([layer for layer in deep.blocks if not isinstance(layer, Residual)])
+    plain.blocks = nn.Sequential(*parts)
+    images = torch.rand(3, 1, 28, 28, generator=generator)
+    assert not torch.allclose(deep(images), plain(images))
+    for layer in deep.blocks:
+        if isinstance(layer, Residual):
+            nn.init.zeros_(layer.norm.weight)
+            nn.init.zeros_(layer.norm.bias)
+    torch.testing.assert_close(deep(images), plain(images))
+
+
+@pytest.mark.parametrize("options", [{"channels": (4, 4)}, {"residual": (1, 1, 1)}])
+def test_other_than_one_number_for_each_block_is_refused(options):
+    with pytest.raises(ValueError, match="4 numbers were expected"):
+        Conv4(**options)

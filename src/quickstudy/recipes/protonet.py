@@ -1,6 +1,7 @@
 """Prototypical Networks: the setting of Snell et al. (2017)."""
 
 from quickstudy.core import Experiment, Optimisation
+from quickstudy.core.recipe_options import variant
 from quickstudy.learners import ProtoNet
 from quickstudy.networks import Conv4, Downsampling, NumViews, Views
 from quickstudy.recipes._episodes import episodes_experiment
@@ -14,6 +15,8 @@ def omniglot_protonet(
     shots: int = 1,
     queries: int = 5,
     downsampling: Downsampling = "pool",
+    channels: tuple[int, int, int, int] = (64, 64, 64, 64),
+    residual: tuple[int, int, int, int] = (0, 0, 0, 0),
     views: NumViews = 5,
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, mirrored=True, pool=(60, 6)),
     optimisation: Optimisation = Optimisation(
@@ -32,12 +35,26 @@ def omniglot_protonet(
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
+        channels: Channels of each block of the encoder.
+        residual: Residual convolutions after each block of the encoder; the paper has none.
         views: Shifts of an image by one pixel over which its embedding is averaged at prediction; training uses one.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    learner = ProtoNet(Views(Conv4(downsampling=downsampling), views))
+    encoder = Conv4(downsampling=downsampling, channels=channels, residual=residual)
+    learner = ProtoNet(Views(encoder, views))
     return episodes_experiment(learner, Layout(ways, shots, queries), characters, optimisation)
+
+
+omniglot_encoder = variant(
+    "omniglot_encoder",
+    omniglot_protonet,
+    """Prototypical Networks on Omniglot with residual convolutions in the encoder.
+
+    It names new characters better than the paper's four convolutions do, for half as much time again.
+    """,
+    residual=(0, 2, 2, 0),
+)
 
 
 def glyphs_protonet(
