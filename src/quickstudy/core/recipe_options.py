@@ -18,6 +18,7 @@ _LEAST = {
     "support": 0,
     "examples": 2,
     "pairs": 2,
+    "residual": 0,
     "split_seed": 0,
 }
 """Of counts; of all others there is one at least."""

@@ -1,6 +1,6 @@
 """The four-block convolutional encoder of few-shot learning (Vinyals et al., 2016, Matching Networks)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -30,15 +30,15 @@ class Conv4(nn.Module):
             1); `stride` with convolutions of stride two, as MAML does (28 → 14 → 7 → 4 → 2), at a third of the cost.
         normalisation: Kind of normalisation; see `normalisation_2d`.
         in_channels: Channels of an image.
-        channels: Channels of the blocks: one number for all, or one for each.
+        channels: Channels of each block.
         blocks: Number of blocks.
         image_size: Side of an image in pixels.
         keep_edge: Round up in max-pooling too, so that the last row and column of an odd size count.
-        residual: How many residual convolutions follow each block; the papers' encoder has none.
+        residual: Residual convolutions after each block but the first, whose maps are large, and the last, whose maps
+            have few pixels. The papers' encoder has none.
 
     Raises:
-        ValueError: if there is no such way of downsampling, so many halvings leave nothing of the image, or there are
-            not as many numbers as blocks.
+        ValueError: if there is no such way of downsampling, or so many halvings leave nothing of the image.
     """
 
     def __init__(
@@ -47,34 +47,35 @@ class Conv4(nn.Module):
         downsampling: Downsampling = "stride",
         normalisation: Normalisation = "batch",
         in_channels: int = 1,
-        channels: int | Sequence[int] = 64,
+        channels: int = 64,
         blocks: int = 4,
         image_size: int = 28,
         keep_edge: bool = False,
-        residual: Sequence[int] = (),
+        residual: int = 0,
     ) -> None:
         super().__init__()
         if downsampling not in ("pool", "stride"):
             raise ValueError(f"downsampling is {downsampling!r}, but pool or stride was expected.")
         self.image_shape = (in_channels, image_size, image_size)
-        widths = _of_blocks("channels", [channels] * blocks if isinstance(channels, int) else channels, blocks)
-        depths = _of_blocks("residual", residual or [0] * blocks, blocks)
         layers: list[nn.Module] = []
-        for source, width, depth in zip((in_channels, *widths), widths, depths, strict=False):
+        for block in range(blocks):
+            source = in_channels if block == 0 else channels
             stride = 2 if downsampling == "stride" else 1
             has_bias = normalisation == "none"  # A normalisation has its own.
-            layers += [nn.Conv2d(source, width, 3, stride=stride, padding=1, bias=has_bias)]
-            layers += [normalisation_2d(normalisation, width)]
+            layers += [nn.Conv2d(source, channels, 3, stride=stride, padding=1, bias=has_bias)]
+            layers += [normalisation_2d(normalisation, channels)]
             if downsampling == "pool":  # Before the ReLU, which keeps their order: the same, of a quarter as many.
                 layers += [nn.MaxPool2d(2, ceil_mode=keep_edge)]
-            layers += [nn.ReLU(inplace=True), *(Residual(width, normalisation) for _ in range(depth))]
+            layers += [nn.ReLU(inplace=True)]
+            if 0 < block < blocks - 1:
+                layers += [Residual(channels, normalisation) for _ in range(residual)]
             rounds_down = downsampling == "pool" and not keep_edge
             image_size = image_size // 2 if rounds_down else (image_size + 1) // 2
         if image_size == 0:
             raise ValueError(f"{blocks} halvings leave nothing of such small images. Use fewer blocks, or stride.")
         self.blocks = nn.Sequential(*layers)
-        self.map_shape = (widths[-1], image_size, image_size)
-        self.num_features = widths[-1] * image_size**2
+        self.map_shape = (channels, image_size, image_size)
+        self.num_features = channels * image_size**2
         # Channels last is a quarter faster on a CPU, and what tensor cores want on a GPU.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -150,12 +151,6 @@ class Residual(nn.Module):
             x_BCHW: Maps.
         """
         return F.relu(x_BCHW + self.norm(self.convolution(x_BCHW)))
-
-
-def _of_blocks(name: str, numbers: Sequence[int], blocks: int) -> tuple[int, ...]:
-    if len(numbers) != blocks:
-        raise ValueError(f"{name} is {tuple(numbers)}, but {blocks} numbers were expected, one for each block.")
-    return tuple(numbers)
 
 
 def _passed(layers: Iterable[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:

@@ -15,8 +15,7 @@ def omniglot_protonet(
     shots: int = 1,
     queries: int = 5,
     downsampling: Downsampling = "pool",
-    channels: tuple[int, int, int, int] = (64, 64, 64, 64),
-    residual: tuple[int, int, int, int] = (0, 0, 0, 0),
+    residual: int = 0,
     views: NumViews = 5,
     characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, mirrored=True, pool=(60, 6)),
     optimisation: Optimisation = Optimisation(
@@ -35,13 +34,12 @@ def omniglot_protonet(
         shots: Support drawings of each class in training.
         queries: Queries of each class in training.
         downsampling: Max-pooling as in the paper, or strides at a third of the cost.
-        channels: Channels of each block of the encoder.
-        residual: Residual convolutions after each block of the encoder; the paper has none.
+        residual: Residual convolutions after the second and after the third block; the paper has none.
         views: Shifts of an image by one pixel over which its embedding is averaged at prediction; training uses one.
         characters: Characters for training.
         optimisation: Optimiser and schedule.
     """
-    encoder = Conv4(downsampling=downsampling, channels=channels, residual=residual)
+    encoder = Conv4(downsampling=downsampling, residual=residual)
     learner = ProtoNet(Views(encoder, views))
     return episodes_experiment(learner, Layout(ways, shots, queries), characters, optimisation)
 
@@ -53,7 +51,7 @@ omniglot_encoder = variant(
 
     It names new characters better than the paper's four convolutions do, for half as much time again.
     """,
-    residual=(0, 2, 2, 0),
+    residual=2,
 )
 
 
