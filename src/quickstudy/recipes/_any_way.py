@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
@@ -18,6 +18,8 @@ from quickstudy.tasks import Layout
 class SharedEncoder:
     """The encoder of Prototypical Networks, with their weights to begin with, so that heads can be compared."""
 
+    residual: int = 0
+    """Residual convolutions after the second and after the third block, as in `omniglot-encoder`; papers have none."""
     views: NumViews = 5
     """Shifts of an image by one pixel over which its embedding is averaged, except where the encoder is trained."""
     frozen_views: NumViews = 1
@@ -25,11 +27,16 @@ class SharedEncoder:
     frozen_encoder: float = 1.0
     """Share of the training, its start, in which the encoder keeps its first weights."""
 
-    starts_from: ClassVar[str] = "omniglot-protonet"
+    @property
+    def starts_from(self) -> str:
+        """The recipe whose weights the encoder begins with."""
+        return "omniglot-encoder" if self.residual else "omniglot-protonet"
 
     def build(self, *, keep_edge: bool = False) -> Views:
         """The encoder; its 64 features have no linear layer behind them."""
-        return Views(Conv4(downsampling="pool", keep_edge=keep_edge), self.views, self.frozen_views)
+        return Views(
+            Conv4(downsampling="pool", keep_edge=keep_edge, residual=self.residual), self.views, self.frozen_views
+        )
 
 
 def encoder_without_normalisation(bound: float) -> Conv4:
