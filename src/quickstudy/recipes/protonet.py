@@ -52,6 +52,8 @@ omniglot_encoder = variant(
     It names new characters better than the paper's four convolutions do, for half as much time again.
     """,
     residual=2,
+    steps=10_000,
+    weight_decay=0.3,
 )
 
 
