@@ -635,6 +635,20 @@ FAULTS = [
         f"{WIRING} -k refused",
     ),
     Fault(
+        "a residual convolution replaces what it reads",
+        "networks/conv4.py",
+        "F.relu(x_BCHW + self.norm(self.convolution(x_BCHW)))",
+        "F.relu(self.norm(self.convolution(x_BCHW)))",
+        "tests/networks/test_conv4.py -k residual",
+    ),
+    Fault(
+        "a head of the deeper encoder starts from the papers'",
+        "recipes/_any_way.py",
+        '"omniglot-encoder" if self.residual else "omniglot-protonet"',
+        '"omniglot-protonet"',
+        f"{CONTRACT} -k deeper",
+    ),
+    Fault(
         "a start may have seen the validation classes",
         "protocols/lineage.py",
         '("test",) if arguments.get("final") else ("validation", "test")',

@@ -278,6 +278,16 @@ def test_reptiles_learning_rate_is_its_epsilon_of_plain_descent() -> None:
 
 
 @pytest.mark.parametrize("name", having("frozen_encoder"))
+def test_a_head_starts_from_the_weights_of_its_own_encoder_the_papers_or_the_deeper(name):
+    if build(name, {}).starts_from is None:
+        pytest.skip("It is trained from nothing.")
+    for residual, start in ((0, "omniglot-protonet"), (2, "omniglot-encoder")):
+        head, encoder = build(name, {"residual": residual}), build(start, {}).learner.encoder
+        assert head.starts_from == start
+        assert head.learner.encoder.state_dict().keys() == encoder.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", having("frozen_encoder"))
 def test_an_encoder_is_frozen_for_the_share_that_was_given(name: str) -> None:
     assert build(name, {"frozen_encoder": 0.0}).frozen == ()
     partly = build(name, {"frozen_encoder": 0.75})
