@@ -8,7 +8,6 @@ from quickstudy.recipes import RECIPES, build, default_arguments
 
 FROM_BEFORE = {
     "omniglot-contrastive",
-    "omniglot-maml-dense",
 }
 """Weights that were made in several trainings, or whose recipe has other defaults now. They leave this list when one
 command has trained them again; no others may come."""
