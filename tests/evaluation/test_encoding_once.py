@@ -32,12 +32,13 @@ def learner_with(encoder: nn.Module) -> Any:
 
 
 @torch.no_grad()
-def test_each_image_is_encoded_once(tasks: Tasks) -> None:
-    encoder = Counting()
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_each_image_is_encoded_once_in_any_precision(tasks: Tasks, precision: torch.dtype) -> None:
+    encoder, images = Counting().to(precision), tasks.query_x.to(precision)
     with encoding_once(learner_with(encoder)):
         for _ in range(3):
-            encoder(tasks.query_x)
-    assert encoder.seen == len(tasks.query_x.flatten(0, 1).flatten(1).unique(dim=0))
+            encoder(images)
+    assert encoder.seen == len(images.float().flatten(0, 1).flatten(1).unique(dim=0))
 
 
 @torch.no_grad()

@@ -48,7 +48,8 @@ def _remembering(encode: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tenso
         inputs = x_TS.flatten(0, 1)
         if not len(inputs):
             return encode(x_TS)
-        names = [blake2b(each.data, digest_size=16).digest() for each in inputs.cpu().contiguous().numpy()]
+        numbers = inputs.cpu().contiguous().view(torch.uint8).numpy()  # As bytes, for NumPy has no bfloat16.
+        names = [blake2b(each.data, digest_size=16).digest() for each in numbers]
         places = {name: place for place, name in enumerate(names) if name not in kept}
         if places:
             features = encode(inputs[list(places.values())][None])[0]
