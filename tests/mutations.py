@@ -289,8 +289,8 @@ FAULTS = [
     Fault(
         "views of an image are ignored at prediction",
         "recipes/protonet.py",
-        "Views(Conv4(downsampling=downsampling), views)",
-        "Views(Conv4(downsampling=downsampling), 1)",
+        "ProtoNet(Views(encoder, views))",
+        "ProtoNet(Views(encoder, 1))",
         "tests/recipes/test_protonet.py",
     ),
     Fault(
