@@ -195,8 +195,7 @@ def test_the_middle_blocks_can_have_residual_convolutions():
 def test_residual_convolutions_that_give_nothing_leave_the_encoder_as_it_is(generator):
     deep = settled(small(downsampling="pool", residual=2))
     plain = small(downsampling="pool").eval()
-    parts = iter([layer for layer in deep.blocks if not isinstance(layer, Residual)])
-    plain.blocks = nn.Sequential(*parts)
+    plain.blocks = nn.Sequential(*(layer for layer in deep.blocks if not isinstance(layer, Residual)))
     images = torch.rand(3, 1, 28, 28, generator=generator)
     assert not torch.allclose(deep(images), plain(images))
     for layer in deep.blocks:
