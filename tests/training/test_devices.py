@@ -1,9 +1,11 @@
 import logging
+import os
 
 import pytest
 import torch
 
 from quickstudy.core import UserError
+from quickstudy.core.optimisation import Precision
 from quickstudy.training import devices
 from quickstudy.training.devices import launched, usable_precision
 
@@ -28,6 +30,23 @@ def test_nothing_is_announced_but_the_precision_that_is_used(
     with caplog.at_level(logging.INFO):
         assert launched("cpu", 1, 1, "bf16-mixed")[1] == "32-true"
     assert "bfloat16" not in caplog.text
+
+
+def test_kernels_of_many_shapes_are_kept_in_bfloat16_unless_the_user_says_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, before = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", {**os.environ}
+    before.pop(name, None)
+    monkeypatch.setattr(devices, "has_fast_bfloat16", lambda: True)
+    settings: list[tuple[Precision, dict[str, str], str | None]] = [
+        ("32-true", {}, None),
+        ("bf16-mixed", {}, "8192"),
+        ("bf16-mixed", {name: "5"}, "5"),
+    ]
+    for precision, given, expected in settings:
+        monkeypatch.setattr(os, "environ", before | given)
+        launched("cpu", 1, 1, precision)
+        assert os.environ.get(name) == expected
 
 
 def test_the_weights_are_trained_in_the_precision_that_is_named() -> None:
