@@ -27,6 +27,7 @@ from quickstudy.evaluation import Interval, provenance
 from quickstudy.protocols.records import write_json
 
 DEFAULT = (
+    "omniglot-encoder",
     "omniglot-protonet",
     "omniglot-transformer",
     "omniglot-metanet",

@@ -38,7 +38,7 @@ def test_digits_are_named_by_weights_that_never_saw_one(digits) -> None:
     images, y = digits
     support, query = few(y, 5)
     classifier = FewShotClassifier().fit(images[support], y[support])
-    assert classifier.learner_name_ == "omniglot-protonet"
+    assert classifier.learner_name_ == "omniglot-encoder"
     on_pixels = KNeighborsClassifier(1).fit(images[support].reshape(50, -1), y[support])
     accuracy = classifier.score(images[query], y[query])
     assert accuracy > 0.85
@@ -94,7 +94,7 @@ def test_flat_images_need_a_shape_if_the_learner_is_chosen_by_itself(digits) -> 
     images, y = digits
     flat = images.reshape(len(images), -1)
     assert FewShotClassifier().fit(flat[:30], y[:30]).learner_name_ == "clusters-transformer"
-    assert FewShotClassifier(image_shape=(8, 8)).fit(flat[:30], y[:30]).learner_name_ == "omniglot-protonet"
+    assert FewShotClassifier(image_shape=(8, 8)).fit(flat[:30], y[:30]).learner_name_ == "omniglot-encoder"
     with pytest.raises(UserError, match="image_shape is"):
         FewShotClassifier(image_shape=(8, 9)).fit(flat, y)
 

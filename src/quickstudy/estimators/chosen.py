@@ -11,7 +11,7 @@ from quickstudy import pretrained
 from quickstudy.core import Calibration, Learner, UserError
 from quickstudy.estimators.slots import Limits
 
-DRAWINGS, FEATURES, TABLES = "omniglot-protonet", "feature-means", "clusters-transformer"
+DRAWINGS, FEATURES, TABLES = "omniglot-encoder", "feature-means", "clusters-transformer"
 """What "auto" chooses for classes of images, of features of an encoder, and of rows of numbers."""
 CURVES, COLUMNS = "gp-general", "table-gp"
 """What "auto" chooses for values of curves, and of several columns."""
