@@ -26,15 +26,6 @@ def test_snail_as_in_its_paper_is_tested_up_to_its_ways(ways: int, highest: int)
     assert {int(name.split("-")[0]) for name in experiment.test} == {5, highest}
 
 
-@pytest.mark.parametrize("name", ANY_WAY)
-def test_an_any_way_recipe_can_begin_with_all_of_protonets_encoder(name: str) -> None:
-    own, theirs = (
-        {key: value.shape for key, value in build(recipe, {}).learner.state_dict().items() if "encoder." in key}
-        for recipe in (name, "omniglot-protonet")
-    )
-    assert own == theirs
-
-
 @pytest.mark.parametrize("name", ["omniglot-cnp", "omniglot-mann", "omniglot-metanet", "omniglot-snail"])
 def test_inputs_come_again_where_an_encoder_is_frozen_to_the_end(name: str, few_characters) -> None:
     experiment = build(name, {})

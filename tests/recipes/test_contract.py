@@ -282,9 +282,13 @@ def test_a_head_starts_from_the_weights_of_its_own_encoder_the_papers_or_the_dee
     if build(name, {}).starts_from is None:
         pytest.skip("It is trained from nothing.")
     for residual, start in ((0, "omniglot-protonet"), (2, "omniglot-encoder")):
-        head, encoder = build(name, {"residual": residual}), build(start, {}).learner.encoder
+        head = build(name, {"residual": residual})
         assert head.starts_from == start
-        assert head.learner.encoder.state_dict().keys() == encoder.state_dict().keys()
+        own, theirs = (
+            {key: value.shape for key, value in learner.encoder.state_dict().items()}
+            for learner in (head.learner, build(start, {}).learner)
+        )
+        assert own == theirs
 
 
 @pytest.mark.parametrize("name", having("frozen_encoder"))

@@ -59,6 +59,7 @@ any_way_optimisation = partial(
 """The schedule that these learners share, with its own length, size and rate."""
 
 AS_IN_PAPERS: dict[str, Any] = {
+    "residual": 0,
     "views": 1,
     "frozen_encoder": 0.0,
     "max_ways": None,
