@@ -62,7 +62,7 @@ def measure(runs: int, shots: int = _SHOTS) -> dict[str, dict[str, Tensor]]:
         if name not in quickstudy.available():
             continue
         learner: Any = quickstudy.load(name)
-        if features is None:  # All of them have the encoder of `omniglot-protonet`, so drawings are embedded once.
+        if features is None:  # All of them have the encoder of `omniglot-encoder`, so drawings are embedded once.
             features = learner.encoder(images)
         learner.encoder, learner.input_range = nn.Identity(), None
         of_features[title] = right_by_example(learner, features, labels)
