@@ -58,7 +58,7 @@ class Memory:
 
 def omniglot_mann(
     *,
-    encoder: SharedEncoder = SharedEncoder(),
+    encoder: SharedEncoder = SharedEncoder(residual=2),
     memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
