@@ -148,17 +148,15 @@ class FolderEpisodes:
         return {f"up to {ways}-way {each}-shot": Layout(ways, each, self.queries) for each in dict.fromkeys((1, shots))}
 
 
-def folder_encoder(classes: FolderClasses, *, residual: int = 2, keep_edge: bool = False) -> Views:
+def folder_encoder(classes: FolderClasses, *, keep_edge: bool = False) -> Views:
     """The encoder of `omniglot-encoder`, for images of this size and colour.
 
     Args:
         classes: The images.
-        residual: Residual convolutions after the second and after the third block.
         keep_edge: Round up in max-pooling.
     """
     size, channels = classes.size, classes.channels
-    encoder = Conv4(downsampling="pool", in_channels=channels, image_size=size, keep_edge=keep_edge, residual=residual)
-    return Views(encoder, 5)
+    return Views(Conv4(downsampling="pool", in_channels=channels, image_size=size, keep_edge=keep_edge, residual=2), 5)
 
 
 def folder_experiment(

@@ -90,7 +90,7 @@ def folder_metanet(
         episodes: Training episodes.
         optimisation: Optimiser and schedule.
     """
-    encoder = folder_encoder(classes, residual=0, keep_edge=True)
+    encoder = folder_encoder(classes, keep_edge=True)
     learner = MetaNet(
         encoder, encoder.map_shape, max_ways=_SLOTS, num_gradients=3, sharpness=10.0, generator_for="each layer"
     )
