@@ -3,7 +3,12 @@
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import Hypernetwork
 from quickstudy.networks.weight_generation import Initialisation
-from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    FIXED_CHARACTERS,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+)
 from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
@@ -11,12 +16,10 @@ def omniglot_hypernetwork(
     *,
     hidden: int = 128,
     initialisation: Initialisation = "hyperfan",
-    encoder: SharedEncoder = SharedEncoder(frozen_views=5),
+    encoder: SharedEncoder = SharedEncoder(residual=2),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = any_way_optimisation(
-        steps=300, tasks_per_step=32, learning_rate=2e-3, warmup_steps=50, average_decay=0.99
-    ),
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
+    optimisation: Optimisation = any_way_optimisation(steps=4_000, tasks_per_step=32, learning_rate=2e-3),
 ) -> Experiment:
     """Hypernetwork on Omniglot: it generates a classifier for any ways and shots.
 
