@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import DeltaNet
 from quickstudy.networks.delta_rule import Features, Rule
-from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    FIXED_CHARACTERS,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+)
 from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
@@ -33,13 +38,11 @@ class FastWeights:
 
 def omniglot_delta_net(
     *,
-    encoder: SharedEncoder = SharedEncoder(frozen_views=5),
+    encoder: SharedEncoder = SharedEncoder(residual=2),
     fast_weights: FastWeights = FastWeights(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = any_way_optimisation(
-        steps=400, tasks_per_step=32, learning_rate=3e-3, warmup_steps=100, average_decay=0.99
-    ),
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
+    optimisation: Optimisation = any_way_optimisation(steps=2_000, tasks_per_step=32, learning_rate=3e-3),
 ) -> Experiment:
     """DeltaNet on Omniglot: one set of weights for up to 20 ways and any shots.
 
