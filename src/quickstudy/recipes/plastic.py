@@ -3,7 +3,12 @@
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import Plastic
 from quickstudy.networks.plasticity import TraceRule
-from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    FIXED_CHARACTERS,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+)
 from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
@@ -12,9 +17,9 @@ def omniglot_plastic(
     rule: TraceRule = "oja",
     first_rate: float = 0.1,
     first_share: float = 0.5,
-    encoder: SharedEncoder = SharedEncoder(frozen_views=5),
+    encoder: SharedEncoder = SharedEncoder(residual=2),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(
         steps=150, tasks_per_step=32, learning_rate=1e-2, warmup_steps=20, average_decay=0.97
     ),
