@@ -81,10 +81,11 @@ def draw_generated_weights(path: Path, drawings: int = 4) -> None:
     state = learner.adapt(images.transpose(0, 1), torch.arange(_WAYS).expand(drawings, -1))
     figure = empty_figure(9, 3.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
-    rows_NTH = state.class_weights.transpose(0, 1)
-    figure.colorbar(heat(left, rows_NTH.flatten(0, 1)), ax=left, label="weight")
+    rows = state.class_weights.transpose(0, 1).flatten(0, 1)
+    # What all classes share changes no answer.
+    figure.colorbar(heat(left, rows - rows.mean(dim=0)), ax=left, label="weight, less the mean row")
     left.set_title("generated rows, one for each drawing", loc="left", fontsize=9)
-    figure.colorbar(heat(right, similarities(rows_NTH.flatten(0, 1)), largest=1.0), ax=right, label="correlation")
+    figure.colorbar(heat(right, similarities(rows), largest=1.0), ax=right, label="correlation")
     right.set_title("correlation of these rows", loc="left", fontsize=9)
     for axes in (left, right):
         places = [drawings * (each + 0.5) - 0.5 for each in range(_WAYS)]
