@@ -340,7 +340,7 @@ def test_a_training_builds_its_experiment_once(
 
 def test_what_was_drawn_anew_beside_an_encoder_is_noted(quickstudy, tmp_path: Path, made_up_omniglot: None) -> None:
     small = ("--max-ways", 3, "--ways", 3, "--shots", 1, "--pool", "None", "--generated", 0, "--tasks-per-step", 1)
-    command = ("train", "omniglot-transformer", *small, *STILL, "--start-from", "omniglot-protonet")
+    command = ("train", "omniglot-transformer", *small, *STILL, "--start-from", "omniglot-encoder")
     code, _, err = quickstudy(*command, "--out", tmp_path / "run")
     assert code == 0, err
     header = header_of(tmp_path / "run/last.safetensors")
