@@ -18,8 +18,8 @@ from quickstudy.tasks import Layout
 class SharedEncoder:
     """The encoder of Prototypical Networks, with their weights to begin with, so that heads can be compared."""
 
-    residual: int = 0
-    """Residual convolutions after the second and after the third block, as in `omniglot-encoder`; papers have none."""
+    residual: int = 2
+    """Residual convolutions after the second and after the third block; the papers have none."""
     views: NumViews = 5
     """Shifts of an image by one pixel over which its embedding is averaged, except where the encoder is trained."""
     frozen_views: NumViews = 1

@@ -77,7 +77,7 @@ def omniglot_cnp(
     queries: int = 3,
     decoder: Decoder = "shared",
     own_encoder: bool = False,
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(
         # Not bfloat16: a shared decoder leaves the mean of the scores free, and rounding errors drive it to infinity.

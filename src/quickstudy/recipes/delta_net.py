@@ -38,7 +38,7 @@ class FastWeights:
 
 def omniglot_delta_net(
     *,
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     fast_weights: FastWeights = FastWeights(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,

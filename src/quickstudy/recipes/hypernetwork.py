@@ -16,7 +16,7 @@ def omniglot_hypernetwork(
     *,
     hidden: int = 128,
     initialisation: Initialisation = "hyperfan",
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=4_000, tasks_per_step=32, learning_rate=2e-3),

@@ -58,7 +58,7 @@ class Memory:
 
 def omniglot_mann(
     *,
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     memory: Memory = Memory(labels_come="at once"),
     episodes: AnyWayEpisodes = AnyWayEpisodes(ways=(2, 20)),
     characters: EpisodeCharacters = FIXED_CHARACTERS,

@@ -28,7 +28,7 @@ def omniglot_metanet(
     generators: Literal["all layers", "each layer"] = "each layer",
     second_order: bool = False,
     own_encoders: bool = False,
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(shots=(1, 3), queries=2),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=2_500, tasks_per_step=6, learning_rate=1e-3),

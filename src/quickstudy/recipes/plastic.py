@@ -17,7 +17,7 @@ def omniglot_plastic(
     rule: TraceRule = "oja",
     first_rate: float = 0.1,
     first_share: float = 0.5,
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(

@@ -29,7 +29,7 @@ def omniglot_snail(
     label_scale: float = 8.0,
     equal_lengths: bool = True,
     shuffled_channels: float = 1.0,
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=4_000, tasks_per_step=16, learning_rate=2e-3),

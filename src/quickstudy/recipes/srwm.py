@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 from quickstudy.core import Experiment, Optimisation
 from quickstudy.learners import SRWM
-from quickstudy.recipes._any_way import SharedEncoder, any_way_experiment, any_way_optimisation
+from quickstudy.recipes._any_way import (
+    FIXED_CHARACTERS,
+    SharedEncoder,
+    any_way_experiment,
+    any_way_optimisation,
+)
 from quickstudy.sources import AnyWayEpisodes, EpisodeCharacters
 
 
@@ -28,18 +33,11 @@ class SelfReference:
 
 def omniglot_srwm(
     *,
-    encoder: SharedEncoder = SharedEncoder(views=1),
+    encoder: SharedEncoder = SharedEncoder(),
     self_reference: SelfReference = SelfReference(),
-    episodes: AnyWayEpisodes = AnyWayEpisodes(max_ways=5, ways=5, shots=1),
-    characters: EpisodeCharacters = EpisodeCharacters(distortion=0.4, generated=0.5, pool=(24, 6)),
-    optimisation: Optimisation = any_way_optimisation(
-        steps=1_000,
-        tasks_per_step=64,
-        learning_rate=2e-3,
-        warmup_steps=100,
-        average_decay=0.99,
-        precision="bf16-mixed",
-    ),
+    episodes: AnyWayEpisodes = AnyWayEpisodes(max_ways=5, ways=5),
+    characters: EpisodeCharacters = FIXED_CHARACTERS,
+    optimisation: Optimisation = any_way_optimisation(steps=3_000, tasks_per_step=64, learning_rate=2e-3),
 ) -> Experiment:
     """The self-referential weight matrix on Omniglot, for 5 ways. More ways stay at chance for many more steps.
 

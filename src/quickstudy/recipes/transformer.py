@@ -21,7 +21,7 @@ def omniglot_transformer(
     key_gain: float | None = 1.7,
     compares_labels: bool = False,
     equal_classes: bool = True,
-    encoder: SharedEncoder = SharedEncoder(residual=2),
+    encoder: SharedEncoder = SharedEncoder(),
     episodes: AnyWayEpisodes = AnyWayEpisodes(),
     characters: EpisodeCharacters = FIXED_CHARACTERS,
     optimisation: Optimisation = any_way_optimisation(steps=4_000, tasks_per_step=64, learning_rate=2e-4),
