@@ -2,9 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from quickstudy.cli import reproduce
-from quickstudy.reproduction import Figure, Job
+from quickstudy.reproduction import Figure, Job, LocalEngine
 
 FIGURE = Figure("omniglot-protonet", "5-way 1-shot", ("--ways", "5"), "accuracy", 100.0, 98.8, 0.98, 0.002)
 
@@ -74,3 +75,13 @@ def test_mistakes_end_with_one_message(quickstudy, arguments: tuple, message: st
     code, _, err = quickstudy("reproduce", *arguments)
     assert code == 2
     assert message in err
+
+
+@pytest.mark.parametrize(("threads", "jobs", "expected"), [(4, 1, 4), (4, 2, 2), (1, 2, 1)])
+def test_the_threads_that_this_process_may_use_are_divided_among_the_trainings(
+    threads: int, jobs: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    engine = reproduce._engine(reproduce.ReproduceOptions(jobs=jobs))
+    assert isinstance(engine, LocalEngine)
+    assert engine.threads == expected

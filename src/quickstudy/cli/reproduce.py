@@ -1,12 +1,12 @@
 """`quickstudy reproduce [NAME...]`: train the shipped weights anew, and compare their figures."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -41,7 +41,7 @@ class ReproduceOptions:
     list: bool = False
     """Only show what each recipe starts from, its number of steps and its figures."""
     jobs: int = 1
-    """Trainings at the same time. The processor's threads are divided among them."""
+    """Trainings at the same time. The threads of this process, OMP_NUM_THREADS, are divided among them."""
     devices: int = 1
     """Devices, or processes on the CPU, that share a training."""
     out: Path = Path("reproduced")
@@ -124,7 +124,7 @@ def _reproduce(names: Sequence[str], options: ReproduceOptions) -> int:
 
 
 def _engine(options: ReproduceOptions) -> Engine:
-    threads = max(1, (os.cpu_count() or 1) // options.jobs)
+    threads = max(1, torch.get_num_threads() // options.jobs)  # As many as OMP_NUM_THREADS and taskset allow.
     if options.cluster == "none":
         return LocalEngine(threads)
     return SubmititEngine(options.out / "jobs", options.cluster)
