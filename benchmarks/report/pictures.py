@@ -27,6 +27,12 @@ _NAME: dict[str, Any] = {
     "zorder": 2,
     "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5},
 }
+_SIDES: tuple[dict[str, Any], ...] = (
+    {"xytext": (6, 0), "ha": "left"},
+    {"xytext": (-6, 0), "ha": "right"},
+    {"xytext": (0, 9), "ha": "center"},
+    {"xytext": (0, -9), "ha": "center"},
+)
 
 Accuracies = Mapping[str, Mapping[tuple[int, int], float]]
 """By weights, then by ways and shots: per cent."""
@@ -74,23 +80,35 @@ def draw_settings(path: Path, accuracies: Accuracies) -> None:
 
 def draw_sizes(path: Path, accuracies: Accuracies, sizes: Mapping[str, int]) -> None:
     """Each learner's errors at 5-way 1-shot against the number of its parameters; a line where there are none."""
-    figure = empty_figure(8, 4.6)
+    figure = empty_figure(8, 5.4)
     axes = plain_axes(figure)
     errors = {name: 100 - by_setting[5, 1] for name, by_setting in accuracies.items() if (5, 1) in by_setting}
     places = {name: (sizes[name], error) for name, error in errors.items() if sizes[name]}
     for name in errors.keys() - places.keys():
         axes.axhline(errors[name], color=GREY, linestyle=":", zorder=1)
         axes.text(0.99, errors[name], f"{_short(name)}, no parameters", transform=axes.get_yaxis_transform(), **_NAME)
-    for name, place in places.items():
-        crowded = any(place < (x, y) and x / place[0] < 3 and 0.87 < y / place[1] < 1.15 for x, y in places.values())
-        axes.plot(*place, "o", color=BLUE, markersize=5, zorder=3)
-        side = {"xytext": (-6, 0), "ha": "right"} if crowded else {"xytext": (6, 0), "ha": "left"}
-        axes.annotate(_short(name), place, textcoords="offset points", **{**_NAME, **side})
+    axes.plot(*zip(*places.values(), strict=True), "o", color=BLUE, markersize=5, zorder=3)
     axes.set_xscale("log")
     axes.set_xmargin(0.1)
     _error_axis(axes, "y", list(errors.values()))
     axes.set(xlabel="parameters", ylabel="wrong at 5-way 1-shot, %")
+    _name_points(axes, {_short(name): place for name, place in places.items()})
     save(figure, path, colours=64)
+
+
+def _name_points(axes: Any, places: Mapping[str, tuple[float, float]]) -> None:
+    """A name beside each point, from right to left, on the first side where it covers neither a point nor a name."""
+    from matplotlib.transforms import Bbox
+
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in axes.transData.transform(list(places.values()))]
+    for name, place in sorted(places.items(), key=lambda item: -item[1][0]):
+        for side in _SIDES:
+            text = axes.annotate(name, place, textcoords="offset points", **{**_NAME, **side})
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken) or side is _SIDES[-1]:
+                taken.append(box)
+                break
+            text.remove()
 
 
 def _first_error(by_setting: Mapping[tuple[int, int], float]) -> float:
