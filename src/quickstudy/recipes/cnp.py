@@ -130,7 +130,7 @@ omniglot_cnp_paper = variant(
     generated=0.0,
     pool=None,
     change_once=False,
-    steps=60_000,
+    steps=10_000,
     tasks_per_step=16,
     warmup_steps=500,
 )
