@@ -29,7 +29,7 @@ ALLOWED = {
     "recipes": {"core", "networks", "learners", "datasets", "tasks", "sources", "baselines"},
     "pretrained": {"core", "recipes"},
     "export": {"core"},
-    "reproduction": {"core", "recipes", "training"},
+    "reproduction": {"core", "recipes", "pretrained", "training"},
     "cards": {"core", "pretrained", "protocols", "recipes", "reproduction"},
     "protocols": {"core", "tasks", "baselines", "datasets", "sources", "evaluation", "recipes", "pretrained"},
     "estimators": {"core", "datasets", "evaluation", "networks", "recipes", "pretrained", "tasks"},

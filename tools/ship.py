@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import tyro
 
 import quickstudy.pretrained
-from quickstudy.core import Header, Parent, UserError, load_trained, save_trained
+from quickstudy.core import Header, Parent, UserError, in_half_precision, load_trained, save_trained
 from quickstudy.core.header import UNKNOWN
 from quickstudy.training.run import METRICS
 
@@ -38,7 +37,7 @@ def ship(run: Path, options: Options) -> Path:
     """Copy the weights, and return where they are now.
 
     Raises:
-        UserError: if nobody could find out which sources they were trained with.
+        UserError: if nobody could find out which sources they were trained with, or a number is too large for --half.
     """
     tensors, header = load_trained(run / "best.safetensors")
     for commit in (part.commit for part in header.ancestors()):
@@ -48,10 +47,7 @@ def ship(run: Path, options: Options) -> Path:
                 "Commit first, then train in a clean checkout."
             )
     if options.half:
-        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-        if not all(torch.isfinite(value).all() for value in tensors.values()):
-            raise UserError(f"{run} holds numbers too large for half precision. Leave out --half.")
-        header = replace(header, stored="half precision")
+        tensors, header = in_half_precision(tensors, header)
     path = options.folder / f"{options.name or header.recipe}.safetensors"
     save_trained(path, tensors, _without_folders(header))
     if (run / METRICS).exists():

@@ -12,6 +12,7 @@ from quickstudy.core import (
     Parent,
     UserError,
     header_of,
+    in_half_precision,
     load_trained,
     save_trained,
 )
@@ -145,3 +146,18 @@ def test_the_format_of_another_version_is_refused_with_what_to_do(number: object
 def test_a_header_from_before_headers_had_a_format_is_refused() -> None:
     with pytest.raises(UserError, match=r"lacks the number of its format\. Train again"):
         Header.from_json({"recipe": "r", "arguments": {}, "before": [{"split": "lake"}]}, PATH)
+
+
+def test_half_precision_rounds_numbers_with_a_point_alone_and_says_so() -> None:
+    weights, header = in_half_precision(
+        {"w": torch.tensor([1 / 3]), "steps": torch.tensor(2**20 + 1)}, Header(recipe="r")
+    )
+    assert weights["w"].dtype == torch.float16
+    assert weights["steps"] == 2**20 + 1
+    assert header.is_in_half_precision
+    assert not Header(recipe="r").is_in_half_precision
+
+
+def test_numbers_that_half_precision_does_not_hold_are_refused() -> None:
+    with pytest.raises(UserError, match="too large for half precision"):
+        in_half_precision({"w": torch.tensor([1e6])}, Header(recipe="r"))

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from quickstudy.core import header_of
+from quickstudy.core import Header, header_of, load_trained, save_trained
+from quickstudy.pretrained import describe
 from quickstudy.recipes import RECIPES
 from quickstudy.reproduction import Figure, Job, LocalEngine, Progress, evaluations, jobs, run_all, training
 from quickstudy.reproduction.jobs import evaluation_file, read_output, seconds_of, steps_of
@@ -65,6 +67,14 @@ def test_a_command_that_ends_well_without_a_result_has_failed(tmp_path: Path) ->
 
 def test_what_waits_for_a_job_that_is_not_there_is_left_out(tmp_path: Path) -> None:
     assert run_all([job(tmp_path, "a", "moon")], LocalEngine(1), 1, lambda each: None) == ["a"]
+
+
+def test_a_running_job_reports_how_far_it_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_SECONDS_BETWEEN_REPORTS", 0.0)
+    seen: list[Progress] = []
+    run_all([job(tmp_path, "a")._replace(report=lambda: "half"), job(tmp_path, "b")], LocalEngine(1), 2, seen.append)
+    assert ("a", "half") in states(seen)
+    assert {state for title, state in states(seen) if title == "b"} == {"started", "done"}
 
 
 def test_an_interruption_stops_the_commands(tmp_path: Path) -> None:
@@ -127,11 +137,26 @@ def test_two_processes_share_a_training(tiny: str, tmp_path: Path) -> None:
 
 
 def test_a_training_starts_from_the_run_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "parent_of", lambda name: "omniglot-protonet")
+    monkeypatch.setattr(jobs, "parent_of", lambda name: "tiny")
     job = training("omniglot-snail", tmp_path)
-    assert job.after == ("train omniglot-protonet",)
+    assert job.after == ("train tiny",)
     command = job.command()
-    assert command[command.index("--start-from") + 1] == str(tmp_path / "omniglot-protonet")
+    assert command[command.index("--start-from") + 1] == str(tmp_path / "tiny")
+
+
+def test_what_the_package_rounds_is_rounded_before_others_start_from_it_or_it_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert describe("omniglot-encoder").is_in_half_precision
+    header = Header(recipe="omniglot-encoder")
+    save_trained(tmp_path / "omniglot-encoder/best.safetensors", {"w": torch.tensor([1 / 3])}, header)
+    command = training("omniglot-snail", tmp_path).command()
+    rounded = Path(command[command.index("--start-from") + 1])
+    tensors, header = load_trained(rounded)
+    assert tensors["w"].tolist() == torch.tensor([1 / 3]).half().tolist()
+    assert header.is_in_half_precision
+    measured = evaluations("omniglot-encoder", tmp_path)[0].command()
+    assert measured[measured.index("evaluate") + 1] == str(rounded)
 
 
 def test_half_an_output_is_none(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from quickstudy.core.distributions import Ink, categorical, independent, mixture
 from quickstudy.core.errors import UserError, choose_one_of
 from quickstudy.core.experience import Experience, check_observation, read_experience
 from quickstudy.core.experiment import Experiment, TaskSource, TrainingSource
-from quickstudy.core.header import Header, Parent, header_of, load_trained, save_trained
+from quickstudy.core.header import Header, Parent, header_of, in_half_precision, load_trained, save_trained
 from quickstudy.core.learner import Learner, OnlineLearner
 from quickstudy.core.optimisation import Optimisation, Optimiser
 from quickstudy.core.practice import PolicyOptimisation, Practice
@@ -92,6 +92,7 @@ __all__ = [
     "choose_one_of",
     "count_ways",
     "header_of",
+    "in_half_precision",
     "in_random_slots",
     "independent",
     "is_traced",

@@ -1,7 +1,7 @@
 """What a file of weights says of itself: its recipe, how it was trained, and what it started from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from quickstudy.core.errors import UserError
 
 UNKNOWN = "unknown"
 """In place of a name that an older version did not store."""
+_HALF = "half precision"
 _FORMAT = 2
 """Of the JSON that this version writes."""
 
@@ -31,7 +32,7 @@ class Header:
         contents: Digests of the user's own pictures that this training saw. Those of the parents are in their headers.
         provenance: Commit, versions, machine, accelerator and threads of the training.
         validation: Figures of the validation that chose these weights, by name.
-        stored: How the numbers were changed when they were stored, such as "half precision".
+        stored: How the numbers were changed when they were stored, as `in_half_precision` says.
         calibration: What `core.calibrated.Calibration.to_json` gives, for a classifier.
         position: How far a training has come that can be resumed; `training.run` reads and writes it.
     """
@@ -58,6 +59,11 @@ class Header:
     def is_trained(self) -> bool:
         """Whether there were steps of training. A learner that needs none has a header too."""
         return self.step is not None
+
+    @property
+    def is_in_half_precision(self) -> bool:
+        """Whether the numbers were rounded when they were stored."""
+        return self.stored == _HALF
 
     @property
     def commit(self) -> str:
@@ -158,6 +164,25 @@ def load_trained(path: Path) -> tuple[dict[str, Tensor], Header]:
     """
     tensors, written = load_checkpoint(path)
     return tensors, Header.from_json(written, path)
+
+
+def in_half_precision(tensors: Mapping[str, Tensor], header: Header) -> tuple[dict[str, Tensor], Header]:
+    """The same weights with numbers of half the size, as the package stores them.
+
+    Args:
+        tensors: Weights by name.
+        header: What is stored with them.
+
+    Raises:
+        UserError: if a number is too large.
+    """
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+    for name, value in halved.items():
+        if not value.isfinite().all():
+            raise UserError(
+                f"{name} of '{header.recipe}' holds numbers too large for half precision. Store all digits."
+            )
+    return halved, replace(header, stored=_HALF)
 
 
 def header_of(path: Path) -> Header:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quickstudy.core import UserError
-from quickstudy.core.header import header_of
+from quickstudy.core import UserError, header_of, in_half_precision, load_trained, save_trained
+from quickstudy.pretrained import available, describe, file_of
 from quickstudy.recipes import build
 from quickstudy.reproduction.engines import Engine, Running
 from quickstudy.reproduction.figures import figures_of
@@ -17,6 +17,7 @@ from quickstudy.training.run import Position, newest_checkpoint, read_position
 
 _QUICKSTUDY = (sys.executable, "-c", "import sys; from quickstudy.cli import main; sys.exit(main())")
 _SECONDS_BETWEEN_POLLS = 0.2
+_SECONDS_BETWEEN_REPORTS = 60.0
 
 
 class Job(NamedTuple):
@@ -34,15 +35,17 @@ class Job(NamedTuple):
     """Whether its result is there already."""
     after: tuple[str, ...] = ()
     """Titles of the jobs whose results it needs."""
+    report: Callable[[], str] | None = None
+    """How far it has come, if one can tell."""
 
 
 class Progress(NamedTuple):
-    """A change of state of a job."""
+    """A change of state of a job, or how far it has come."""
 
     title: str
     """Title of the job."""
     state: str
-    """`there already`, `started`, `done`, `failed` or `left out`."""
+    """`there already`, `started`, `done`, `failed`, `left out`, or what the job itself reports."""
     seconds: float
     """Since the job started."""
 
@@ -62,17 +65,19 @@ def training(name: str, out: Path, data_root: Path | None = None, *, devices: in
 
     def command() -> list[str]:
         goes_on = steps_of(folder) > 0
-        start = [] if parent is None or goes_on else ["--start-from", str(out / parent)]
+        start = [] if parent is None or goes_on else ["--start-from", str(as_shipped(parent, out))]
         where = ["--resume", str(folder)] if goes_on else ["--out", str(folder)]
         return [*_QUICKSTUDY, "train", name, *where, *start, "--test-tasks", "0", *shared, *data]
 
+    steps = build(name, {}).optimisation.steps
     return Job(
         title=f"train {name}",
         command=command,
         output=out / f"{name}.out",
         log=out / f"{name}.log",
-        is_done=lambda: steps_of(folder) >= build(name, {}).optimisation.steps,
+        is_done=lambda: steps_of(folder) >= steps,
         after=() if parent is None else (f"train {parent}",),
+        report=lambda: f"{steps_of(folder):,} of {steps:,} steps saved",
     )
 
 
@@ -88,16 +93,33 @@ def evaluations(name: str, out: Path, data_root: Path | None = None) -> list[Job
     jobs: dict[tuple[str, ...], Job] = {}
     for figure in figures_of(name):
         output = evaluation_file(name, figure.options, out)
-        command = [*_QUICKSTUDY, "evaluate", str(out / name), *figure.options, "--json", *data]
+        options = [*figure.options, "--json", *data]
         jobs[figure.options] = Job(
             title=f"evaluate {name} {' '.join(figure.options)}",
-            command=lambda command=command: command,  # type: ignore[misc]
+            command=lambda options=options: [*_QUICKSTUDY, "evaluate", str(as_shipped(name, out)), *options],  # type: ignore[misc]
             output=output,
             log=out / f"{name}.log",
             is_done=lambda output=output: read_output(output) is not None,  # type: ignore[misc]
             after=(f"train {name}",),
         )
     return list(jobs.values())
+
+
+def as_shipped(name: str, out: Path) -> Path:
+    """The trained weights of a run, in the precision in which the package has those of this recipe.
+
+    The package's heads started from rounded numbers, and its figures are of rounded numbers.
+
+    Args:
+        name: Recipe.
+        out: Folder of all runs.
+    """
+    run = out / name
+    if name not in available() or not describe(name).is_in_half_precision:
+        return run
+    path = run / "half.safetensors"
+    save_trained(path, *in_half_precision(*load_trained(file_of(run))))
+    return path
 
 
 def evaluation_file(name: str, options: Sequence[str], out: Path) -> Path:
@@ -163,7 +185,7 @@ def run_all(jobs: Sequence[Job], engine: Engine, at_once: int, show: Callable[[P
         jobs: Jobs, each after those that it waits for.
         engine: Where they run.
         at_once: How many run at the same time.
-        show: Called at each change of state of a job.
+        show: Called at each change of state of a job, and once a minute with how far it has come.
     """
     return _Queue(jobs, engine, at_once, show).go()
 
@@ -174,6 +196,7 @@ class _Queue:
         self.running: dict[str, tuple[Job, Running, float]] = {}
         self.done: set[str] = set()
         self.failed: list[str] = []
+        self.last_report = time.monotonic()
 
     def go(self) -> list[str]:
         try:
@@ -181,6 +204,7 @@ class _Queue:
                 self._leave_out()
                 self._begin()
                 self._end()
+                self._report()
                 if self.running:
                     time.sleep(_SECONDS_BETWEEN_POLLS)
         finally:
@@ -222,3 +246,12 @@ class _Queue:
             else:
                 self.failed.append(title)
             self.show(Progress(title, "done" if is_sound else "failed", time.monotonic() - started))
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        if now - self.last_report < _SECONDS_BETWEEN_REPORTS:
+            return
+        self.last_report = now
+        for title, (job, _, started) in self.running.items():
+            if job.report is not None:
+                self.show(Progress(title, job.report(), now - started))
