@@ -1,4 +1,7 @@
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,22 @@ def test_the_threads_that_this_process_may_use_are_divided_among_the_trainings(
     engine = reproduce._engine(reproduce.ReproduceOptions(jobs=jobs))
     assert isinstance(engine, LocalEngine)
     assert engine.threads == expected
+
+
+def test_sigterm_stops_the_trainings_too(done: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[bool] = []
+
+    def terminated(*_: object) -> list[str]:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            stopped.append(True)
+        return []
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(reproduce, "run_all", terminated)
+    with pytest.raises(SystemExit, match="143"):
+        reproduce.run(["omniglot-protonet", "--out", str(tmp_path / "runs")])
+    assert stopped
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,10 +1,12 @@
 """`quickstudy reproduce [NAME...]`: train the shipped weights anew, and compare their figures."""
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import torch
 import tyro
@@ -109,7 +111,8 @@ def _list(names: Sequence[str], options: ReproduceOptions) -> int:
 def _reproduce(names: Sequence[str], options: ReproduceOptions) -> int:
     jobs = [training(name, options.out, options.data_root, devices=options.devices) for name in names]
     jobs += [job for name in names for job in evaluations(name, options.out, options.data_root)]
-    failed = run_all(jobs, _engine(options), options.jobs, _show)
+    with _stopped_by_sigterm():
+        failed = run_all(jobs, _engine(options), options.jobs, _show)
     trained = [name for name in names if f"train {name}" not in failed]
     minutes = {name: seconds_of(options.out / name) / 60 for name in trained}
     rows = [(name, comparison) for name in trained for comparison in _comparisons(name, options.out)]
@@ -121,6 +124,20 @@ def _reproduce(names: Sequence[str], options: ReproduceOptions) -> int:
         log = options.out / f"{title.split()[1]}.log"
         print(f"quickstudy reproduce: '{title}' did not end well; its messages are in {log}", file=sys.stderr)
     return 1 if failed else 0
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise, so that running trainings are stopped too, and do not go on writing into their folders."""
+
+    def leave(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _engine(options: ReproduceOptions) -> Engine:
