@@ -26,6 +26,7 @@ from completion_tables import completion_section
 from feature_tables import feature_section, small_table_section
 from learner_map import map_section
 from learner_table import Measured, learner_section
+from official_table import official_section
 from quickstudy.pretrained import describe
 from regressor_tables import mixture_section, series_section
 from reproducible import reproducible
@@ -84,6 +85,7 @@ class Results:
     metanet_step: Record | None
     features: list[Record]
     small_tables: Record | None
+    official: list[Record]
     latency: Record | None = None
     page: str | None = None
     """The learner whose page this is for; all of them where there is none."""
@@ -109,6 +111,7 @@ class Results:
             _json(folder / "metanet_step.json"),
             _all_of_one(folder, "features-*.json"),
             _json(folder / "small_tables.json"),
+            _json(folder / "official_runs.json") or [],
             _json(folder / "latency.json"),
         )
 
@@ -149,6 +152,7 @@ class Results:
             metanet_step=self.metanet_step if learner == "metanet" else None,
             features=self.features if learner == "kernel_transformer" else [],
             small_tables=self.small_tables if learner == "kernel_transformer" else None,
+            official=[record for record in self.official if page_of(record) == learner],
             page=learner,
         )
 
@@ -163,6 +167,7 @@ def render(results: Results) -> str:
         accuracy_section(results.accuracies, results.published),
         control_section(results.accuracies),
         uneven_section(results.accuracies),
+        official_section(results.official),
         _instance_section(results),
         function_tables.function_section(results.functions),
         function_tables.regression_section(results.gp_regression),

@@ -1,0 +1,17 @@
+"""The section about the official runs of Lake et al. (2015), for `benchmarks/report/tables.py`."""
+
+from quickstudy.protocols.records import interval_text
+from table_layout import Record, table
+
+
+def official_section(records: list[Record]) -> str:
+    """Errors, the smallest first; nothing where nothing was measured."""
+    if not records:
+        return ""
+    legend = (
+        "**The 20 official runs of Lake et al. (2015)**: 20 characters of one alphabet, one drawing of each, and one "
+        "new drawing of each by another person; percent of the 400 answers that are wrong, mean over runs ± 95 % "
+        "interval. People: 4.5, Bayesian program learning: 3.3, both from the paper."
+    )
+    rows = [[f"`{record['weights']}`", interval_text(record["error"], 2, 100)] for record in records]
+    return f"{legend}\n\n{table(['learner', 'error'], rows, 1)}"
