@@ -69,7 +69,7 @@ def measure_official_runs(
     )
     answers = torch.from_numpy(runs.answers).to(device)
     support_y = torch.arange(support_x.shape[1], device=device).expand(support_x.shape[:2])
-    with answering_one_by_one(weights, inductive) as learner, torch.inference_mode():
+    with answering_one_by_one(weights, inductive) as learner, torch.no_grad():
         learner.to(device)
         state = learner.adapt(support_x, support_y)
         prediction: Any = learner.predict(state, query_x)
