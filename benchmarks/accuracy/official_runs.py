@@ -32,8 +32,8 @@ class Options:
 
 
 def default_names() -> list[str]:
-    """All weights and baselines for characters."""
-    return [name for name in quickstudy.available() if name.startswith(("omniglot-", "glyphs-"))]
+    """All weights for characters, and the nearest neighbour."""
+    return [name for name in quickstudy.available() if name.startswith("omniglot-") or name == "glyphs-protonet"]
 
 
 def measure(runs: Path, names: list[str]) -> list[dict[str, Any]]:

@@ -4,6 +4,21 @@ from quickstudy.protocols.records import interval_text
 from table_layout import Record, table
 
 
+_PEOPLE = 4.5
+"""Percent of wrong answers, from the paper."""
+
+
+def official_sentence(records: list[Record]) -> str:
+    """The smallest error, in a sentence; nothing where nothing was measured."""
+    if not records:
+        return ""
+    best = records[0]
+    return (
+        f"In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, `{best['weights']}` is wrong "
+        f"in {interval_text(best['error'], 2, 100)} % of the answers, and people in {_PEOPLE} %."
+    )
+
+
 def official_section(records: list[Record]) -> str:
     """Errors, the smallest first; nothing where nothing was measured."""
     if not records:
@@ -11,7 +26,7 @@ def official_section(records: list[Record]) -> str:
     legend = (
         "**The 20 official runs of Lake et al. (2015)**: 20 characters of one alphabet, one drawing of each, and one "
         "new drawing of each by another person; percent of the 400 answers that are wrong, mean over runs ± 95 % "
-        "interval. People: 4.5, Bayesian program learning: 3.3, both from the paper."
+        f"interval. People: {_PEOPLE}, Bayesian program learning: 3.3, both from the paper."
     )
     rows = [[f"`{record['weights']}`", interval_text(record["error"], 2, 100)] for record in records]
     return f"{legend}\n\n{table(['learner', 'error'], rows, 1)}"

@@ -26,7 +26,7 @@ from completion_tables import completion_section
 from feature_tables import feature_section, small_table_section
 from learner_map import map_section
 from learner_table import Measured, learner_section
-from official_table import official_section
+from official_table import official_section, official_sentence
 from quickstudy.pretrained import describe
 from regressor_tables import mixture_section, series_section
 from reproducible import reproducible
@@ -201,7 +201,8 @@ def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     results = Results.read(root)
     readme, page = root / "README.md", root / "docs" / "results.md"
     text = _marked(readme)
-    yield readme, text, replaced(text, learner_section(results.measured()))
+    parts = learner_section(results.measured()), official_sentence(results.official)
+    yield readme, text, replaced(text, "\n\n".join(filter(None, parts)))
     text = _marked(page)
     yield page, text, replaced(text, render(results.in_short()))
     for page in sorted((root / "docs" / "learners").glob("*.md")):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import official_runs as benchmark
-from official_table import official_section
+from official_table import official_section, official_sentence
 
 
 def test_weights_that_can_answer_are_stored_and_others_are_named(official_runs: Path, tmp_path: Path, capsys) -> None:
@@ -16,6 +16,9 @@ def test_weights_that_can_answer_are_stored_and_others_are_named(official_runs: 
     assert record["command"] == "quickstudy evaluate omniglot-nearest --official-runs all_runs --json"
     assert "omniglot-maml-dense: left out. These weights were trained on" in capsys.readouterr().err
     assert "| `omniglot-nearest` | 0.00 ± 0.00 |" in official_section([record])
+    assert "`omniglot-nearest` is wrong in 0.00 ± 0.00 % of the answers, and people in 4.5 %" in official_sentence(
+        [record]
+    )
 
 
 def test_the_smallest_error_comes_first(official_runs: Path) -> None:
@@ -31,4 +34,4 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path, capsys) -> None:
 
 
 def test_without_results_there_is_no_section() -> None:
-    assert official_section([]) == ""
+    assert official_section([]) == official_sentence([]) == ""
