@@ -3,7 +3,6 @@
 from quickstudy.protocols.records import interval_text
 from table_layout import Record, table
 
-
 _PEOPLE = 4.5
 """Percent of wrong answers, from the paper."""
 
@@ -14,8 +13,8 @@ def official_sentence(records: list[Record]) -> str:
         return ""
     best = records[0]
     return (
-        f"In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, `{best['weights']}` is wrong "
-        f"in {interval_text(best['error'], 2, 100)} % of the answers, and people in {_PEOPLE} %."
+        "In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, "
+        f"`{best['weights']}` is wrong in {interval_text(best['error'], 2, 100)} % of the answers, and people in {_PEOPLE} %."
     )
 
 
