@@ -11,10 +11,10 @@ def official_sentence(records: list[Record]) -> str:
     """The smallest error, in a sentence; nothing where nothing was measured."""
     if not records:
         return ""
-    best = records[0]
+    name, error = records[0]["weights"], interval_text(records[0]["error"], 2, 100)
     return (
-        "In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, "
-        f"`{best['weights']}` is wrong in {interval_text(best['error'], 2, 100)} % of the answers, and people in {_PEOPLE} %."
+        f"In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, `{name}` is wrong in {error} "
+        f"% of the answers, and people in {_PEOPLE} %."
     )
 
 
