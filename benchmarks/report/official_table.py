@@ -13,8 +13,8 @@ def official_sentence(records: list[Record]) -> str:
         return ""
     name, error = records[0]["weights"], interval_text(records[0]["error"], 2, 100)
     return (
-        f"In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, `{name}` is wrong in {error} "
-        f"% of the answers, and people in {_PEOPLE} %."
+        f"In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, `{name}` is wrong in "
+        f"{error} % of the answers, and people in {_PEOPLE} %."
     )
 
 
