@@ -10,7 +10,9 @@ import torch
 from quickstudy.cli import reproduce
 from quickstudy.reproduction import Figure, Job, LocalEngine
 
-FIGURE = Figure("omniglot-protonet", "5-way 1-shot", ("--ways", "5"), "accuracy", 100.0, 98.8, 0.98, 0.002)
+FIGURE = Figure(
+    "omniglot-protonet", "vinyals 20-way 1-shot, rotated", ("--ways", "5"), "accuracy", 100.0, 98.8, 0.98, 0.002
+)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_the_list_has_parents_steps_and_figures(quickstudy, tmp_path: Path) -> N
 def test_the_table_compares_published_shipped_and_reproduced(quickstudy, done: None, tmp_path: Path) -> None:
     code, out, err = quickstudy("reproduce", "omniglot-protonet", "--out", tmp_path / "runs")
     assert code == 0
-    for part in ("98.8", "98.00 ± 0.20", "97.00 ± 0.10", "-1.00", "lower", "2.0"):
+    for part in ("published", "98.8", "98.00 ± 0.20", "97.00 ± 0.10", "difference", "-1.00", "verdict", "lower", "2.0"):
         assert part in out
     assert "train omniglot-protonet: there already" in err
     code, out, _ = quickstudy("reproduce", "omniglot-protonet", "--out", tmp_path / "runs", "--json")
@@ -54,6 +56,7 @@ def test_the_table_compares_published_shipped_and_reproduced(quickstudy, done: N
     assert record["minutes"] == {"omniglot-protonet": 2.0}
     assert record["figures"][0]["difference"] == pytest.approx(-1.0)
     assert record["failed"] == []
+    assert {"commit", "machine", "threads"} <= record.keys()
 
 
 def test_a_failure_is_reported_with_its_log_and_the_exit_code(

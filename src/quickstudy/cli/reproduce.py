@@ -15,6 +15,7 @@ from rich.table import Table
 
 from quickstudy.cli.options import check_count, parse, print_json
 from quickstudy.core import UserError, choose_one_of
+from quickstudy.evaluation import provenance
 from quickstudy.recipes import build
 from quickstudy.reproduction import (
     Comparison,
@@ -117,7 +118,8 @@ def _reproduce(names: Sequence[str], options: ReproduceOptions) -> int:
     minutes = {name: seconds_of(options.out / name) / 60 for name in trained}
     rows = [(name, comparison) for name in trained for comparison in _comparisons(name, options.out)]
     if options.json:
-        print_json({"minutes": minutes, "figures": [_record(each) for _, each in rows], "failed": failed})
+        figures = [_record(each) for _, each in rows]
+        print_json({"minutes": minutes, "figures": figures, "failed": failed, **provenance()})
     else:
         _print(rows, minutes)
     for title in failed:
@@ -173,8 +175,8 @@ def _record(each: Comparison) -> dict[str, Any]:
 def _print(rows: Sequence[tuple[str, Comparison]], minutes: dict[str, float]) -> None:
     table = Table()
     for heading in ("weights", "setting", "published", "shipped", "reproduced", "difference", "verdict", "minutes"):
-        is_text = heading in ("weights", "setting", "verdict")
-        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+        is_name = heading in ("weights", "setting")  # Long names take two lines, and figures are never cut off.
+        table.add_column(heading, justify="left" if is_name else "right", no_wrap=not is_name)
     for name, each in rows:
         record = _record(each)
         shipped, anew = (
