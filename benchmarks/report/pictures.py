@@ -13,9 +13,9 @@ from typing import Any
 
 import tyro
 
-import quickstudy
 from gallery_style import BLUE, GREEN, GREY, ORANGE, RED, save
 from quickstudy.evaluation.plots import empty_figure, plain_axes
+from quickstudy.recipes import build
 
 _PROJECT = Path(__file__).parent.parent.parent
 _SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))
@@ -175,7 +175,7 @@ def main(options: Options) -> int:
     losses = read_losses(options.results / "training")
     pictures: dict[str, Any] = {}
     if accuracies:
-        sizes = {name: sum(each.numel() for each in quickstudy.load(name).parameters()) for name in accuracies}
+        sizes = {name: sum(each.numel() for each in build(name, {}).learner.parameters()) for name in accuracies}
         pictures["errors-by-setting.png"] = lambda path: draw_settings(path, accuracies)
         pictures["errors-by-size.png"] = lambda path: draw_sizes(path, accuracies, sizes)
     if losses:
