@@ -201,8 +201,8 @@ def updated(root: Path) -> Iterator[tuple[Path, str, str]]:
     results = Results.read(root)
     readme, page = root / "README.md", root / "docs" / "results.md"
     text = _marked(readme)
-    parts = learner_section(results.measured()), official_sentence(results.official)
-    yield readme, text, replaced(text, "\n\n".join(filter(None, parts)))
+    sections = learner_section(results.measured()), official_sentence(results.official)
+    yield readme, text, replaced(text, "\n\n".join(filter(None, sections)))
     text = _marked(page)
     yield page, text, replaced(text, render(results.in_short()))
     for page in sorted((root / "docs" / "learners").glob("*.md")):
