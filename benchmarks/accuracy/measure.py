@@ -148,13 +148,16 @@ def predicts_values(weights: Weights) -> bool:
 
 
 def measure(weights: Weights, setting: Setting, tasks: int, data_root: Path | None) -> dict[str, Any]:
-    """One setting's record: the command, and what it prints or how it refuses."""
-    result, refusal = None, None
+    """One setting's record: the command, and what it prints or how it refuses.
+
+    A run's folder is named without where it lies, so the command is to be given beside it.
+    """
+    name, result, refusal = stem(weights.name), None, None
     try:
-        result = measure_few_shot(weights, setting.options(tasks, data_root)).record()
+        result = {**measure_few_shot(weights, setting.options(tasks, data_root)).record(), "weights": name}
     except UserError as error:  # Missing data are a DataError: no refusal, but the end of the measuring.
         refusal = str(error)
-    command = shlex.join(["quickstudy", *setting.arguments(weights.name, tasks)])
+    command = shlex.join(["quickstudy", *setting.arguments(name, tasks)])
     return {"command": command, **setting._asdict(), "result": result, "refusal": refusal}
 
 

@@ -182,7 +182,7 @@ def folder_of_images(tmp_path: Path) -> Path:
 
 
 def test_a_record_is_what_the_command_prints_and_a_refusal_is_recorded(
-    tmp_path: Path, folder_of_images: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, folder_of_images: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "run" / "best.safetensors"
     learner = build("omniglot-cnp-paper", {}).learner
@@ -191,6 +191,7 @@ def test_a_record_is_what_the_command_prints_and_a_refusal_is_recorded(
     )
     five = measure.measure(open_weights(weights.parent), measure.Setting(str(folder_of_images), None, 5, 1), 3, None)
     assert five["refusal"] is None
+    monkeypatch.chdir(tmp_path)  # The command names the run without where it lies.
     assert quickstudy_main(shlex.split(five["command"])[1:]) == 0
     assert five["result"] == json.loads(capsys.readouterr().out)
     twenty = measure.measure(open_weights(weights.parent), measure.Setting(str(folder_of_images), None, 20, 1), 3, None)
@@ -267,6 +268,8 @@ def test_a_transductive_learner_leaves_records_of_both_ways(
     together, alone = json.loads((tmp_path / "accuracy-run.json").read_text())
     assert [(each["transductive"], each["inductive"]) for each in (together, alone)] == [(True, False), (False, True)]
     assert [each["result"]["transductive"] for each in (together, alone)] == [True, False]
+    assert together["command"].startswith("quickstudy evaluate run ")  # Not where the folder lies.
+    assert together["result"]["weights"] == "run"
 
 
 def test_measuring_what_is_not_there_ends_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
