@@ -1,10 +1,8 @@
 """The section about the official runs of Lake et al. (2015), for `benchmarks/report/tables.py`."""
 
+from quickstudy.protocols.one_shot_runs import PEOPLE
 from quickstudy.protocols.records import interval_text
 from table_layout import Record, table
-
-_PEOPLE = 4.5
-"""Percent of wrong answers, from the paper."""
 
 
 def official_sentence(records: list[Record]) -> str:
@@ -14,7 +12,7 @@ def official_sentence(records: list[Record]) -> str:
     name, error = records[0]["weights"], interval_text(records[0]["error"], 2, 100)
     return (
         f"In the 20 official one-shot runs of Lake et al. (2015), 20-way within one alphabet, `{name}` is wrong in "
-        f"{error} % of the answers, and people in {_PEOPLE} %."
+        f"{error} % of the answers, and people in {PEOPLE} %."
     )
 
 
@@ -25,7 +23,7 @@ def official_section(records: list[Record]) -> str:
     legend = (
         "**The 20 official runs of Lake et al. (2015)**: 20 characters of one alphabet, one drawing of each, and one "
         "new drawing of each by another person; percent of the 400 answers that are wrong, mean over runs ± 95 % "
-        f"interval. People: {_PEOPLE}, Bayesian program learning: 3.3, both from the paper."
+        f"interval. People: {PEOPLE}, Bayesian program learning: 3.3, both from the paper."
     )
     rows = [[f"`{record['weights']}`", interval_text(record["error"], 2, 100)] for record in records]
     return f"{legend}\n\n{table(['learner', 'error'], rows, 1)}"

@@ -87,7 +87,7 @@ def draw_sizes(path: Path, accuracies: Accuracies, sizes: Mapping[str, int]) -> 
     for name in errors.keys() - places.keys():
         axes.axhline(errors[name], color=GREY, linestyle=":", zorder=1)
         axes.text(0.99, errors[name], f"{_short(name)}, no parameters", transform=axes.get_yaxis_transform(), **_NAME)
-    axes.plot(*zip(*places.values(), strict=True), "o", color=BLUE, markersize=5, zorder=3)
+    axes.plot([x for x, _ in places.values()], [y for _, y in places.values()], "o", color=BLUE, markersize=5, zorder=3)
     axes.set_xscale("log")
     axes.set_xmargin(0.1)
     _error_axis(axes, "y", list(errors.values()))
@@ -100,7 +100,8 @@ def _name_points(axes: Any, places: Mapping[str, tuple[float, float]]) -> None:
     """A name beside each point, from right to left, on the first side where it covers neither a point nor a name."""
     from matplotlib.transforms import Bbox
 
-    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in axes.transData.transform(list(places.values()))]
+    dots = (axes.transData.transform(place) for place in places.values())
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]
     for name, place in sorted(places.items(), key=lambda item: -item[1][0]):
         for side in _SIDES:
             text = axes.annotate(name, place, textcoords="offset points", **{**_NAME, **side})
